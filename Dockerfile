@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# An image of one file: the static program, and a link with its other name.
+# BASE is any Debian 12 or 13; only the build happens in it.
+ARG BASE=debian:13
+FROM ${BASE} AS build
+WORKDIR /src
+COPY .ci/packages .ci/
+RUN .ci/packages build
+COPY . .
+RUN make && mkdir /image && cp -P build/istio-init build/istio-iptables /image/
+
+FROM scratch
+LABEL org.opencontainers.image.title="istio-init" \
+      org.opencontainers.image.description="Traffic capture rules of an Istio pod, by one static program" \
+      org.opencontainers.image.licenses="GPL-2.0-or-later"
+COPY --from=build /image/ /
+# For a manifest that names the command: istio-iptables
+ENV PATH=/
+# For one that gives args only: ["istio-iptables", "-p", "15001", ...]
+ENTRYPOINT ["/istio-init"]

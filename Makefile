@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+#   make                  build/istio-init: static, musl
+#   make LIBC=glibc       build/glibc/istio-init: static, glibc, with symbols
+#   make DYN=1            build/dyn/istio-init: dynamic, glibc, with symbols, for valgrind
+#   make SAN=1            build/san/istio-init: dynamic, glibc, address and undefined-behaviour sanitizers
+#   make check-unit       the unit tests, with the sanitizers
+#   make check            all tests (installs what they need)
+#   make lint | demo | bench | install | dist | clean
+#
+# CC=clang works with each of the first four, and then adds -clang to the name of the folder.
+# WERROR=1 (or CI) turns warnings into errors.  V=1 shows the commands.
+
+VERSION = 0.1.0
+PREFIX  = /usr/local
+SBINDIR = $(PREFIX)/sbin
+MANDIR  = $(PREFIX)/share/man
+
+LIBC = musl
+ifneq ($(SAN),)
+flavour = san
+else ifneq ($(DYN),)
+flavour = dyn
+else ifneq ($(filter musl glibc,$(LIBC)),)
+flavour = $(LIBC)
+else
+$(error LIBC is musl or glibc)
+endif
+libc = $(if $(filter musl,$(flavour)),musl,glibc)
+
+# GCC may be a cross compiler.  MUSL_GCC is a wrapper around it, and links what clang has compiled, too.
+GCC       = gcc
+AR        = ar
+OBJCOPY   = objcopy
+MUSL_GCC  = musl-gcc
+MULTIARCH := $(shell $(GCC) -print-multiarch 2>/dev/null)
+musl      = $(subst -gnu,-musl,$(MULTIARCH))
+ifeq ($(origin CC),default)
+CC = $(if $(filter musl,$(libc)),$(MUSL_GCC),$(GCC))
+endif
+clang = $(findstring clang,$(CC))
+
+variant = $(flavour)$(clang:clang=-clang)
+bin     = $(patsubst build/musl/%,build/%,build/$(variant)/istio-init)
+unit    = $(patsubst build/unit-san/%,build/unit/%,build/unit-$(variant)/run-unit)
+obj     = build/obj/$(variant)
+lib     = build/lib/$(libc)
+
+sources      = $(wildcard src/*.c src/*/*.c)
+objects      = $(sources:%.c=$(obj)/%.o)
+unit_objects = $(patsubst %.c,$(obj)/%.o,$(wildcard tests/unit/*.c)) $(filter-out $(obj)/src/main.o,$(objects))
+
+warnings = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 $(if $(WERROR)$(CI),-Werror)
+cflags   = -std=gnu11 $(warnings) -Iinclude -isystem $(lib)/include \
+           -D_GNU_SOURCE -DISTIO_INIT_VERSION='"$(VERSION)"' -ffile-prefix-map=$(CURDIR)/= \
+           -fPIE -fstack-protector-strong -ffunction-sections -fdata-sections -MMD -MP
+ldflags  = -Wl,--gc-sections,-z,relro,-z,now,-z,noexecstack,--build-id=none $(if $(WERROR)$(CI),-Xlinker --fatal-warnings)
+libs     = -L$(lib) -lip4tc -lip6tc -lnftnl -lmnl
+
+ifeq ($(flavour),musl)
+CFLAGS  = -Os -fno-asynchronous-unwind-tables
+cflags += -idirafter build/lib/kernel-headers
+cflags += $(if $(clang),-nostdinc -isystem /usr/include/$(musl) -isystem $(shell $(CC) -print-resource-dir)/include)
+# musl-gcc's specs know no -static-pie: its start files and linker options, spelt out
+link    = $(MUSL_GCC) -nostartfiles -Wl,-static,-pie,--no-dynamic-linker,-z,text -s \
+          /usr/lib/$(musl)/rcrt1.o /usr/lib/$(musl)/crti.o
+libs   += /usr/lib/$(musl)/crtn.o
+else ifeq ($(flavour),san)
+CFLAGS  = -O1 -g -fno-omit-frame-pointer
+cflags += -fsanitize=address,undefined -fno-sanitize-recover=all
+link    = $(CC) -pie -fsanitize=address,undefined
+else
+CFLAGS  = -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+link    = $(CC) $(if $(DYN),-pie,-static-pie)
+endif
+
+say  = $(if $(V),,@echo '  $(1) $@';)
+jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+.DELETE_ON_ERROR:
+.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check lint demo bench install dist clean
+
+all: $(bin) ; @:
+objects: $(objects) ; @:
+unit-objects: $(unit_objects) ; @:
+run-unit: $(unit) ; @:
+
+$(bin): $(objects) Makefile
+	@mkdir -p $(@D)
+	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $(objects) $(libs)
+	@ln -sfn $(@F) $(@D)/istio-iptables
+
+$(unit): $(unit_objects) Makefile
+	@mkdir -p $(@D)
+	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $(unit_objects) $(libs) $(shell pkg-config --libs check)
+
+$(obj)/tests/%.o: cflags += $(shell pkg-config --cflags check)
+$(obj)/%.o: %.c Makefile $(lib)/stamp
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(cflags) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+missing = $(shell .ci/packages --missing build)
+$(lib)/stamp: .ci/libs
+	$(if $(missing),$(error missing Debian packages: $(missing) (".ci/packages build" installs them)))
+	$(call say,LIBS)CC=$(if $(filter musl,$(libc)),$(MUSL_GCC),$(GCC)) AR=$(AR) OBJCOPY=$(OBJCOPY) \
+	  MULTIARCH=$(MULTIARCH) .ci/libs $(libc)
+
+# The other variants, by name
+glibc:    ; @$(MAKE) --no-print-directory LIBC=glibc
+dyn:      ; @$(MAKE) --no-print-directory DYN=1
+san:      ; @$(MAKE) --no-print-directory SAN=1
+unit:     ; @$(MAKE) --no-print-directory SAN=1 run-unit
+unit-dyn: ; @$(MAKE) --no-print-directory DYN=1 run-unit
+
+check-unit:
+	@.ci/packages test
+	@$(MAKE) --no-print-directory $(jobs) unit
+	build/unit/run-unit
+
+check:
+	@.ci/packages test
+	@$(MAKE) --no-print-directory $(jobs) WERROR=1 all glibc
+	@$(MAKE) --no-print-directory $(jobs) WERROR=1 SAN=1 all run-unit
+	@$(MAKE) --no-print-directory $(jobs) WERROR=1 DYN=1 all run-unit
+	@tests/run
+
+lint:
+	@.ci/packages lint
+	@.ci/lint
+
+demo:
+	@.ci/packages demo
+	@$(MAKE) --no-print-directory $(jobs) all
+	@tests/demo
+
+bench:
+	@.ci/packages bench
+	@$(MAKE) --no-print-directory $(jobs) all
+	@tests/bench/run
+
+install: all
+	install -D -m 755 $(bin) $(DESTDIR)$(SBINDIR)/istio-init
+	ln -sfn istio-init $(DESTDIR)$(SBINDIR)/istio-iptables
+	install -D -m 644 man/istio-init.8 $(DESTDIR)$(MANDIR)/man8/istio-init.8
+
+dist:
+	@mkdir -p build
+	git archive --prefix=istio-init-$(VERSION)/ HEAD | xz -9e >build/istio-init-$(VERSION).tar.xz
+
+clean:
+	rm -rf build
+
+-include $(patsubst %.o,%.d,$(objects) $(unit_objects))
