@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Logging to stderr (or --log_target), as text or one JSON object a line. */
+#ifndef ISTIO_INIT_LOG_H
+#define ISTIO_INIT_LOG_H
+
+#include <stdbool.h>
+
+enum log_level { LOG_NONE, LOG_FATAL, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+struct log_options {
+	enum log_level level;
+	bool json;
+	int fd; /* where lines go; 2 by default */
+};
+
+/* The only writable global of the program: set once, after the options are known. */
+void log_setup(const struct log_options *options);
+
+bool log_enabled(enum log_level level);
+
+/*
+ * Writes one line with one write(2).  Control characters in the text are shown
+ * as \n, \t or \xNN, so that a value of the user's can never make a second line.
+ */
+void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
+#define log_info(...) log_line(LOG_INFO, __VA_ARGS__)
+#define log_warn(...) log_line(LOG_WARN, __VA_ARGS__)
+#define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
+
+#endif

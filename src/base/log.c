@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "log.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct log_options options = { .level = LOG_INFO, .fd = STDERR_FILENO };
+
+/* Bytes of the finished line; what is longer is cut. */
+#define LINE_MAX_LEN 4096
+
+struct line {
+	size_t len;
+	char text[LINE_MAX_LEN];
+};
+
+static const char *const level_names[] = {
+	[LOG_NONE] = "none", [LOG_FATAL] = "fatal", [LOG_ERROR] = "error",
+	[LOG_WARN] = "warn", [LOG_INFO] = "info",   [LOG_DEBUG] = "debug",
+};
+
+void log_setup(const struct log_options *wanted)
+{
+	options = *wanted;
+}
+
+bool log_enabled(enum log_level level)
+{
+	return level <= options.level;
+}
+
+static void line_put(struct line *line, const char *s, size_t n)
+{
+	/* Room stays for what closes the line. */
+	size_t room = sizeof(line->text) - 8 - line->len;
+
+	if (n > room)
+		return;
+	memcpy(line->text + line->len, s, n);
+	line->len += n;
+}
+
+/* Length of the well-formed UTF-8 sequence at @s (RFC 3629), 0 if there is none. */
+static size_t utf8_len(const unsigned char *s)
+{
+	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
+	    (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+/* Bytes that are not text, or would end the line, become escapes of the format. */
+static void line_put_escaped(struct line *line, const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	while (*s) {
+		size_t n = utf8_len(s);
+		char escape[8];
+
+		if (options.json && (*s == '"' || *s == '\\')) {
+			line_put(line, (char[]){ '\\', (char)*s }, 2);
+		} else if (*s == '\n') {
+			line_put(line, "\\n", 2);
+		} else if (*s == '\t') {
+			line_put(line, "\\t", 2);
+		} else if (n == 0 || *s < 0x20 || *s == 0x7f) {
+			snprintf(escape, sizeof(escape), options.json ? "\\u%04x" : "\\x%02x", *s);
+			line_put(line, escape, strlen(escape));
+			n = 1;
+		} else {
+			line_put(line, text + (s - (const unsigned char *)text), n);
+		}
+		s += n ? n : 1;
+	}
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+	char text[LINE_MAX_LEN / 2], stamp[40];
+	struct line line = { 0 };
+	struct timespec now;
+	struct tm tm;
+	va_list args;
+	size_t n;
+
+	if (!log_enabled(level))
+		return;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (options.json) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		gmtime_r(&now.tv_sec, &tm);
+		n = strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
+		snprintf(stamp + n, sizeof(stamp) - n, ".%06ldZ", now.tv_nsec / 1000);
+		line.len = (size_t)snprintf(line.text, sizeof(line.text),
+					    "{\"level\":\"%s\",\"time\":\"%s\",\"scope\":\"istio-init\",\"msg\":\"",
+					    level_names[level], stamp);
+		line_put_escaped(&line, text);
+		memcpy(line.text + line.len, "\"}", 2);
+		line.len += 2;
+	} else {
+		line.len = (size_t)snprintf(line.text, sizeof(line.text), "istio-init: %s%s",
+					    level == LOG_INFO ? "" : level_names[level],
+					    level == LOG_INFO ? "" : ": ");
+		line_put_escaped(&line, text);
+	}
+	line.text[line.len++] = '\n';
+	/* Nobody is left to be told if stderr is gone. */
+	if (write(options.fd, line.text, line.len) < 0)
+		return;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "log.h"
+
+void util_cleanup_free(void *pointer_to_pointer)
+{
+	free(*(void **)pointer_to_pointer);
+}
+
+void util_cleanup_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+void util_cleanup_fclose(void *pointer_to_file)
+{
+	FILE *file = *(FILE **)pointer_to_file;
+
+	if (file)
+		fclose(file);
+}
+
+/* The one way out below main: a one-shot tool without memory has nothing left to undo with. */
+static void *check_memory(void *p)
+{
+	if (p)
+		return p;
+	log_error("out of memory: raise the container's memory limit");
+	_exit(STATUS_FAILED);
+}
+
+void *xcalloc(size_t count, size_t size)
+{
+	return check_memory(calloc(count ? count : 1, size ? size : 1));
+}
+
+void *xreallocarray(void *old, size_t count, size_t size)
+{
+	return check_memory(reallocarray(old, count ? count : 1, size ? size : 1));
+}
+
+char *xstrdup(const char *s)
+{
+	return check_memory(strdup(s));
+}
+
+void *array_push(void *pointer_to_array, unsigned *n, size_t size)
+{
+	char **array = pointer_to_array;
+
+	/* Full at 0 and at each power of two: no capacity needs to be kept. */
+	if ((*n & (*n - 1)) == 0)
+		*array = xreallocarray(*array, *n ? (size_t)*n * 2 : 1, size);
+	return *array + (size_t)(*n)++ * size;
+}
+
+void array_sort(void *items, size_t n, size_t size, int (*compare)(const void *, const void *))
+{
+	const char *at = items;
+
+	for (size_t i = 1; i < n; i++, at += size)
+		if (compare(at, at + size) > 0) {
+			qsort(items, n, size, compare);
+			return;
+		}
+}
+
+/* A block holds the default rules of both families, so that most runs need one. */
+#define ARENA_BLOCK 16384
+
+struct arena_block {
+	struct arena_block *next;
+	size_t used, size;
+	uint64_t data[];
+};
+
+struct arena {
+	struct arena_block *blocks;
+};
+
+struct arena *arena_new(void)
+{
+	return xcalloc(1, sizeof(struct arena));
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	struct arena_block *block = arena->blocks;
+	size_t need = (size + 7) & ~(size_t)7;
+	void *p;
+
+	if (!block || block->size - block->used < need) {
+		size_t room = need > ARENA_BLOCK ? need : ARENA_BLOCK;
+
+		block = xcalloc(1, sizeof(*block) + room);
+		block->size = room;
+		block->next = arena->blocks;
+		arena->blocks = block;
+	}
+	p = (char *)block->data + block->used;
+	block->used += need;
+	return p;
+}
+
+void arena_free(struct arena *arena)
+{
+	struct arena_block *block, *next;
+
+	if (!arena)
+		return;
+	for (block = arena->blocks; block; block = next) {
+		next = block->next;
+		free(block);
+	}
+	free(arena);
+}
+
+int read_file(const char *path, size_t limit, char **data, size_t *len)
+{
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	auto_free char *text = NULL;
+	size_t n = 0, size = 0;
+	ssize_t got;
+
+	if (fd < 0)
+		return -errno;
+	do {
+		if (n + 1 >= size) {
+			size = size ? size * 2 : 4096;
+			text = xreallocarray(text, size, 1);
+		}
+		got = read(fd, text + n, size - n - 1);
+		if (got < 0 && errno != EINTR)
+			return -errno;
+		n += got > 0 ? (size_t)got : 0;
+		if (n > limit)
+			return -EFBIG;
+	} while (got != 0);
+	text[n] = '\0';
+	*data = text;
+	*len = n;
+	text = NULL;
+	return 0;
+}
