@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The one ruleset: plain data that capture and the backends' read-back make and
+ * that printers, backends, diff and explain consume.
+ *
+ * A list of an option stays a list in its rule: a match with several items holds
+ * if any item matches, inverted if none does.  Each consumer lowers lists as its
+ * layer wants: iptables makes one rule of each item (rule_iter), of an inverted
+ * list one rule that names them all; nftables makes one rule with a set.  What
+ * matches everything (address length 0, interface "+") is no match in iptables.
+ */
+#ifndef ISTIO_INIT_RULESET_H
+#define ISTIO_INIT_RULESET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "addr.h"
+
+/* The same policy in two layouts: chain names, and how lists of owners are written, differ. */
+enum layout { LAYOUT_IPTABLES, LAYOUT_NATIVE };
+
+/* In the order in which they are printed. */
+enum table_id { TABLE_MANGLE, TABLE_NAT, TABLE_RAW, TABLES };
+
+/* Hooks we use; HOOK_NONE: a chain of our own. */
+enum hook { HOOK_PREROUTING, HOOK_OUTPUT, HOOK_NONE };
+
+/* In the order in which iptables-save prints them. */
+enum match_kind {
+	MATCH_NFPROTO, /* native layout only: the packet's family */
+	MATCH_SRC,
+	MATCH_DST,
+	MATCH_IIF,
+	MATCH_OIF,
+	MATCH_PROTO,
+	MATCH_SPORT,
+	MATCH_DPORT,
+	MATCH_UID,
+	MATCH_GID,
+	MATCH_CTSTATE,
+	MATCH_MARK,
+	MATCH_CONNMARK,
+};
+
+/* Bits of MATCH_CTSTATE; the values are the kernel's IP_CT_* of nf_conntrack_common.h shifted as nft does. */
+#define CTSTATE_INVALID 1u
+#define CTSTATE_ESTABLISHED 2u
+#define CTSTATE_RELATED 4u
+#define CTSTATE_NEW 8u
+
+struct match {
+	uint8_t kind; /* enum match_kind */
+	bool invert;
+	uint32_t n; /* items of a list; 1 for a scalar */
+	union {
+		const struct prefix *prefixes; /* SRC, DST: all of one family */
+		const struct range *ranges;    /* SPORT, DPORT, UID, GID */
+		const struct iface *ifaces;    /* IIF, OIF */
+		uint32_t proto;                /* PROTO: IPPROTO_TCP or IPPROTO_UDP; NFPROTO: enum family */
+		uint32_t ctstates;             /* CTSTATE: bits */
+		struct mark mark;              /* MARK, CONNMARK */
+	};
+};
+
+enum target_kind {
+	TARGET_RETURN,
+	TARGET_ACCEPT,
+	TARGET_DROP,
+	TARGET_JUMP,
+	TARGET_GOTO,
+	TARGET_REDIRECT,         /* to port */
+	TARGET_TPROXY,           /* to port, set mark */
+	TARGET_MARK,             /* set mark */
+	TARGET_CONNMARK_SAVE,    /* connection's mark = packet's */
+	TARGET_CONNMARK_RESTORE, /* packet's mark = connection's */
+	TARGET_CT_ZONE,          /* zone */
+	TARGET_NONE,             /* live rule without a target: only counts */
+	TARGET_UNKNOWN,          /* live rule whose target is none of these */
+};
+
+struct target {
+	uint8_t kind; /* enum target_kind */
+	uint16_t port;
+	uint16_t zone;
+	struct mark mark;
+	const char *chain; /* JUMP, GOTO: name */
+};
+
+#define RULE_MATCHES_MAX 8
+
+struct rule {
+	uint8_t families; /* mask of FAMILY_BIT; exactly one if the rule has SRC or DST */
+	bool top;         /* in a built-in chain: before foreign rules, not behind them */
+	bool unknown;     /* live: has a match or target that the model cannot express; equals nothing */
+	uint8_t n_matches;
+	struct match *matches; /* sorted by kind */
+	struct target target;
+	const char *comment;   /* --comments, or live; NULL without */
+	const char *origin;    /* the option that asked for the rule ("--istio-service-cidr"); NULL if none */
+	uint64_t packets, bytes; /* live counters */
+};
+
+struct chain {
+	char name[32];
+	enum hook hook;
+	uint8_t families; /* where it exists: has a rule, or is live and empty */
+	struct rule *rules;
+	unsigned n_rules;
+};
+
+struct table {
+	struct chain *chains;
+	unsigned n_chains;
+};
+
+struct ruleset {
+	enum layout layout;
+	uint8_t families; /* mask of families it is for */
+	struct table tables[TABLES];
+	struct arena *arena; /* holds matches, items of live rules, names */
+};
+
+const char *table_name(enum table_id table); /* "nat" */
+const char *hook_name(enum hook hook);       /* "PREROUTING" */
+
+struct ruleset *ruleset_new(enum layout layout, unsigned families);
+void ruleset_free(struct ruleset *rs);
+
+/* Memory that lives as long as the ruleset, zeroed. */
+void *ruleset_alloc(struct ruleset *rs, size_t size);
+char *ruleset_strdup(struct ruleset *rs, const char *s);
+
+/*
+ * The chain of that name, made if it is not there.  Names of built-in chains
+ * ("PREROUTING", "OUTPUT") give base chains in either layout.
+ * The pointer is valid until the next chain is made.
+ */
+struct chain *ruleset_chain(struct ruleset *rs, enum table_id table, const char *name);
+const struct chain *ruleset_find(const struct ruleset *rs, enum table_id table, const char *name);
+
+/* Adds a rule (shallow copy, its matches are copied and sorted) at the end, or in front. */
+struct rule *ruleset_append(struct ruleset *rs, enum table_id table, const char *chain, const struct rule *rule);
+struct rule *ruleset_prepend(struct ruleset *rs, enum table_id table, const char *chain, const struct rule *rule);
+
+/* Whether the chain exists for the family. */
+bool chain_has_family(const struct chain *chain, enum family family);
+
+/* Whether the table has a chain for the family. */
+bool table_has_family(const struct table *table, enum family family);
+
+/* Whether the match lets everything pass, as far as its first item tells: no layer has a test for that. */
+bool match_is_vacuous(const struct match *m);
+
+/*
+ * Iterates over what one rule becomes in iptables: positive lists are
+ * unrolled, prefixes outermost, interfaces innermost.  @flat is the current
+ * rule, its lists of length one (inverted lists stay whole), valid until the next step.
+ */
+struct rule_iter {
+	struct rule flat;
+	struct match matches[RULE_MATCHES_MAX];
+	const struct rule *rule;
+	uint32_t at[RULE_MATCHES_MAX];
+	bool started;
+};
+void rule_iter_init(struct rule_iter *it, const struct rule *rule);
+bool rule_iter_next(struct rule_iter *it);
+
+/*
+ * The same over a chain's rules of one family.
+ * Usage: chain_iter_init(&it, chain, IPV4); while ((rule = chain_iter_next(&it))) ...
+ */
+struct chain_iter {
+	const struct chain *chain; /* NULL: an empty chain */
+	enum family family;
+	unsigned next;
+	bool inside;
+	struct rule_iter it;
+};
+void chain_iter_init(struct chain_iter *it, const struct chain *chain, enum family family);
+const struct rule *chain_iter_next(struct chain_iter *it);
+
+/* Same matches, same target, same comment; not families, counters, position. */
+bool rule_equal(const struct rule *a, const struct rule *b);
+
+/* Whether the name is one of Istio's own chains in an iptables table. */
+bool chain_is_istio(const char *name);
+
+#endif

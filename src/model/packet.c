@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <netinet/in.h>
+#include <string.h>
+
+#include "explain.h"
+#include "util.h"
+
+#define APPLICATION_ID 1000
+#define CLIENT_PORT 40000
+
+struct parsing {
+	struct packet *packet;
+	struct prefix src, dst;
+	bool has_src, has_dst, has_gid, has_iface;
+};
+
+/* Each setter returns NULL or what was expected. */
+static const char *set_proto(struct parsing *p, const char *value)
+{
+	static const struct {
+		const char *name;
+		uint8_t proto;
+	} protos[] = { { "tcp", IPPROTO_TCP }, { "udp", IPPROTO_UDP }, { "icmp", IPPROTO_ICMP }, { "sctp", IPPROTO_SCTP } };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(protos); i++)
+		if (!strcmp(value, protos[i].name)) {
+			p->packet->proto = protos[i].proto;
+			return NULL;
+		}
+	return "tcp, udp, icmp or sctp";
+}
+
+static const char *set_addr(struct prefix *addr, bool *has, const char *value)
+{
+	const char *expected = strchr(value, '/') ? "an address" : prefix_parse(value, addr, NULL);
+
+	*has = true;
+	return expected ? "an IPv4 or IPv6 address" : NULL;
+}
+
+static const char *set_src(struct parsing *p, const char *value)
+{
+	return set_addr(&p->src, &p->has_src, value);
+}
+
+static const char *set_dst(struct parsing *p, const char *value)
+{
+	return set_addr(&p->dst, &p->has_dst, value);
+}
+
+static const char *set_port(uint16_t *port, const char *value)
+{
+	uint32_t n;
+
+	if (!number_parse(value, 65535, &n) || !n)
+		return "a port 1-65535";
+	*port = (uint16_t)n;
+	return NULL;
+}
+
+static const char *set_sport(struct parsing *p, const char *value)
+{
+	return set_port(&p->packet->sport, value);
+}
+
+static const char *set_dport(struct parsing *p, const char *value)
+{
+	return set_port(&p->packet->dport, value);
+}
+
+static const char *set_uid(struct parsing *p, const char *value)
+{
+	return number_parse(value, UINT32_MAX - 1, &p->packet->uid) ? NULL : "a numeric UID";
+}
+
+static const char *set_gid(struct parsing *p, const char *value)
+{
+	p->has_gid = true;
+	return number_parse(value, UINT32_MAX - 1, &p->packet->gid) ? NULL : "a numeric GID";
+}
+
+static const char *set_iif(struct parsing *p, const char *value)
+{
+	p->has_iface = true;
+	return p->packet->hook == HOOK_PREROUTING ? iface_parse(value, &p->packet->iif) : "oif for an outbound packet";
+}
+
+static const char *set_oif(struct parsing *p, const char *value)
+{
+	p->has_iface = true;
+	return p->packet->hook == HOOK_OUTPUT ? iface_parse(value, &p->packet->oif) : "iif for an inbound packet";
+}
+
+static const char *set_mark(struct parsing *p, const char *value)
+{
+	return mark_parse(value, &p->packet->mark);
+}
+
+static const char *set_ctstate(struct parsing *p, const char *value)
+{
+	static const struct {
+		const char *name;
+		uint32_t state;
+	} states[] = { { "new", CTSTATE_NEW }, { "established", CTSTATE_ESTABLISHED },
+		       { "related", CTSTATE_RELATED }, { "invalid", CTSTATE_INVALID } };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(states); i++)
+		if (!strcasecmp(value, states[i].name)) {
+			p->packet->ctstate = states[i].state;
+			return NULL;
+		}
+	return "new, established, related or invalid";
+}
+
+static const struct {
+	const char *name;
+	const char *(*set)(struct parsing *p, const char *value);
+} keys[] = {
+	{ "proto", set_proto }, { "src", set_src },   { "dst", set_dst }, { "sport", set_sport },
+	{ "dport", set_dport }, { "uid", set_uid },   { "gid", set_gid }, { "iif", set_iif },
+	{ "oif", set_oif },     { "mark", set_mark }, { "ctstate", set_ctstate },
+};
+
+static int fail_word(struct err *err, const char *word, const char *expected)
+{
+	int rc = err_set(err, STATUS_USAGE, 0, "explain: \"%.60s\": expected %s", word, expected);
+
+	err_hint(err, "for example: istio-init explain --sidecar out proto=tcp dst=10.0.0.5 dport=443 uid=1000");
+	return rc;
+}
+
+static int parse_word(struct parsing *p, const char *word, struct err *err)
+{
+	const char *value = strchr(word, '='), *expected;
+
+	for (unsigned i = 0; value && i < ARRAY_SIZE(keys); i++)
+		if (strlen(keys[i].name) == (size_t)(value - word) && !strncmp(word, keys[i].name, (size_t)(value - word))) {
+			expected = keys[i].set(p, value + 1);
+			return expected ? fail_word(err, word, expected) : 0;
+		}
+	return fail_word(err, word, "in or out, then KEY=VALUE with a KEY of proto, src, dst, sport, dport, uid, gid, iif, "
+				    "oif, mark or ctstate");
+}
+
+static bool is_loopback(const struct prefix *p)
+{
+	static const uint8_t loopback6[16] = { [15] = 1 };
+
+	return p->family == IPV4 ? p->addr[0] == 127 : !memcmp(p->addr, loopback6, sizeof(loopback6));
+}
+
+/* Addresses that are not given: TEST-NET and documentation prefixes (RFC 5737, RFC 3849). */
+static void default_addr(struct prefix *p, enum family family, bool loopback, uint8_t last)
+{
+	static const char *const texts[FAMILIES][2] = { { "192.0.2.0", "127.0.0.0" }, { "2001:db8::", "::" } };
+
+	prefix_parse(texts[family][loopback], p, NULL);
+	p->addr[family_addr_len(family) - 1] = loopback ? 1 : last;
+}
+
+static int complete(struct parsing *p, struct err *err)
+{
+	struct packet *packet = p->packet;
+	enum family family = p->has_dst ? p->dst.family : p->has_src ? p->src.family : IPV4;
+	struct iface *iface = packet->hook == HOOK_OUTPUT ? &packet->oif : &packet->iif;
+	bool loopback;
+
+	if (p->has_src && p->src.family != family)
+		return fail_word(err, "src", "an address of the same family as dst");
+	if (!p->has_dst)
+		default_addr(&p->dst, family, false, packet->hook == HOOK_OUTPUT ? 80 : 1);
+	loopback = is_loopback(&p->dst);
+	if (!p->has_src)
+		default_addr(&p->src, family, loopback, packet->hook == HOOK_OUTPUT ? 1 : 80);
+	if (!p->has_iface)
+		strcpy(iface->name, loopback ? "lo" : "eth0");
+	packet->family = family;
+	memcpy(packet->src, p->src.addr, sizeof(packet->src));
+	memcpy(packet->dst, p->dst.addr, sizeof(packet->dst));
+	packet->has_owner = packet->hook == HOOK_OUTPUT;
+	if (!p->has_gid)
+		packet->gid = packet->uid;
+	return 0;
+}
+
+int packet_parse(struct packet *packet, char *const *words, struct err *err)
+{
+	struct parsing p = { .packet = packet };
+
+	*packet = (struct packet){ .proto = IPPROTO_TCP, .sport = CLIENT_PORT, .dport = 80, .uid = APPLICATION_ID,
+				   .ctstate = CTSTATE_NEW };
+	if (!words || !words[0] || (strcmp(words[0], "in") != 0 && strcmp(words[0], "out") != 0))
+		return fail_word(err, words && words[0] ? words[0] : "", "in or out");
+	packet->hook = !strcmp(words[0], "in") ? HOOK_PREROUTING : HOOK_OUTPUT;
+	for (unsigned i = 1; words[i]; i++) {
+		int rc = parse_word(&p, words[i], err);
+
+		if (rc)
+			return rc;
+	}
+	return complete(&p, err);
+}

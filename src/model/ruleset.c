@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ruleset.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util.h"
+
+const char *table_name(enum table_id table)
+{
+	static const char *const names[] = { [TABLE_MANGLE] = "mangle", [TABLE_NAT] = "nat", [TABLE_RAW] = "raw" };
+
+	return names[table];
+}
+
+const char *hook_name(enum hook hook)
+{
+	static const char *const names[] = { [HOOK_PREROUTING] = "PREROUTING", [HOOK_OUTPUT] = "OUTPUT" };
+
+	return names[hook];
+}
+
+struct ruleset *ruleset_new(enum layout layout, unsigned families)
+{
+	struct ruleset *rs = xcalloc(1, sizeof(*rs));
+
+	rs->layout = layout;
+	rs->families = (uint8_t)families;
+	rs->arena = arena_new();
+	return rs;
+}
+
+void ruleset_free(struct ruleset *rs)
+{
+	if (!rs)
+		return;
+	for (int t = 0; t < TABLES; t++) {
+		for (unsigned c = 0; c < rs->tables[t].n_chains; c++)
+			free(rs->tables[t].chains[c].rules);
+		free(rs->tables[t].chains);
+	}
+	arena_free(rs->arena);
+	free(rs);
+}
+
+void *ruleset_alloc(struct ruleset *rs, size_t size)
+{
+	return arena_alloc(rs->arena, size);
+}
+
+char *ruleset_strdup(struct ruleset *rs, const char *s)
+{
+	return memcpy(ruleset_alloc(rs, strlen(s) + 1), s, strlen(s) + 1);
+}
+
+const struct chain *ruleset_find(const struct ruleset *rs, enum table_id table, const char *name)
+{
+	const struct table *t = &rs->tables[table];
+
+	for (unsigned i = 0; i < t->n_chains; i++)
+		if (!strcmp(t->chains[i].name, name))
+			return &t->chains[i];
+	return NULL;
+}
+
+struct chain *ruleset_chain(struct ruleset *rs, enum table_id table, const char *name)
+{
+	struct chain *chain = (struct chain *)ruleset_find(rs, table, name);
+
+	if (chain)
+		return chain;
+	chain = array_push(&rs->tables[table].chains, &rs->tables[table].n_chains, sizeof(*chain));
+	memset(chain, 0, sizeof(*chain));
+	snprintf(chain->name, sizeof(chain->name), "%s", name);
+	chain->hook = HOOK_NONE;
+	for (enum hook h = 0; h < HOOK_NONE; h++)
+		if (!strcmp(name, hook_name(h)))
+			chain->hook = h;
+	return chain;
+}
+
+static int compare_kinds(const void *a, const void *b)
+{
+	return ((const struct match *)a)->kind - ((const struct match *)b)->kind;
+}
+
+/* Stable, unlike qsort: an inverted and a plain match of one kind keep their order. */
+static void sort_matches(struct match *matches, unsigned n)
+{
+	for (unsigned i = 1; i < n; i++)
+		for (unsigned j = i; j && compare_kinds(&matches[j - 1], &matches[j]) > 0; j--) {
+			struct match swap = matches[j];
+
+			matches[j] = matches[j - 1];
+			matches[j - 1] = swap;
+		}
+}
+
+static void take_rule(struct ruleset *rs, struct chain *chain, struct rule *place, const struct rule *rule)
+{
+	chain->families |= rule->families;
+	*place = *rule;
+	place->matches = ruleset_alloc(rs, rule->n_matches * sizeof(*rule->matches));
+	if (rule->n_matches)
+		memcpy(place->matches, rule->matches, rule->n_matches * sizeof(*rule->matches));
+	sort_matches(place->matches, place->n_matches);
+}
+
+struct rule *ruleset_append(struct ruleset *rs, enum table_id table, const char *name, const struct rule *rule)
+{
+	struct chain *chain = ruleset_chain(rs, table, name);
+	struct rule *place = array_push(&chain->rules, &chain->n_rules, sizeof(*place));
+
+	take_rule(rs, chain, place, rule);
+	return place;
+}
+
+struct rule *ruleset_prepend(struct ruleset *rs, enum table_id table, const char *name, const struct rule *rule)
+{
+	struct chain *chain = ruleset_chain(rs, table, name);
+
+	array_push(&chain->rules, &chain->n_rules, sizeof(*rule));
+	memmove(chain->rules + 1, chain->rules, (chain->n_rules - 1) * sizeof(*rule));
+	take_rule(rs, chain, chain->rules, rule);
+	return chain->rules;
+}
+
+bool chain_has_family(const struct chain *chain, enum family family)
+{
+	return chain->families & FAMILY_BIT(family);
+}
+
+bool table_has_family(const struct table *table, enum family family)
+{
+	for (unsigned i = 0; i < table->n_chains; i++)
+		if (chain_has_family(&table->chains[i], family))
+			return true;
+	return false;
+}
+
+/* Which item list a match holds; scalars count as lists of one. */
+static bool match_unrolls(const struct match *m)
+{
+	return m->n > 1 && !m->invert;
+}
+
+static void match_pick(struct match *flat, const struct match *from, uint32_t at)
+{
+	*flat = *from;
+	if (!match_unrolls(from))
+		return;
+	flat->n = 1;
+	switch (from->kind) {
+	case MATCH_SRC:
+	case MATCH_DST:
+		flat->prefixes = from->prefixes + at;
+		break;
+	case MATCH_IIF:
+	case MATCH_OIF:
+		flat->ifaces = from->ifaces + at;
+		break;
+	default:
+		flat->ranges = from->ranges + at;
+		break;
+	}
+}
+
+bool match_is_vacuous(const struct match *m)
+{
+	if (m->invert)
+		return false;
+	if (m->kind == MATCH_SRC || m->kind == MATCH_DST)
+		return m->prefixes->len == 0;
+	return (m->kind == MATCH_IIF || m->kind == MATCH_OIF) && !strcmp(m->ifaces->name, "+");
+}
+
+void rule_iter_init(struct rule_iter *it, const struct rule *rule)
+{
+	memset(it, 0, sizeof(*it));
+	it->rule = rule;
+}
+
+/*
+ * Steps the innermost list that is not at its end.  Interfaces (IIF, OIF) run
+ * fastest, then ports and owners from the last, prefixes slowest.
+ */
+static bool rule_iter_step(struct rule_iter *it)
+{
+	static const uint8_t order[] = { MATCH_OIF, MATCH_IIF, MATCH_GID,   MATCH_UID,
+					 MATCH_DPORT, MATCH_SPORT, MATCH_DST, MATCH_SRC };
+
+	for (unsigned o = 0; o < ARRAY_SIZE(order); o++)
+		for (unsigned i = 0; i < it->rule->n_matches; i++) {
+			const struct match *m = &it->rule->matches[i];
+
+			if (m->kind != order[o] || !match_unrolls(m))
+				continue;
+			if (++it->at[i] < m->n)
+				return true;
+			it->at[i] = 0;
+		}
+	return false;
+}
+
+bool rule_iter_next(struct rule_iter *it)
+{
+	if (it->started && !rule_iter_step(it))
+		return false;
+	it->started = true;
+	it->flat = *it->rule;
+	it->flat.matches = it->matches;
+	it->flat.n_matches = 0;
+	for (unsigned i = 0; i < it->rule->n_matches; i++) {
+		struct match *flat = &it->matches[it->flat.n_matches];
+
+		match_pick(flat, &it->rule->matches[i], it->at[i]);
+		if (!match_is_vacuous(flat))
+			it->flat.n_matches++;
+	}
+	return true;
+}
+
+void chain_iter_init(struct chain_iter *it, const struct chain *chain, enum family family)
+{
+	it->chain = chain;
+	it->family = family;
+	it->next = 0;
+	it->inside = false;
+}
+
+const struct rule *chain_iter_next(struct chain_iter *it)
+{
+	for (;;) {
+		if (it->inside && rule_iter_next(&it->it))
+			return &it->it.flat;
+		it->inside = false;
+		if (!it->chain || it->next >= it->chain->n_rules)
+			return NULL;
+		if (it->chain->rules[it->next].families & FAMILY_BIT(it->family)) {
+			rule_iter_init(&it->it, &it->chain->rules[it->next]);
+			it->inside = true;
+		}
+		it->next++;
+	}
+}
+
+static bool items_equal(const struct match *a, const struct match *b)
+{
+	for (uint32_t i = 0; i < a->n; i++)
+		switch (a->kind) {
+		case MATCH_SRC:
+		case MATCH_DST:
+			if (!prefix_equal(&a->prefixes[i], &b->prefixes[i]))
+				return false;
+			break;
+		case MATCH_IIF:
+		case MATCH_OIF:
+			if (strcmp(a->ifaces[i].name, b->ifaces[i].name))
+				return false;
+			break;
+		default:
+			if (a->ranges[i].lo != b->ranges[i].lo || a->ranges[i].hi != b->ranges[i].hi)
+				return false;
+		}
+	return true;
+}
+
+static bool match_equal(const struct match *a, const struct match *b)
+{
+	if (a->kind != b->kind || a->invert != b->invert)
+		return false;
+	switch (a->kind) {
+	case MATCH_NFPROTO:
+	case MATCH_PROTO:
+		return a->proto == b->proto;
+	case MATCH_CTSTATE:
+		return a->ctstates == b->ctstates;
+	case MATCH_MARK:
+	case MATCH_CONNMARK:
+		return a->mark.value == b->mark.value && a->mark.mask == b->mark.mask;
+	default:
+		return a->n == b->n && items_equal(a, b);
+	}
+}
+
+static bool target_equal(const struct target *a, const struct target *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	switch (a->kind) {
+	case TARGET_JUMP:
+	case TARGET_GOTO:
+		return !strcmp(a->chain, b->chain);
+	case TARGET_REDIRECT:
+		return a->port == b->port;
+	case TARGET_TPROXY:
+		return a->port == b->port && a->mark.value == b->mark.value && a->mark.mask == b->mark.mask;
+	case TARGET_MARK:
+		return a->mark.value == b->mark.value && a->mark.mask == b->mark.mask;
+	case TARGET_CT_ZONE:
+		return a->zone == b->zone;
+	default:
+		return true;
+	}
+}
+
+bool rule_equal(const struct rule *a, const struct rule *b)
+{
+	if (a->unknown || b->unknown || a->n_matches != b->n_matches || !target_equal(&a->target, &b->target))
+		return false;
+	if (strcmp(a->comment ? a->comment : "", b->comment ? b->comment : ""))
+		return false;
+	for (unsigned i = 0; i < a->n_matches; i++)
+		if (!match_equal(&a->matches[i], &b->matches[i]))
+			return false;
+	return true;
+}
+
+bool chain_is_istio(const char *name)
+{
+	return !strncmp(name, "ISTIO_", 6);
+}
