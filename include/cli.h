@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* argv and environment in, struct config out. */
+#ifndef ISTIO_INIT_CLI_H
+#define ISTIO_INIT_CLI_H
+
+#include <stdio.h>
+
+#include "config.h"
+#include "err.h"
+
+/*
+ * Parses the command line and the environment, checks every value (also those
+ * that need a file: passwd, group, @PATH lists, resolv.conf).  Sets up logging as
+ * soon as its options are known.  Returns 0, or -errno with @err filled.
+ * What the config points to lives until the program ends.
+ */
+int cli_parse(struct config *cfg, int argc, char **argv, char **env, struct err *err);
+
+void cli_print_help(FILE *out);
+void cli_print_version(FILE *out);
+
+/* The effective configuration, one "name=value" a line at debug level. */
+void cli_log_config(const struct config *cfg);
+
+#endif

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What depends on more than one option: contradictions, defaults that come from others, warnings. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "options.h"
+#include "quote.h"
+#include "resolv.h"
+#include "unique.h"
+#include "util.h"
+
+/* The kernel takes that many owner matches in one rule. */
+#define OWNER_GROUPS_MAX 64
+#define DEFAULT_PROXY_ID 1337
+
+static bool is_given(const struct parse *p, enum option_id id)
+{
+	return p->given[id].source != SOURCE_DEFAULT;
+}
+
+/* Whether the run makes rules out of the options, to write, print or compare them. */
+static bool makes_rules(const struct config *cfg)
+{
+	return (cfg->command == COMMAND_APPLY && (cfg->dry_run || !cfg->skip_rule_apply)) ||
+	       cfg->command == COMMAND_DIFF || (cfg->command == COMMAND_EXPLAIN && !cfg->live);
+}
+
+static int check_cleanup(struct parse *p, struct err *err)
+{
+	struct config *cfg = &p->settings.cfg;
+	char names[OPTION_NAMES_MAX];
+
+	if (!cfg->cleanup_only)
+		return 0;
+	if (cfg->command != COMMAND_APPLY && cfg->command != COMMAND_CLEAN)
+		return err_set(err, STATUS_USAGE, EINVAL, "%s means the command clean, but another one is given",
+			       option_source(p, &options[OPTION_CLEANUP_ONLY], names));
+	cfg->command = COMMAND_CLEAN;
+	return 0;
+}
+
+static int check_backend(struct parse *p, struct err *err)
+{
+	struct settings *s = &p->settings;
+	static const enum backend_id of_binary[] = { BACKEND_AUTO, BACKEND_IPTABLES_LEGACY, BACKEND_IPTABLES_NFT };
+	const struct {
+		enum option_id id;
+		enum backend_id backend;
+	} wishes[] = {
+		{ OPTION_BACKEND, s->cfg.backend },
+		{ OPTION_NATIVE_NFTABLES, s->native_nftables ? BACKEND_NFTABLES : BACKEND_AUTO },
+		{ OPTION_FORCE_IPTABLES_BINARY, of_binary[s->force_binary] },
+	};
+	char one[OPTION_NAMES_MAX], other[OPTION_NAMES_MAX];
+	enum option_id by = OPTION_BACKEND;
+
+	for (unsigned i = 1; i < ARRAY_SIZE(wishes); i++) {
+		if (wishes[i].backend == BACKEND_AUTO || wishes[i].backend == s->cfg.backend)
+			continue;
+		if (s->cfg.backend != BACKEND_AUTO)
+			return err_set(err, STATUS_USAGE, EINVAL, "%s and %s ask for different backends: expected one",
+				       option_source(p, &options[by], one),
+				       option_source(p, &options[wishes[i].id], other));
+		s->cfg.backend = wishes[i].backend;
+		by = wishes[i].id;
+	}
+	return 0;
+}
+
+/* Options that would be ignored without a word elsewhere. */
+static int check_places(struct parse *p, struct err *err)
+{
+	const struct config *cfg = &p->settings.cfg;
+	bool prints = cfg->dry_run && (cfg->command == COMMAND_APPLY || cfg->command == COMMAND_CLEAN);
+	const struct {
+		enum option_id id;
+		bool misplaced;
+		const char *where;
+	} places[] = {
+		{ OPTION_FAMILY, cfg->family != FAMILY_CHOICE_BOTH && !prints && cfg->command != COMMAND_SHOW,
+		  "--dry-run and the command show" },
+		{ OPTION_FORMAT, cfg->format != FORMAT_BY_BACKEND && !prints, "--dry-run" },
+		{ OPTION_COUNTERS, cfg->counters && cfg->command != COMMAND_SHOW, "the command show" },
+		{ OPTION_LIVE, cfg->live && cfg->command != COMMAND_EXPLAIN, "the command explain" },
+	};
+	char names[OPTION_NAMES_MAX];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(places); i++)
+		if (places[i].misplaced)
+			return err_set(err, STATUS_USAGE, EINVAL, "%s goes only with %s",
+				       option_source(p, &options[places[i].id], names), places[i].where);
+	if (cfg->skip_rule_apply && !cfg->run_validation && !cfg->dry_run && cfg->command == COMMAND_APPLY)
+		log_warn("%s without --run-validation: there is nothing to do",
+			 option_source(p, &options[OPTION_SKIP_RULE_APPLY], names));
+	return 0;
+}
+
+static int check_marks(const struct parse *p, struct err *err)
+{
+	const struct config *cfg = &p->settings.cfg;
+	const struct mark *bypass = &cfg->bypass_mark;
+	char names[OPTION_NAMES_MAX];
+
+	if (!cfg->has_bypass_mark || cfg->mode != MODE_TPROXY)
+		return 0;
+	if ((cfg->tproxy_mark & bypass->mask) == bypass->value)
+		return err_set(err, STATUS_USAGE, EINVAL, "%s matches the TPROXY mark %u: expected a mark of its own",
+			       option_source(p, &options[OPTION_BYPASS_MARK], names), cfg->tproxy_mark);
+	if ((OUTBOUND_MARK & bypass->mask) == bypass->value)
+		return err_set(err, STATUS_USAGE, EINVAL,
+			       "%s matches %u, the mark of the proxy's own packets: expected a mark of its own",
+			       option_source(p, &options[OPTION_BYPASS_MARK], names), OUTBOUND_MARK);
+	return 0;
+}
+
+/* The UIDs and GIDs of the proxy where they are not given. */
+static void fill_proxy_owners(struct parse *p)
+{
+	struct config *cfg = &p->settings.cfg;
+	const char *user = p->settings.envoy_user;
+	uint32_t uid = DEFAULT_PROXY_ID, gid = DEFAULT_PROXY_ID;
+	char quoted[QUOTE_MAX];
+
+	if (!cfg->proxy_uids.n) {
+		if (owners_find_user(&p->owners, user, &uid, &gid))
+			owners_find_group(&p->owners, user, &gid);
+		else if (is_given(p, OPTION_ENVOY_USER) && *user)
+			log_warn("ENVOY_USER: there is no user %s in /etc/passwd: the proxy's UID is taken to be %u",
+				 quote(user, quoted), DEFAULT_PROXY_ID);
+		*(struct range *)array_push(&cfg->proxy_uids.items, &cfg->proxy_uids.n, sizeof(struct range)) =
+			(struct range){ uid, uid };
+		*(struct range *)array_push(&p->uid_groups.items, &p->uid_groups.n, sizeof(struct range)) =
+			(struct range){ gid, gid };
+	}
+	if (!cfg->proxy_gids.n) {
+		free(cfg->proxy_gids.items);
+		cfg->proxy_gids = p->uid_groups;
+		cfg->proxy_gids.n = items_unique(cfg->proxy_gids.items, cfg->proxy_gids.n, sizeof(struct range));
+		p->uid_groups = (struct range_list){ 0 };
+	}
+}
+
+static int check_owner_groups(const struct config *cfg, struct err *err)
+{
+	const char *include = options[OPTION_OWNER_GROUPS].variable;
+	const char *exclude = options[OPTION_OWNER_GROUPS_EXCLUDE].variable;
+
+	if (cfg->owner_groups.n > OWNER_GROUPS_MAX)
+		return err_set(err, STATUS_USAGE, EINVAL, "%s: %u groups: expected at most %u", include,
+			       cfg->owner_groups.n, OWNER_GROUPS_MAX);
+	if (!makes_rules(cfg))
+		return 0;
+	if (!cfg->owner_groups.all && !cfg->owner_groups.n)
+		log_warn("%s is empty: nobody's outbound traffic is captured", include);
+	if (!cfg->owner_groups.all && cfg->owner_groups_exclude.n)
+		log_warn("%s has no effect: %s names the groups that are captured", exclude, include);
+	return 0;
+}
+
+static bool ranges_contain(const struct range_list *list, uint32_t value)
+{
+	for (uint32_t i = 0; i < list->n; i++)
+		if (value >= list->items[i].lo && value <= list->items[i].hi)
+			return true;
+	return false;
+}
+
+/* A probe that the rules let pass, or that reaches the listener without them, would prove nothing. */
+static int check_validation(const struct parse *p, struct err *err)
+{
+	static const struct prefix probed = { .family = IPV4, .len = 32, .addr = { 127, 0, 0, 6 } };
+	const struct config *cfg = &p->settings.cfg;
+	char names[OPTION_NAMES_MAX], text[PREFIX_TEXT_MAX];
+	const char *source = option_source(p, &options[OPTION_PROBE_PORT], names), *why = NULL;
+
+	if (!cfg->run_validation || cfg->command != COMMAND_APPLY)
+		return 0;
+	if (prefix_contains(&cfg->loopback4, &probed))
+		return err_set(err, STATUS_USAGE, EINVAL,
+			       "%s: %s holds 127.0.0.6, where --run-validation connects to: expected a CIDR without it",
+			       options[OPTION_LOOPBACK_CIDR].variable, prefix_text(&cfg->loopback4, text));
+	if (cfg->probe_port == cfg->proxy_port || cfg->probe_port == cfg->inbound_port)
+		why = "the proxy listens there itself";
+	else if (cfg->probe_port == cfg->tunnel_port)
+		why = "the HBONE port is not captured";
+	else if (cfg->redirect_dns && cfg->probe_port == 53)
+		why = "DNS goes to the agent";
+	else if (ranges_contain(&cfg->outbound_ports_exclude, cfg->probe_port))
+		why = "--istio-local-outbound-ports-exclude holds it";
+	if (why)
+		return err_set(err, STATUS_USAGE, EINVAL, "%s: %u cannot be probed (%s): expected another port", source,
+			       cfg->probe_port, why);
+	return 0;
+}
+
+static int fill_dns_servers(struct parse *p, struct err *err)
+{
+	struct config *cfg = &p->settings.cfg;
+	char names[OPTION_NAMES_MAX], quoted[QUOTE_MAX];
+	int ret;
+
+	if (cfg->capture_all_dns && !cfg->redirect_dns) {
+		if (makes_rules(cfg))
+			log_warn("%s has no effect without --redirect-dns",
+				 option_source(p, &options[OPTION_CAPTURE_ALL_DNS], names));
+		cfg->capture_all_dns = false;
+	}
+	if (!cfg->redirect_dns || cfg->capture_all_dns || !makes_rules(cfg))
+		return 0;
+	ret = resolv_read(cfg->resolv_conf, &cfg->dns_servers, err);
+	if (ret)
+		return ret;
+	if (!cfg->dns_servers.of[IPV4].n && !cfg->dns_servers.of[IPV6].n)
+		log_warn("there is no nameserver in %s: DNS is not captured (--capture-all-dns needs none)",
+			 quote(cfg->resolv_conf, quoted));
+	return 0;
+}
+
+static void fill_paths(struct config *cfg)
+{
+	/* as iptables takes an empty variable */
+	if (!*cfg->lock_file)
+		cfg->lock_file = options[OPTION_LOCK_FILE].text;
+	if (cfg->cni_mode && *cfg->netns)
+		cfg->lock_file = cfg->netns;
+}
+
+static void warn_without_effect(const struct parse *p)
+{
+	const struct config *cfg = &p->settings.cfg;
+	char names[OPTION_NAMES_MAX];
+
+	if (!makes_rules(cfg))
+		return;
+	if (is_given(p, OPTION_LOCAL_EXCLUDE_PORTS) && cfg->inbound_ports_exclude.n && !cfg->inbound_ports.all)
+		log_warn("%s has no effect: it goes only with --istio-inbound-ports '*'",
+			 option_source(p, &options[OPTION_LOCAL_EXCLUDE_PORTS], names));
+	if (cfg->command == COMMAND_APPLY && !config_captures(cfg))
+		log_warn("nothing would be captured: neither inbound ports (-b), outbound CIDRs (-i) or ports (-q) nor "
+			 "DNS (--redirect-dns) are asked for; --sidecar gives the injector's defaults");
+}
+
+int checks_run(struct parse *p, struct err *err)
+{
+	int ret = check_cleanup(p, err);
+
+	if (!ret)
+		ret = check_backend(p, err);
+	if (!ret)
+		ret = check_places(p, err);
+	if (!ret)
+		ret = check_marks(p, err);
+	if (!ret)
+		ret = check_owner_groups(&p->settings.cfg, err);
+	if (!ret)
+		ret = check_validation(p, err);
+	if (!ret)
+		ret = fill_dns_servers(p, err);
+	if (ret)
+		return ret;
+	fill_proxy_owners(p);
+	fill_paths(&p->settings.cfg);
+	warn_without_effect(p);
+	return 0;
+}

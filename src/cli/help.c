@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "options.h"
+#include "util.h"
+
+#ifndef ISTIO_INIT_VERSION
+#define ISTIO_INIT_VERSION "unknown"
+#endif
+
+#define WIDTH 79
+#define INDENT 10
+
+static const char *const group_titles[GROUPS] = {
+	[GROUP_PROXY] = "The proxy",
+	[GROUP_INBOUND] = "Inbound traffic",
+	[GROUP_OUTBOUND] = "Outbound traffic",
+	[GROUP_INTERFACES] = "Interfaces",
+	[GROUP_DNS] = "DNS",
+	[GROUP_RUN] = "The run",
+	[GROUP_BACKEND] = "How the rules are written",
+	[GROUP_PRINT] = "What is printed",
+	[GROUP_VALIDATION] = "Validation",
+	[GROUP_LOG] = "Logs",
+	[GROUP_HELP] = "Help",
+};
+
+static const char *const help_texts[OPTIONS] = {
+#define OPTION(id, letter, name, variable, alias, type, field, text, metavar, group, help) [OPTION_##id] = help,
+#include "options.def"
+#undef OPTION
+};
+
+static const struct {
+	const char *usage, *help;
+} commands[] = {
+	{ "apply", "(or no command) build the rules and make the network namespace hold exactly them" },
+	{ "diff", "compare what is live with what the options ask for" },
+	{ "show", "print the Istio rules that are live" },
+	{ "clean", "remove everything of Istio's" },
+	{ "explain PACKET", "say what the rules would do with one packet, e.g. "
+			    "explain --sidecar out proto=tcp dst=10.0.0.5 dport=443 uid=1000" },
+	{ "help", "print this" },
+	{ "version", "print the version" },
+};
+
+/* Prints words at @column, wrapped; *@at is where the line stands. */
+static void print_wrapped(FILE *out, const char *text, size_t column, size_t *at)
+{
+	while (*text) {
+		size_t n = strcspn(text, " ");
+
+		if (*at > column && *at + 1 + n > WIDTH) {
+			fputc('\n', out);
+			*at = 0;
+		}
+		if (*at < column)
+			*at += (size_t)fprintf(out, "%*s", (int)(column - *at), "");
+		else if (*at > column)
+			*at += (size_t)fprintf(out, " ");
+		*at += (size_t)fprintf(out, "%.*s", (int)n, text);
+		text += n;
+		text += strspn(text, " ");
+	}
+}
+
+static void print_head(FILE *out, const struct option *o)
+{
+	if (!o->name)
+		fprintf(out, "  $%s", o->variable);
+	else if (o->letter)
+		fprintf(out, "  -%c, --%s", o->letter, o->name);
+	else
+		fprintf(out, "      --%s", o->name);
+	if (o->metavar)
+		fprintf(out, " %s", o->metavar);
+	fputc('\n', out);
+}
+
+static void print_option(FILE *out, enum option_id id)
+{
+	const struct option *o = &options[id];
+	char extra[128];
+	size_t at = 0;
+
+	print_head(out, o);
+	print_wrapped(out, help_texts[id], INDENT, &at);
+	if (o->type != TYPE_BOOL && *o->text) {
+		snprintf(extra, sizeof(extra), "(default %s)", o->text);
+		print_wrapped(out, extra, INDENT, &at);
+	}
+	if (o->name && o->variable) {
+		snprintf(extra, sizeof(extra), "[%s%s%s]", o->alias ? o->alias : "", o->alias ? ", " : "", o->variable);
+		print_wrapped(out, extra, INDENT, &at);
+	}
+	fputc('\n', out);
+}
+
+void cli_print_help(FILE *out)
+{
+	fputs("Usage: istio-init [COMMAND] [OPTION]...\n\n"
+	      "Redirects a pod's traffic to its proxy: builds Istio's rules and puts them into\n"
+	      "the network namespace that it is started in.\n\nCommands:\n",
+	      out);
+	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++) {
+		size_t at = (size_t)fprintf(out, "  %s", commands[i].usage);
+
+		print_wrapped(out, commands[i].help, 20, &at);
+		fputc('\n', out);
+	}
+	for (enum option_group group = 0; group < GROUPS; group++) {
+		fprintf(out, "\n%s:\n", group_titles[group]);
+		for (enum option_id id = 0; id < OPTIONS; id++)
+			if (options[id].group == group)
+				print_option(out, id);
+	}
+	fputs("\nThe command line wins over the variable in brackets (the first of two wins), and\n"
+	      "that over the default. Lists are parted by commas; an item @PATH stands for the\n"
+	      "items in that file.\n\n"
+	      "Exit status: 0 done, 1 failed and nothing changed, 2 diff found a difference,\n"
+	      "64 bad usage or value, 69 this kernel cannot do it, 75 a rival was faster,\n"
+	      "77 a privilege is missing, 126 validation failed. See istio-init(8).\n",
+	      out);
+}
+
+void cli_print_version(FILE *out)
+{
+	fprintf(out, "istio-init %s\n", ISTIO_INIT_VERSION);
+}
