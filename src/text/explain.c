@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include "text.h"
+
+/* Where the options that asked for the rules begin, if the rule leaves room. */
+#define ORIGIN_COLUMN 88
+
+static const char *proto_name(uint8_t proto)
+{
+	return proto == IPPROTO_TCP ? "tcp" : proto == IPPROTO_UDP ? "udp" : proto == IPPROTO_SCTP ? "sctp" : "icmp";
+}
+
+static const char *ctstate_name(uint32_t state)
+{
+	return state == CTSTATE_NEW	    ? "new" :
+	       state == CTSTATE_ESTABLISHED ? "established" :
+	       state == CTSTATE_RELATED	    ? "related" :
+					      "invalid";
+}
+
+/* Everything that was tested, also what the command line left to the defaults. */
+static void print_packet(FILE *out, const struct packet *p)
+{
+	bool ports = p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP;
+	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX];
+
+	fprintf(out, "packet: %s proto=%s src=%s dst=%s", p->hook == HOOK_OUTPUT ? "out" : "in", proto_name(p->proto),
+		addr_text(p->family, p->src, src), addr_text(p->family, p->dst, dst));
+	if (ports)
+		fprintf(out, " sport=%u dport=%u", p->sport, p->dport);
+	if (p->has_owner)
+		fprintf(out, " uid=%u gid=%u oif=%s", p->uid, p->gid, p->oif.name);
+	else
+		fprintf(out, " iif=%s", p->iif.name);
+	if (p->mark)
+		fprintf(out, " mark=0x%x", p->mark);
+	fprintf(out, " ctstate=%s\n", ctstate_name(p->ctstate));
+}
+
+static void print_step(FILE *out, const struct explain_step *step, enum family family, enum layout layout)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *line = open_memstream(&text, &len);
+	int column = 2 + (int)step->depth * 2;
+
+	if (!line)
+		return;
+	if (layout == LAYOUT_NATIVE) {
+		fprintf(line, "%s: ", step->chain);
+		text_print_nft_rule(line, &step->rule, false);
+	} else {
+		text_print_iptables_rule(line, step->chain, &step->rule, family);
+	}
+	fclose(line);
+	fprintf(out, "%*s%s", column, "", text);
+	if (step->rule.origin)
+		fprintf(out, "%*s(%s)", column + (int)len < ORIGIN_COLUMN ? ORIGIN_COLUMN - column - (int)len : 2, "",
+			step->rule.origin);
+	fputc('\n', out);
+	free(text);
+}
+
+static const char *port_meaning(uint16_t port, const struct config *cfg)
+{
+	if (port == cfg->inbound_port)
+		return "captured, Envoy inbound";
+	if (port == cfg->proxy_port)
+		return "captured, Envoy outbound";
+	return port == cfg->dns_port ? "captured, DNS proxy of the agent" : "captured";
+}
+
+static void print_passing(FILE *out, const struct explanation *e, const struct packet *p, const struct config *cfg)
+{
+	const struct rule *decider = e->decider >= 0 ? &e->steps[e->decider].rule : NULL;
+
+	if (p->ctstate != CTSTATE_NEW)
+		fputs("PASSES: it belongs to a connection; nat decided with its first packet\n", out);
+	else if (decider && decider->origin)
+		fprintf(out, "PASSES: not captured, because of %s\n", decider->origin);
+	else if (p->proto != IPPROTO_TCP && !(p->proto == IPPROTO_UDP && p->dport == 53))
+		fputs("PASSES: not captured, because only TCP (and DNS, with --redirect-dns) is\n", out);
+	else if (p->hook == HOOK_OUTPUT && p->dport == 53 && !cfg->redirect_dns && p->proto == IPPROTO_UDP)
+		fputs("PASSES: not captured, because --redirect-dns is not given\n", out);
+	else if (decider)
+		fputs("PASSES: not captured, because the last rule above lets it go\n", out);
+	else
+		fprintf(out, "PASSES: not captured, because no rule of %s does\n",
+			p->hook == HOOK_OUTPUT ? "--istio-service-cidr or --istio-outbound-ports" : "--istio-inbound-ports");
+}
+
+void text_print_explanation(FILE *out, const struct explanation *e, const struct packet *packet, enum layout layout,
+			    const struct config *cfg)
+{
+	enum table_id table = TABLES;
+
+	print_packet(out, packet);
+	for (unsigned i = 0; i < e->n_steps; i++) {
+		if (e->steps[i].table != table)
+			fprintf(out, "%s %s\n", table_name(e->steps[i].table), hook_name(packet->hook));
+		table = e->steps[i].table;
+		print_step(out, &e->steps[i], packet->family, layout);
+	}
+	fputs("verdict: ", out);
+	switch (e->fate) {
+	case FATE_PASSES:
+		print_passing(out, e, packet, cfg);
+		break;
+	case FATE_REDIRECTED:
+		fprintf(out, "REDIRECT to :%u: %s\n", e->port, port_meaning(e->port, cfg));
+		break;
+	case FATE_TPROXIED:
+		fprintf(out, "TPROXY to :%u: %s, both addresses kept\n", e->port, port_meaning(e->port, cfg));
+		break;
+	case FATE_DROPPED:
+		fputs("DROP: conntrack calls it INVALID (--drop-invalid)\n", out);
+		break;
+	}
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The spelling and order are those of iptables-save (iptables 1.8). */
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+#include "util.h"
+
+static void print_range(FILE *out, const struct range *range, char sep)
+{
+	fprintf(out, "%u", range->lo);
+	if (range->hi != range->lo)
+		fprintf(out, "%c%u", sep, range->hi);
+}
+
+static void print_mark(FILE *out, const struct mark *mark)
+{
+	fprintf(out, " 0x%x", mark->value);
+	if (mark->mask != UINT32_MAX)
+		fprintf(out, "/0x%x", mark->mask);
+}
+
+static void print_ctstates(FILE *out, uint32_t states)
+{
+	static const struct {
+		uint32_t bit;
+		const char *name;
+	} names[] = { { CTSTATE_INVALID, "INVALID" },
+		      { CTSTATE_NEW, "NEW" },
+		      { CTSTATE_RELATED, "RELATED" },
+		      { CTSTATE_ESTABLISHED, "ESTABLISHED" } };
+	const char *sep = " ";
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+		if (states & names[i].bit) {
+			fprintf(out, "%s%s", sep, names[i].name);
+			sep = ",";
+		}
+}
+
+/* One -m owner a number: a list is inverted, all of it in one rule. */
+static void print_owners(FILE *out, const struct match *m, bool first)
+{
+	for (uint32_t i = 0; i < m->n; i++) {
+		if (first || i)
+			fprintf(out, " -m owner");
+		fprintf(out, "%s --%cid-owner ", m->invert ? " !" : "", m->kind == MATCH_UID ? 'u' : 'g');
+		print_range(out, &m->ranges[i], '-');
+	}
+}
+
+static void print_ports(FILE *out, const struct match *m, const char *proto, bool *implicit)
+{
+	char side = m->kind == MATCH_SPORT ? 's' : 'd';
+
+	if (m->n > 1) {
+		fprintf(out, " -m multiport%s --%cports ", m->invert ? " !" : "", side);
+		for (uint32_t i = 0; i < m->n; i++) {
+			if (i)
+				fputc(',', out);
+			print_range(out, &m->ranges[i], ':');
+		}
+		return;
+	}
+	if (!*implicit)
+		fprintf(out, " -m %s", proto);
+	*implicit = true;
+	fprintf(out, "%s --%cport ", m->invert ? " !" : "", side);
+	print_range(out, m->ranges, ':');
+}
+
+/* As xtables_save_string of libxtables quotes. */
+static void print_comment(FILE *out, const char *comment)
+{
+	size_t plain = strspn(comment, "_-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+	fprintf(out, " -m comment --comment ");
+	if (plain && !comment[plain]) {
+		fputs(comment, out);
+		return;
+	}
+	fputc('"', out);
+	for (const char *p = comment; *p; p++) {
+		if (strchr("\"\\'", *p))
+			fputc('\\', out);
+		fputc(*p, out);
+	}
+	fputc('"', out);
+}
+
+static void print_matches(FILE *out, const struct rule *rule)
+{
+	const char *proto = "tcp";
+	char text[PREFIX_TEXT_MAX];
+	bool implicit = false, owner = false;
+
+	for (unsigned i = 0; i < rule->n_matches; i++) {
+		const struct match *m = &rule->matches[i];
+		const char *not = m->invert ? " !" : "";
+
+		switch ((enum match_kind)m->kind) {
+		case MATCH_NFPROTO:
+			break;
+		case MATCH_SRC:
+		case MATCH_DST:
+			fprintf(out, "%s -%c %s", not, m->kind == MATCH_SRC ? 's' : 'd', prefix_text(m->prefixes, text));
+			break;
+		case MATCH_IIF:
+		case MATCH_OIF:
+			fprintf(out, "%s -%c %s", not, m->kind == MATCH_IIF ? 'i' : 'o', m->ifaces->name);
+			break;
+		case MATCH_PROTO:
+			proto = m->proto == IPPROTO_UDP ? "udp" : "tcp";
+			fprintf(out, "%s -p %s", not, proto);
+			break;
+		case MATCH_SPORT:
+		case MATCH_DPORT:
+			print_ports(out, m, proto, &implicit);
+			break;
+		case MATCH_UID:
+		case MATCH_GID:
+			print_owners(out, m, !owner);
+			owner = true;
+			break;
+		case MATCH_CTSTATE:
+			fprintf(out, " -m conntrack%s --ctstate", not);
+			print_ctstates(out, m->ctstates);
+			break;
+		case MATCH_MARK:
+		case MATCH_CONNMARK:
+			fprintf(out, " -m %s%s --mark", m->kind == MATCH_MARK ? "mark" : "connmark", not);
+			print_mark(out, &m->mark);
+			break;
+		}
+	}
+	if (rule->comment)
+		print_comment(out, rule->comment);
+}
+
+static void print_target(FILE *out, const struct target *t, enum family family)
+{
+	switch ((enum target_kind)t->kind) {
+	case TARGET_RETURN:
+		fputs(" -j RETURN", out);
+		break;
+	case TARGET_ACCEPT:
+		fputs(" -j ACCEPT", out);
+		break;
+	case TARGET_DROP:
+		fputs(" -j DROP", out);
+		break;
+	case TARGET_JUMP:
+	case TARGET_GOTO:
+		fprintf(out, " -%c %s", t->kind == TARGET_JUMP ? 'j' : 'g', t->chain);
+		break;
+	case TARGET_REDIRECT:
+		fprintf(out, " -j REDIRECT --to-ports %u", t->port);
+		break;
+	case TARGET_TPROXY:
+		fprintf(out, " -j TPROXY --on-port %u --on-ip %s --tproxy-mark 0x%x/0x%x", t->port,
+			family == IPV4 ? "0.0.0.0" : "::", t->mark.value, t->mark.mask);
+		break;
+	case TARGET_MARK:
+		fprintf(out, " -j MARK --set-xmark 0x%x/0x%x", t->mark.value, t->mark.mask);
+		break;
+	case TARGET_CONNMARK_SAVE:
+	case TARGET_CONNMARK_RESTORE:
+		fprintf(out, " -j CONNMARK --%s-mark --nfmask 0xffffffff --ctmask 0xffffffff",
+			t->kind == TARGET_CONNMARK_SAVE ? "save" : "restore");
+		break;
+	case TARGET_CT_ZONE:
+		fprintf(out, " -j CT --zone %u", t->zone);
+		break;
+	case TARGET_NONE:
+	case TARGET_UNKNOWN:
+		break;
+	}
+}
+
+void text_print_iptables_rule(FILE *out, const char *chain, const struct rule *rule, enum family family)
+{
+	fprintf(out, "-A %s", chain);
+	print_matches(out, rule);
+	print_target(out, &rule->target, family);
+	/* Not a line for iptables-restore: nobody can mistake it for the whole rule. */
+	if (rule->unknown)
+		fputs(" [and what istio-init cannot read]", out);
+}
+
+static int compare_chains(const void *a, const void *b)
+{
+	const struct chain *x = *(const struct chain *const *)a, *y = *(const struct chain *const *)b;
+
+	if (x->hook != y->hook)
+		return (int)x->hook - (int)y->hook;
+	return strcmp(x->name, y->name);
+}
+
+/* Built-in chains first, in the order of the hooks, then own ones by name, as libiptc has them. */
+static const struct chain **sorted_chains(const struct table *table)
+{
+	const struct chain **chains = xcalloc(table->n_chains, sizeof(*chains));
+
+	for (unsigned i = 0; i < table->n_chains; i++)
+		chains[i] = &table->chains[i];
+	qsort(chains, table->n_chains, sizeof(*chains), compare_chains);
+	return chains;
+}
+
+static void print_table(FILE *out, const struct ruleset *rs, enum table_id id, enum family family, bool counters)
+{
+	const struct table *table = &rs->tables[id];
+	auto_free const struct chain **chains = sorted_chains(table);
+	const struct rule *rule;
+	struct chain_iter it;
+
+	fprintf(out, "*%s\n", table_name(id));
+	for (unsigned i = 0; i < table->n_chains; i++)
+		if (chains[i]->hook == HOOK_NONE && chain_has_family(chains[i], family))
+			fprintf(out, ":%s - [0:0]\n", chains[i]->name);
+	for (unsigned i = 0; i < table->n_chains; i++) {
+		chain_iter_init(&it, chains[i], family);
+		while ((rule = chain_iter_next(&it))) {
+			if (counters)
+				fprintf(out, "[%llu:%llu] ", (unsigned long long)rule->packets,
+					(unsigned long long)rule->bytes);
+			text_print_iptables_rule(out, chains[i]->name, rule, family);
+			fputc('\n', out);
+		}
+	}
+	fputs("COMMIT\n", out);
+}
+
+void text_print_iptables(FILE *out, const struct ruleset *rs, const struct text_options *options)
+{
+	for (enum family f = 0; f < FAMILIES; f++) {
+		if (!(options->families & rs->families & FAMILY_BIT(f)))
+			continue;
+		fprintf(out, "# %s\n", family_name(f));
+		for (enum table_id t = 0; t < TABLES; t++)
+			if (table_has_family(&rs->tables[t], f))
+				print_table(out, rs, t, f, options->counters);
+	}
+}
