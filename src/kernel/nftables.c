@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The native nftables backend: three inet tables that change in one transaction. */
+#include "nftables.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+#include <libnftnl/chain.h>
+
+#include "backend.h"
+#include "diff.h"
+#include "util.h"
+
+/* Rivals that commit between our reading and our undoing. */
+#define UNDO_ATTEMPTS 20
+/* Besides what is copied. */
+#define RESTORE_ROOM 64
+
+/* @dump: all messages of our tables in the order in which they can be put back. */
+struct backend {
+	struct nft_link *link;
+	struct ruleset *live;
+	struct native_dump dump;
+	bool present[TABLES];
+};
+
+/* Which of our tables a message is about; TABLES if none.  The attribute is 1 in all of them. */
+static enum table_id message_table(const struct nlmsghdr *nlh)
+{
+	return native_table_find(nft_attr_str(nlh, NFTA_TABLE_NAME));
+}
+
+static int take_presence(const struct nlmsghdr *nlh, void *data)
+{
+	bool *present = data;
+	enum table_id table = message_table(nlh);
+
+	if (table < TABLES)
+		present[table] = true;
+	return MNL_CB_OK;
+}
+
+static int read_presence(struct nft_link *link, void *present, struct err *err)
+{
+	const struct nft_query query = { .type = NFT_MSG_GETTABLE, .family = NFPROTO_INET };
+
+	memset(present, 0, TABLES * sizeof(bool));
+	return nft_link_dump(link, &query, take_presence, present, err);
+}
+
+static bool any_present(const bool present[TABLES])
+{
+	return present[TABLE_MANGLE] || present[TABLE_NAT] || present[TABLE_RAW];
+}
+
+static int native_holds(struct err *err)
+{
+	struct nft_link *link = NULL;
+	bool present[TABLES];
+	int rc = nft_link_open(&link, err);
+
+	if (!rc)
+		rc = nft_link_read(link, read_presence, present, err);
+	nft_link_close(link);
+	if (rc)
+		return rc;
+	return any_present(present) ? HOLDS_ISTIO : 0;
+}
+
+static int take_message(const struct nlmsghdr *nlh, void *data)
+{
+	struct backend *b = data;
+	enum table_id table = message_table(nlh);
+	const struct nlmsghdr **place;
+
+	if (table == TABLES)
+		return MNL_CB_OK;
+	b->present[table] = true;
+	place = array_push(&b->dump.messages, &b->dump.n, sizeof(*place));
+	*place = memcpy(ruleset_alloc(b->live, nlh->nlmsg_len), nlh, nlh->nlmsg_len);
+	return MNL_CB_OK;
+}
+
+static void forget(struct backend *b)
+{
+	ruleset_free(b->live);
+	free(b->dump.messages);
+	memset(&b->dump, 0, sizeof(b->dump));
+	memset(b->present, 0, sizeof(b->present));
+	b->live = NULL;
+}
+
+/* Sets, then what is in them, then rules. */
+static int read_table(struct backend *b, enum table_id table, struct err *err)
+{
+	struct nft_query query = { .type = NFT_MSG_GETSET, .family = NFPROTO_INET, .table = native_table_name(table) };
+	unsigned first = b->dump.n, end;
+	int rc = nft_link_dump(b->link, &query, take_message, b, err);
+
+	query.type = NFT_MSG_GETSETELEM;
+	end = b->dump.n;
+	for (unsigned i = first; i < end && !rc; i++) {
+		query.set = nft_attr_str(b->dump.messages[i], NFTA_SET_NAME);
+		rc = nft_link_dump(b->link, &query, take_message, b, err);
+	}
+	query.type = NFT_MSG_GETRULE;
+	query.set = NULL;
+	return rc ? rc : nft_link_dump(b->link, &query, take_message, b, err);
+}
+
+static int read_all(struct nft_link *link, void *data, struct err *err)
+{
+	struct nft_query query = { .type = NFT_MSG_GETTABLE, .family = NFPROTO_INET };
+	struct backend *b = data;
+	int rc;
+
+	forget(b);
+	b->live = ruleset_new(LAYOUT_NATIVE, FAMILY_BOTH);
+	rc = nft_link_dump(link, &query, take_message, b, err);
+	if (rc || !any_present(b->present))
+		return rc;
+	query.type = NFT_MSG_GETCHAIN;
+	rc = nft_link_dump(link, &query, take_message, b, err);
+	for (enum table_id t = 0; t < TABLES && !rc; t++)
+		if (b->present[t])
+			rc = read_table(b, t, err);
+	return rc;
+}
+
+/* What the model calls a chain; names are cut to what it holds. */
+static const char *model_name(enum table_id table, const char *name, char text[sizeof(((struct chain *)0)->name)])
+{
+	for (enum hook h = 0; h < HOOK_NONE; h++)
+		if (!strcmp(name, native_place(table, h)->name))
+			return hook_name(h);
+	snprintf(text, sizeof(((struct chain *)0)->name), "%s", name);
+	return text;
+}
+
+/* Whether the chain is hooked in where we would hook it, or not at all if it is no base chain. */
+static bool chain_is_ours(const struct nftnl_chain *c, enum table_id table, enum hook hook)
+{
+	const struct native_place *place;
+
+	if (hook == HOOK_NONE)
+		return !nftnl_chain_is_set(c, NFTNL_CHAIN_HOOKNUM);
+	place = native_place(table, hook);
+	return nftnl_chain_is_set(c, NFTNL_CHAIN_HOOKNUM) && nftnl_chain_is_set(c, NFTNL_CHAIN_TYPE) &&
+	       !strcmp(nftnl_chain_get_str(c, NFTNL_CHAIN_TYPE), place->type) &&
+	       nftnl_chain_get_u32(c, NFTNL_CHAIN_HOOKNUM) == place->hook &&
+	       nftnl_chain_get_s32(c, NFTNL_CHAIN_PRIO) == place->priority &&
+	       nftnl_chain_get_u32(c, NFTNL_CHAIN_POLICY) == NF_ACCEPT;
+}
+
+/* A chain that is not as ours begins with a rule that equals nothing; @asleep: its table is switched off. */
+static void decode_chain(struct backend *b, enum table_id table, const struct nlmsghdr *nlh, bool asleep)
+{
+	const struct rule strange = { .families = FAMILY_BOTH, .unknown = true, .target.kind = TARGET_UNKNOWN };
+	struct nftnl_chain *c = nftnl_chain_alloc();
+	struct chain *chain;
+	char text[sizeof(chain->name)];
+
+	chain = ruleset_chain(b->live, table, model_name(table, nft_attr_str(nlh, NFTA_CHAIN_NAME), text));
+	if (asleep || nftnl_chain_nlmsg_parse(nlh, c) < 0 || !chain_is_ours(c, table, chain->hook))
+		ruleset_append(b->live, table, chain->name, &strange);
+	nftnl_chain_free(c);
+}
+
+/* A chain is for the families of its rules; without any it is there all the same. */
+static void note_empty_chains(struct ruleset *live)
+{
+	for (enum table_id t = 0; t < TABLES; t++)
+		for (unsigned c = 0; c < live->tables[t].n_chains; c++)
+			if (!live->tables[t].chains[c].n_rules)
+				live->tables[t].chains[c].families = FAMILY_BOTH;
+}
+
+static void decode_all(struct backend *b)
+{
+	uint32_t flags[TABLES] = {};
+	char text[sizeof(((struct chain *)0)->name)];
+
+	for (unsigned i = 0; i < b->dump.n; i++) {
+		const struct nlmsghdr *nlh = b->dump.messages[i];
+		enum table_id table = message_table(nlh);
+
+		switch (NFNL_MSG_TYPE(nlh->nlmsg_type)) {
+		case NFT_MSG_NEWTABLE:
+			flags[table] = nft_attr_u32(nlh, NFTA_TABLE_FLAGS);
+			break;
+		case NFT_MSG_NEWCHAIN:
+			decode_chain(b, table, nlh, flags[table] & NFT_TABLE_F_DORMANT);
+			break;
+		case NFT_MSG_NEWRULE:
+			native_rule_decode(b->live, &b->dump, table,
+					   model_name(table, nft_attr_str(nlh, NFTA_RULE_CHAIN), text), nlh);
+			break;
+		}
+	}
+	note_empty_chains(b->live);
+}
+
+static void native_close(struct backend *b)
+{
+	if (!b)
+		return;
+	nft_link_close(b->link);
+	forget(b);
+	free(b);
+}
+
+static int native_open(struct backend **backend, const struct ruleset *want, struct err *err)
+{
+	struct backend *b = xcalloc(1, sizeof(*b));
+	int rc = nft_link_open(&b->link, err);
+
+	(void)want; /* whole tables are ours */
+	if (!rc)
+		rc = nft_link_read(b->link, read_all, b, err);
+	if (rc) {
+		native_close(b);
+		return rc;
+	}
+	decode_all(b);
+	*backend = b;
+	return 0;
+}
+
+static const struct ruleset *native_live(const struct backend *b)
+{
+	return b->live;
+}
+
+static bool table_is_right(const struct backend *b, const struct ruleset *want, enum table_id table)
+{
+	return table_equal(b->live, want, table, IPV4) && table_equal(b->live, want, table, IPV6);
+}
+
+static int send_unless_empty(struct nft_batch *batch, struct nft_link *link, struct err *err)
+{
+	int rc = nft_batch_is_empty(batch) ? 0 : nft_batch_send(batch, link, err);
+
+	nft_batch_release(batch);
+	return rc;
+}
+
+static int native_replace(struct backend *b, const struct ruleset *want, bool force, struct err *err)
+{
+	struct nft_batch batch;
+
+	nft_batch_init(&batch, b->link);
+	batch.items_name = "list items";
+	for (enum table_id t = 0; t < TABLES; t++) {
+		bool wanted = want->tables[t].n_chains;
+
+		if (wanted && b->present[t] && !force && table_is_right(b, want, t))
+			continue;
+		/* To delete anything makes the commit wait for all CPUs. */
+		if (b->present[t])
+			native_delete_table(&batch, t);
+		if (wanted)
+			native_put_table(&batch, want, t);
+	}
+	return send_unless_empty(&batch, b->link, err);
+}
+
+#define ATTR(number) (1u << (number))
+
+/* The attributes of a dumped message that make the same again; others are the kernel's own. */
+static uint32_t restored_attrs(uint16_t type)
+{
+	switch (type) {
+	case NFT_MSG_NEWTABLE:
+		return ATTR(NFTA_TABLE_NAME) | ATTR(NFTA_TABLE_FLAGS) | ATTR(NFTA_TABLE_USERDATA);
+	case NFT_MSG_NEWCHAIN:
+		return ATTR(NFTA_CHAIN_TABLE) | ATTR(NFTA_CHAIN_NAME) | ATTR(NFTA_CHAIN_HOOK) | ATTR(NFTA_CHAIN_POLICY) |
+		       ATTR(NFTA_CHAIN_TYPE) | ATTR(NFTA_CHAIN_COUNTERS) | ATTR(NFTA_CHAIN_USERDATA);
+	case NFT_MSG_NEWSET:
+		return ATTR(NFTA_SET_TABLE) | ATTR(NFTA_SET_NAME) | ATTR(NFTA_SET_FLAGS) | ATTR(NFTA_SET_KEY_TYPE) |
+		       ATTR(NFTA_SET_KEY_LEN) | ATTR(NFTA_SET_DATA_TYPE) | ATTR(NFTA_SET_DATA_LEN) | ATTR(NFTA_SET_POLICY) |
+		       ATTR(NFTA_SET_DESC) | ATTR(NFTA_SET_TIMEOUT) | ATTR(NFTA_SET_GC_INTERVAL) | ATTR(NFTA_SET_USERDATA) |
+		       ATTR(NFTA_SET_OBJ_TYPE) | ATTR(NFTA_SET_EXPR) | ATTR(NFTA_SET_EXPRESSIONS);
+	case NFT_MSG_NEWSETELEM:
+		return ATTR(NFTA_SET_ELEM_LIST_TABLE) | ATTR(NFTA_SET_ELEM_LIST_SET) | ATTR(NFTA_SET_ELEM_LIST_ELEMENTS);
+	default:
+		return ATTR(NFTA_RULE_TABLE) | ATTR(NFTA_RULE_CHAIN) | ATTR(NFTA_RULE_EXPRESSIONS) | ATTR(NFTA_RULE_COMPAT) |
+		       ATTR(NFTA_RULE_USERDATA);
+	}
+}
+
+/* Turns a message of a dump into one that makes the same: counters included. */
+static void put_back(struct nft_batch *batch, const struct nlmsghdr *saved, uint32_t id)
+{
+	uint16_t type = NFNL_MSG_TYPE(saved->nlmsg_type);
+	uint16_t flags = NLM_F_CREATE | (type == NFT_MSG_NEWRULE ? NLM_F_APPEND : 0);
+	struct nlmsghdr *nlh = nft_batch_add(batch, saved->nlmsg_len + RESTORE_ROOM, type, NFPROTO_INET, flags, NULL);
+	uint32_t attrs = restored_attrs(type);
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, saved, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(attr) < 32 && attrs & ATTR(mnl_attr_get_type(attr)))
+			mnl_attr_put(nlh, attr->nla_type, mnl_attr_get_payload_len(attr), mnl_attr_get_payload(attr));
+	if (type == NFT_MSG_NEWSET)
+		mnl_attr_put_u32(nlh, NFTA_SET_ID, htonl(id));
+}
+
+/* Against rules that somebody may have changed since our replace. */
+static int native_undo(struct backend *b, struct err *err)
+{
+	bool present[TABLES];
+	struct nft_batch batch;
+	int rc;
+
+	for (unsigned attempt = 0; attempt < UNDO_ATTEMPTS; attempt++) {
+		rc = nft_link_read(b->link, read_presence, present, err);
+		if (rc)
+			return rc;
+		nft_batch_init(&batch, b->link);
+		for (enum table_id t = 0; t < TABLES; t++)
+			if (present[t])
+				native_delete_table(&batch, t);
+		for (unsigned i = 0; i < b->dump.n; i++)
+			put_back(&batch, b->dump.messages[i], i + 1);
+		rc = send_unless_empty(&batch, b->link, err);
+		if (rc != -EAGAIN)
+			break;
+	}
+	return rc;
+}
+
+const struct backend_ops backend_nftables = {
+	.name = "nftables",
+	.layout = LAYOUT_NATIVE,
+	.holds = native_holds,
+	.open = native_open,
+	.live = native_live,
+	.replace = native_replace,
+	.undo = native_undo,
+	.close = native_close,
+};

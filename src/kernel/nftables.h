@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The native nftables backend's parts.  Registers and what is compared with them: addresses
+ * and ports are in network order; marks, owners, states and zones in the machine's.  Owners
+ * are brought into network order for ranges (the kernel has only memcmp) and for sets.
+ */
+#ifndef ISTIO_INIT_NFTABLES_H
+#define ISTIO_INIT_NFTABLES_H
+
+#include <libnftnl/rule.h>
+
+#include "nft_batch.h"
+#include "ruleset.h"
+
+/* "istio-proxy-nat" */
+const char *native_table_name(enum table_id table);
+/* TABLES if the name is none of ours. */
+enum table_id native_table_find(const char *name);
+
+/* A base chain as nf_tables has it; see native_place. */
+struct native_place {
+	const char *name, *type;
+	uint32_t hook; /* NF_INET_... */
+	int32_t priority;
+};
+const struct native_place *native_place(enum table_id table, enum hook hook);
+
+/* --- ruleset to messages --- */
+
+/* Adds the table with all that is in it. */
+void native_put_table(struct nft_batch *batch, const struct ruleset *rs, enum table_id table);
+void native_delete_table(struct nft_batch *batch, enum table_id table);
+
+/* What nft takes the keys of sets for: enum datatypes of nftables' include/datatype.h. */
+enum native_key_type {
+	KEY_IPADDR = 7,
+	KEY_IP6ADDR = 8,
+	KEY_INET_SERVICE = 13,
+	KEY_UID = 24,
+	KEY_GID = 25,
+	KEY_IFNAME = 41,
+};
+
+struct native_key {
+	enum native_key_type type;
+	uint32_t len; /* bytes */
+};
+
+/* The key of a list; @family: of addresses. */
+struct native_key native_key_of(const struct match *m, enum family family);
+
+/* @value in network order. */
+void native_put_number(uint8_t *key, uint32_t len, uint32_t value);
+
+static inline bool native_is_addr(const struct match *m)
+{
+	return m->kind == MATCH_SRC || m->kind == MATCH_DST;
+}
+
+static inline bool native_is_iface(const struct match *m)
+{
+	return m->kind == MATCH_IIF || m->kind == MATCH_OIF;
+}
+
+/* Whether a merged list becomes a set, and the messages of that set. */
+bool native_set_needed(const struct match *m);
+void native_put_set(struct nft_batch *batch, const char *table, const char *name, uint32_t id, const struct match *m);
+
+/* The rule as nf_tables takes it; @sets counts those of the table that the batch holds.  Free with nftnl_rule_free. */
+struct nftnl_rule *native_rule_encode(struct nft_batch *batch, enum table_id table, const char *chain,
+				      const struct rule *rule, unsigned *sets);
+
+/* --- messages to ruleset --- */
+
+/* Messages of a dump: pointers into memory of the ruleset's. */
+struct native_dump {
+	const struct nlmsghdr **messages;
+	unsigned n;
+};
+
+/*
+ * The elements of a dumped set as the items of @m (m->kind is set; merged, memory of @rs).
+ * @family: of addresses.  @network_order: owners have been brought into that.  False if the
+ * set is not as native_put_set makes it.
+ */
+bool native_set_decode(struct ruleset *rs, const struct native_dump *dump, enum table_id table, const char *name,
+		       enum family family, bool network_order, struct match *m);
+
+/* Adds a dumped rule to the chain that it names (@chain: as the model calls it). */
+void native_rule_decode(struct ruleset *rs, const struct native_dump *dump, enum table_id table, const char *chain,
+			const struct nlmsghdr *nlh);
+
+#endif
