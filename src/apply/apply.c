@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+
+#include "attempt.h"
+#include "capture.h"
+#include "diff.h"
+#include "log.h"
+#include "text.h"
+#include "validate.h"
+
+static int fail_different(const struct ruleset *live, const struct ruleset *want, struct err *err)
+{
+	int rc;
+
+	text_print_diff(stdout, live, want, false);
+	rc = err_set(err, STATUS_FAILED, EEXIST, "the live Istio rules are not those that the options ask for; nothing was changed");
+	err_hint(err, "run again with --reconcile to replace them, or istio-init clean to remove them");
+	return rc;
+}
+
+static int fail_stale(struct err *err)
+{
+	int rc = err_set(err, STATUS_FAILED, EEXIST, "an address, ip rule or route of another install is live that the "
+						     "options do not ask for; nothing was changed");
+
+	err_hint(err, "run again with --reconcile to replace them, or istio-init clean to remove them");
+	return rc;
+}
+
+static int fail_elsewhere(const struct choice *choice, const struct backend_ops *ops, struct err *err)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < BACKENDS; i++)
+		if (choice->holds[i] && backend_at(i) != ops) {
+			rc = err_set(err, STATUS_FAILED, EEXIST,
+				     "backend %s holds Istio rules in this network namespace already; nothing was changed",
+				     backend_at(i)->name);
+			err_hint(err, "run again with --reconcile to move them to %s, or with --backend=%s", ops->name,
+				 backend_at(i)->name);
+		}
+	return rc;
+}
+
+/* What one attempt of an apply works with. */
+struct order {
+	const struct choice *choice;
+	const struct backend_ops *ops;
+	const struct ruleset *want;
+};
+
+/* The other backends' Istio rules go only when the new ones stand. */
+static int clean_others(struct attempt *a, const struct order *order, struct err *err)
+{
+	for (unsigned i = 0; i < BACKENDS; i++) {
+		int rc;
+
+		if (!order->choice->holds[i] || backend_at(i) == order->ops)
+			continue;
+		rc = attempt_clean(a, backend_at(i), NULL, err);
+		if (rc < 0)
+			return rc;
+		log_info("removed the Istio rules of backend %s", backend_at(i)->name);
+	}
+	return 0;
+}
+
+/* Plumbing, rules, and then what is left of older installs: traffic escapes at no moment. */
+static int write_all(struct attempt *a, const struct order *order, struct err *err)
+{
+	int rc = plumbing_apply(a->run->plumbing_state, err);
+
+	rc = rc ? rc : attempt_replace(a, order->want, a->run->cfg->force_apply, err);
+	rc = rc ? rc : clean_others(a, order, err);
+	return rc ? rc : plumbing_remove_stale(a->run->plumbing_state, err);
+}
+
+/* 1 if something was written, 0 if all was right already. */
+static int attempt_apply(struct attempt *a, void *data, struct err *err)
+{
+	const struct config *cfg = a->run->cfg;
+	const struct order *order = data;
+	struct plumbing_state *plumbing = a->run->plumbing_state;
+	enum drift drift;
+	int rc, elsewhere = fail_elsewhere(order->choice, order->ops, err);
+
+	if (elsewhere && !cfg->reconcile)
+		return elsewhere;
+	rc = attempt_open(a, order->ops, order->want, err);
+	if (rc)
+		return rc;
+	plumbing_set_live_mark(plumbing, capture_live_mark(attempt_live(a)));
+	drift = ruleset_drift(attempt_live(a), order->want);
+	if (drift == DRIFT_DIFFERENT && !cfg->reconcile)
+		return fail_different(attempt_live(a), order->want, err);
+	if (plumbing_has_stale(plumbing) && !cfg->reconcile)
+		return fail_stale(err);
+	if (drift == DRIFT_NONE && plumbing_equal(plumbing) && !elsewhere && !cfg->force_apply)
+		return 0;
+	rc = write_all(a, order, err);
+	return rc ? rc : 1;
+}
+
+static bool kernel_refused(const struct err *err)
+{
+	return err->status == STATUS_UNSUPPORTED;
+}
+
+/*
+ * With zones, and where they alone are what the kernel lacks (docker/for-mac#7148), without:
+ * DNS capture works then, but two resolvers may meet in one conntrack entry.
+ */
+static int apply_zones(struct run *run, const struct choice *choice, const struct backend_ops *ops,
+		       struct ruleset **want, struct err *err)
+{
+	struct order order = { .choice = choice, .ops = ops };
+	struct err zones_err;
+	int rc;
+
+	*want = run_wanted(run, ops->layout, true);
+	order.want = *want;
+	rc = attempt_until_done(run, attempt_apply, &order, err);
+	if (rc >= 0 || !kernel_refused(err) || run->cfg->dns_zones != AUTO || !(*want)->tables[TABLE_RAW].n_chains)
+		return rc;
+	zones_err = *err;
+	ruleset_free(*want);
+	*want = run_wanted(run, ops->layout, false);
+	order.want = *want;
+	rc = attempt_until_done(run, attempt_apply, &order, err);
+	if (rc < 0)
+		*err = zones_err;
+	else
+		log_warn("DNS is captured without conntrack zones: %s", zones_err.what);
+	return rc;
+}
+
+static const char *families_text(const struct run *run)
+{
+	return run->families == FAMILY_BOTH ? "ipv4 and ipv6" : "ipv4";
+}
+
+static void log_summary(const struct run *run, const struct choice *choice, const struct backend_ops *ops,
+			const struct ruleset *want, int changed, uint64_t start)
+{
+	uint64_t us = now_us() - start;
+
+	log_info("%s: %u rules (%s) through %s (%s) in %u.%02u ms", changed ? "applied" : "unchanged, all was right already",
+		 count_rules(want), families_text(run), ops->name, choice->reason,
+		 (unsigned)(us / 1000), (unsigned)(us % 1000 / 10));
+}
+
+static int apply_rules(struct run *run, uint64_t start, struct err *err)
+{
+	struct ruleset *want = NULL;
+	struct choice choice;
+	struct err errs[BACKENDS];
+	int rc = choose_backend(&choice, run, err);
+
+	if (rc)
+		return rc;
+	for (unsigned i = 0; i < choice.n; i++) {
+		rc = apply_zones(run, &choice, choice.candidates[i], &want, err);
+		if (rc >= 0)
+			log_summary(run, &choice, choice.candidates[i], want, rc, start);
+		ruleset_free(want);
+		if (rc >= 0 || !kernel_refused(err))
+			return rc < 0 ? rc : STATUS_DONE;
+		log_debug("%s: %s", choice.candidates[i]->name, err->what);
+		errs[i] = *err;
+	}
+	if (choice.n > 1) {
+		for (unsigned i = 0; i < choice.n; i++)
+			log_error("%s: %s; %s", choice.candidates[i]->name, errs[i].what, errs[i].hint);
+		rc = err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP, "no backend works here");
+		err_hint(err, "load one of the modules named above on the node; istio-init never loads modules itself");
+	}
+	return rc;
+}
+
+static int validate(const struct run *run, struct err *err)
+{
+	const struct config *cfg = run->cfg;
+	struct validation v = {
+		.families = run->families,
+		.proxy_port = cfg->proxy_port,
+		.inbound_port = cfg->inbound_port,
+		.probe_port = cfg->probe_port,
+		.uid = cfg->proxy_uids.items[0].lo,
+		.timeout_ms = cfg->probe_timeout_ms,
+	};
+	int rc = validate_redirect(&v, err);
+
+	if (!rc)
+		log_info("validated: connections of UID %u are redirected (%s)", v.uid, families_text(run));
+	return rc;
+}
+
+int command_apply(const struct config *cfg, struct err *err)
+{
+	uint64_t start = now_us();
+	struct run run;
+	int rc;
+
+	if (cfg->dry_run)
+		return print_dry_run(cfg);
+	rc = run_open(&run, cfg, cfg->skip_rule_apply ? INTENT_PROBE : INTENT_CHANGE, err);
+	if (!rc && !cfg->skip_rule_apply)
+		rc = apply_rules(&run, start, err);
+	if (!rc && cfg->run_validation)
+		rc = validate(&run, err);
+	run_close(&run);
+	return rc;
+}

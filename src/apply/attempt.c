@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "attempt.h"
+
+#include <errno.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "capture.h"
+#include "log.h"
+#include "system.h"
+
+int attempt_open(struct attempt *a, const struct backend_ops *ops, const struct ruleset *want, struct err *err)
+{
+	int rc = ops->open(&a->backends[a->n], want, err);
+
+	if (!rc)
+		a->ops[a->n++] = ops;
+	return rc;
+}
+
+const struct ruleset *attempt_live(const struct attempt *a)
+{
+	return a->ops[a->n - 1]->live(a->backends[a->n - 1]);
+}
+
+int attempt_replace(struct attempt *a, const struct ruleset *want, bool force, struct err *err)
+{
+	int rc = a->ops[a->n - 1]->replace(a->backends[a->n - 1], want, force, err);
+
+	if (!rc)
+		a->replaced = a->n;
+	return rc;
+}
+
+static bool is_empty(const struct ruleset *rs)
+{
+	for (enum table_id t = 0; t < TABLES; t++)
+		if (rs->tables[t].n_chains)
+			return false;
+	return true;
+}
+
+int attempt_clean(struct attempt *a, const struct backend_ops *ops, const struct ruleset *want, struct err *err)
+{
+	struct ruleset *nothing;
+	int rc = attempt_open(a, ops, want, err);
+
+	if (rc || is_empty(attempt_live(a)))
+		return rc;
+	plumbing_set_live_mark(a->run->plumbing_state, capture_live_mark(attempt_live(a)));
+	nothing = ruleset_new(ops->layout, FAMILY_BOTH);
+	rc = attempt_replace(a, nothing, false, err);
+	ruleset_free(nothing);
+	return rc ? rc : 1;
+}
+
+/* What cannot be undone is said beside the error that made it necessary. */
+static void attempt_undo(struct attempt *a)
+{
+	struct err err;
+
+	while (a->replaced > 0) {
+		a->replaced--;
+		if (a->ops[a->replaced]->undo(a->backends[a->replaced], &err))
+			log_error("cannot undo: %s", err.what);
+	}
+	if (plumbing_undo(a->run->plumbing_state, &err))
+		log_error("cannot undo: %s", err.what);
+}
+
+static void attempt_close(struct attempt *a)
+{
+	while (a->n > 0) {
+		a->n--;
+		a->ops[a->n]->close(a->backends[a->n]);
+	}
+	if (a->lock >= 0)
+		close(a->lock);
+}
+
+/* A few milliseconds that differ from rival to rival. */
+static void wait_a_little(void)
+{
+	struct timespec pause = { .tv_nsec = 1000000 + (getpid() * 7919 + (long)now_us()) % 4000000 };
+
+	nanosleep(&pause, NULL);
+}
+
+int attempt_until_done(struct run *run, int (*attempt)(struct attempt *a, void *data, struct err *err), void *data,
+		       struct err *err)
+{
+	uint64_t deadline = now_us() + (uint64_t)run->cfg->wait_ms * 1000, now;
+	int rc;
+
+	for (;;) {
+		struct attempt a = { .run = run };
+
+		now = now_us();
+		a.lock = lock_take(run->cfg->lock_file, now < deadline ? (uint32_t)((deadline - now) / 1000) : 0, err);
+		rc = a.lock < -1 ? a.lock : attempt(&a, data, err);
+		if (rc < 0)
+			attempt_undo(&a);
+		attempt_close(&a);
+		if (rc != -EAGAIN)
+			return rc;
+		if (now_us() >= deadline)
+			break;
+		wait_a_little();
+		rc = run_refresh(run, err);
+		if (rc)
+			return rc;
+	}
+	rc = err_set(err, STATUS_BUSY, EBUSY, "another program changed the rules again and again for %u ms",
+		     run->cfg->wait_ms);
+	err_hint(err, "find out what writes rules into this network namespace, or wait longer with --wait");
+	return rc;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* diff and show: what is live, without changing anything. */
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "diff.h"
+#include "log.h"
+#include "run.h"
+#include "text.h"
+
+static bool use_color(const struct config *cfg)
+{
+	return cfg->color == COLOR_ALWAYS || (cfg->color == COLOR_AUTO && isatty(STDOUT_FILENO));
+}
+
+static int diff_with(const struct run *run, const struct backend_ops *ops, struct err *err)
+{
+	struct ruleset *want = run_wanted(run, ops->layout, true);
+	struct backend *backend;
+	int rc = ops->open(&backend, want, err);
+
+	if (!rc) {
+		if (ruleset_drift(ops->live(backend), want) != DRIFT_NONE) {
+			text_print_diff(stdout, ops->live(backend), want, use_color(run->cfg));
+			rc = STATUS_DIFFERENT;
+		}
+		ops->close(backend);
+	}
+	ruleset_free(want);
+	return rc;
+}
+
+int command_diff(const struct config *cfg, struct err *err)
+{
+	struct choice choice;
+	struct run run;
+	int rc = run_open(&run, cfg, INTENT_LOOK, err);
+
+	rc = rc ? rc : choose_backend(&choice, &run, err);
+	for (unsigned i = 0; !rc && i < choice.n; i++) {
+		rc = diff_with(&run, choice.candidates[i], err);
+		/* Of several candidates the first that this kernel has would be used. */
+		if (rc != -EOPNOTSUPP)
+			break;
+		rc = i + 1 < choice.n ? 0 : rc;
+	}
+	if (rc == STATUS_DONE && !plumbing_equal(run.plumbing_state)) {
+		log_warn("the rules are right, but an address, ip rule or route that they need is missing or stale");
+		rc = STATUS_DIFFERENT;
+	}
+	run_close(&run);
+	return rc;
+}
+
+static int show_backend(const struct run *run, const struct backend_ops *ops, struct err *err)
+{
+	struct text_options options = { .families = FAMILY_BOTH, .counters = run->cfg->counters };
+	struct backend *backend;
+	int rc = ops->open(&backend, NULL, err);
+
+	if (rc)
+		return rc;
+	if (run->cfg->family != FAMILY_CHOICE_BOTH)
+		options.families = FAMILY_BIT(run->cfg->family == FAMILY_CHOICE_IPV4 ? IPV4 : IPV6);
+	log_info("Istio rules of backend %s:", ops->name);
+	text_print_ruleset(stdout, ops->live(backend), &options);
+	ops->close(backend);
+	return 0;
+}
+
+int command_show(const struct config *cfg, struct err *err)
+{
+	bool found = false;
+	struct run run;
+	int rc = run_open(&run, cfg, INTENT_LOOK, err);
+
+	for (unsigned i = 0; !rc && i < BACKENDS; i++) {
+		int holds = backend_at(i)->holds(err);
+
+		if (holds < 0 && holds != -EOPNOTSUPP)
+			log_warn("%s", err->what);
+		if (holds < 0 || !(holds & HOLDS_ISTIO))
+			continue;
+		found = true;
+		rc = show_backend(&run, backend_at(i), err);
+	}
+	if (!rc && !found)
+		log_info("no Istio rules are live in this network namespace");
+	run_close(&run);
+	return rc;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the commands share: the way into the netns, and what it should hold. */
+#ifndef ISTIO_INIT_RUN_H
+#define ISTIO_INIT_RUN_H
+
+#include "apply.h"
+#include "backend.h"
+#include "plumbing.h"
+
+#define BACKENDS 2
+
+struct run {
+	const struct config *cfg;
+	uint64_t caps;     /* effective capabilities in the netns */
+	unsigned families; /* mask: IPv4, and IPv6 where it is on */
+	struct plumbing plumbing;
+	struct plumbing_state *plumbing_state;
+};
+
+/* What a command means to do in the netns. */
+enum intent {
+	INTENT_PROBE,  /* open sockets: no privilege */
+	INTENT_LOOK,   /* read rules */
+	INTENT_CHANGE, /* write rules: never in the host's netns */
+	INTENT_CLEAN,  /* remove all: likewise */
+};
+
+/*
+ * Enters the netns of --network-namespace, checks that the intent is allowed there, and
+ * finds out which families are on.  run_close is safe after a failure, too.
+ */
+int run_open(struct run *run, const struct config *cfg, enum intent intent, struct err *err);
+void run_close(struct run *run);
+
+/* Reads the plumbing again, after a rival may have changed it. */
+int run_refresh(struct run *run, struct err *err);
+
+/* The rules that the options ask for; @zones: with the conntrack-zone rules where they are asked for. */
+struct ruleset *run_wanted(const struct run *run, enum layout layout, bool zones);
+
+/* Backends to try, in order, and why. */
+struct choice {
+	const struct backend_ops *candidates[BACKENDS];
+	unsigned n;
+	const char *reason;
+	bool holds[BACKENDS]; /* by index of backend_at: Istio rules live there */
+};
+
+/* The backends in the order in which auto prefers them. */
+const struct backend_ops *backend_at(unsigned index);
+
+/* SPEC section 5: looks without touching.  Fails if several hold rules and nothing says which to keep. */
+int choose_backend(struct choice *choice, const struct run *run, struct err *err);
+
+/* "24 rules" of the text form for the log line. */
+unsigned count_rules(const struct ruleset *rs);
+
+/* Microseconds of CLOCK_MONOTONIC. */
+uint64_t now_us(void);
+
+/* Prints the dry run; always STATUS_DONE. */
+int print_dry_run(const struct config *cfg);
+
+#endif
