@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Help, version, manual and logs."""
+
+import json
+import re
+
+import configs
+import lib
+import pytest
+
+LEVELS = {"debug", "info", "warn", "error", "fatal"}
+
+
+@pytest.mark.parametrize("args", [["--help"], ["-h"], ["help"], ["--sidecar", "--help"]])
+def test_help_is_on_stdout(netns, args):
+    before = netns.snapshot()
+    result = netns.istio_init(*args)
+    assert result.returncode == 0 and result.stderr == ""
+    assert result.stdout == lib.checked(netns.istio_init("--help"))
+    assert netns.snapshot() == before
+
+
+def test_help_names_every_option_and_variable(netns):
+    text = lib.checked(netns.istio_init("--help"))
+    for name, (short, variable, alias) in configs.OPTIONS.items():
+        assert re.search(rf"--{name}(?![\w-])", text), name
+        assert not short or re.search(rf"(?<![\w-])-{short}\b", text), short
+        for word in variable, alias:
+            assert not word or re.search(rf"\b{word}\b", text), word
+    for word in configs.VARIABLES_ALONE:
+        assert word in text
+    for command in "apply", "diff", "show", "clean", "explain", "help", "version":
+        assert re.search(rf"(?m)^ *{command}\b", text), command
+
+
+def test_help_and_manual_have_the_same_options(netns):
+    manual = (lib.ROOT / "man/istio-init.8").read_text(encoding="utf-8")
+    text = lib.checked(netns.istio_init("--help"))
+    options = set(re.findall(r"(?<![\w-])--([a-z][a-z0-9_-]+)", text))
+    assert options >= set(configs.OPTIONS)
+    # In mdoc an option is an item of a list, after .Fl: ".It Fl p , Fl -envoy-port Ar port".
+    assert options == set(re.findall(r"(?m)^\.It.* Fl -([a-z][a-z0-9_-]+)", manual))
+    variables = set(re.findall(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b", text))
+    assert variables <= set(re.findall(r"\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b", manual))
+
+
+def test_help_fits_a_terminal(netns):
+    assert max(map(len, lib.checked(netns.istio_init("--help")).splitlines())) <= 100
+
+
+@pytest.mark.parametrize("args", [["--version"], ["version"]])
+def test_version(netns, args):
+    assert re.fullmatch(r"istio-init \d+\.\d+\S*\n", lib.checked(netns.istio_init(*args)).splitlines(True)[0])
+
+
+NASTY = ["plain", 'quo"te', "back\\slash", "line\nfeed", "tab\there", "\x01\x1f\x7f", "é漢\U0001f600", "\u2028",
+         "%s%n%d", "{\"level\":\"fatal\"}", "x" * 5000]
+
+
+@pytest.mark.parametrize("value", NASTY)
+@pytest.mark.parametrize("args", [["-b"], ["--dry-run", "apply"], ["--network-namespace"], ["--resolv-conf"]])
+def test_json_logs_are_json(netns, value, args):
+    result = netns.istio_init(*args[:-1], "--log_as_json", "--log_output_level=debug", "--redirect-dns", args[-1], value)
+    lines = result.stderr.splitlines()
+    assert lines and result.stderr.endswith("\n")
+    for line in result.stderr.split("\n")[:-1]:
+        entry = json.loads(line)
+        assert set(entry) == {"level", "time", "scope", "msg"}
+        assert entry["level"] in LEVELS
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", entry["time"])
+
+
+def test_json_logs_of_bytes_that_are_no_text(netns):
+    result = netns.run([lib.BINARY, "--log_as_json", "-b", b"\xff\xc0\x80".decode(errors="surrogateescape")],
+                       text=False)
+    assert result.returncode == 64
+    for line in result.stderr.decode("utf-8").splitlines():
+        json.loads(line)
+
+
+def test_json_errors_even_if_the_option_comes_last(netns):
+    for args in ["-b", "0", "--log_as_json"], ["--no-such-option", "--log_as_json"]:
+        for line in netns.istio_init(*args).stderr.splitlines():
+            assert json.loads(line)["level"] == "error"
+
+
+def test_levels(netns):
+    def lines(level):
+        return len(netns.istio_init("--dry-run", f"--log_output_level={level}").stderr.splitlines())
+
+    assert lines("default:none") == lines("none") == lines("fatal") == lines("error") == 0
+    assert lines("warn") == lines("info") == 1
+    assert lines("debug") > 10
+    assert lines("no-such-scope:debug") == 1
+    assert lines("no-such-scope:debug,default:none") == 0
+
+
+def test_one_line_of_summary(netns):
+    for backend in lib.BACKENDS:
+        result = netns.istio_init("--sidecar", f"--backend={backend}")
+        assert result.returncode == 0 and result.stdout == ""
+        assert len(result.stderr.splitlines()) == 1 and backend in result.stderr
+
+
+def test_log_target(netns):
+    path = netns.dir / "log"
+    result = netns.istio_init("--dry-run", f"--log_target={path}")
+    assert result.returncode == 0 and result.stderr == ""
+    assert len(path.read_text().splitlines()) == 1
+    result = netns.istio_init("--dry-run", "--log_target=/nonexistent/log")
+    assert result.returncode != 0 and "/nonexistent/log" in result.stderr
+
+
+def test_dry_run_is_deterministic(netns):
+    args = ["--dry-run", "--sidecar", "--redirect-dns", "--capture-all-dns", "-m", "TPROXY"]
+    first = lib.checked(netns.istio_init(*args))
+    assert all(lib.checked(netns.istio_init(*args)) == first for _ in range(5))
+
+
+def test_dry_run_to_a_full_disk_fails(netns):
+    result = netns.run(["sh", "-c", '"$@" >/dev/full', "sh", lib.BINARY, "--dry-run", "--sidecar"])
+    assert result.returncode == 1 and len(result.stderr.splitlines()) <= 2 and result.stderr
+
+
+def test_dry_run_looks_at_nothing_of_the_machine(netns):
+    """It reads no file but passwd, group and resolv.conf, and asks the kernel nothing about the network."""
+    for args, files in [(["-u", "1337"], set()),
+                        (["-u", "nobody"], {"/etc/passwd", "/etc/group"}),
+                        (["-u", "1337", "--redirect-dns"], {"/etc/resolv.conf"})]:
+        result = netns.istio_init("--dry-run", "--sidecar", *args, prefix=["strace", "-f", "-e", "trace=%file,%network"])
+        assert result.returncode in (0, 1)
+        calls = [line for line in result.stderr.splitlines() if re.match(r"[a-z0-9_]+\(", line)]
+        opened = {re.search(r'"([^"]*)"', call)[1] for call in calls if not call.startswith("execve(")}
+        assert opened <= files | {"/etc/passwd"}, calls
+        assert not [call for call in calls if call.startswith("socket(")]

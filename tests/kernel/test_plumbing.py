@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Addresses, ip rules and routes beside the rules, and what decides on IPv6."""
+
+import socket
+
+import lib
+import pytest
+
+
+def has_ipv6(netns):
+    return "ISTIO_" in netns.save("ipv6") or "ISTIO_" in netns.save("ipv6", flavour="nft")
+
+
+def apply(netns, backend, *args):
+    return lib.checked(netns.istio_init("--sidecar", f"--backend={backend}", *args))
+
+
+def wire(netns, *addresses):
+    netns.ip("link add eth0 type veth peer name far0")
+    netns.ip("link set far0 up")
+    netns.ip("link set eth0 up")
+    for address in addresses:
+        netns.ip(f"addr add {address} dev eth0" + (" nodad" if ":" in address else ""))
+
+
+@pytest.mark.parametrize("addresses, wanted", [
+    (["10.0.0.2/24"], False),
+    (["10.0.0.2/24", "fd00::2/64"], True),
+    (["fd00::2/64", "10.0.0.2/24"], True),
+    (["fd00::2/64"], True),
+    (["2001:db8::2/128", "192.0.2.1/32"], True),
+    (["169.254.1.1/16", "fe80::77/64"], True),
+    (["10.0.0.2/24", "fe80::77/64"], False),
+    ([], True)])
+def test_ipv6_auto_looks_at_all_addresses(netns, backend, addresses, wanted):
+    wire(netns, *addresses)
+    apply(netns, backend)
+    assert has_ipv6(netns) == wanted
+
+
+def test_ipv6_auto_with_only_lo(netns, backend):
+    apply(netns, backend)
+    assert has_ipv6(netns)
+
+
+def disable_ipv6(netns):
+    for where in "all", "default", "lo":
+        netns.write_sysctl(f"ipv6/conf/{where}/disable_ipv6", "1")
+
+
+def test_ipv6_auto_where_it_is_disabled(netns, backend):
+    disable_ipv6(netns)
+    wire(netns, "10.0.0.2/24")
+    apply(netns, backend)
+    assert not has_ipv6(netns)
+    assert "::6" not in netns.ip("-6 addr show dev lo")
+
+
+def test_ipv6_auto_where_it_is_disabled_and_no_address_is_set(netns, backend):
+    disable_ipv6(netns)
+    result = netns.istio_init("--sidecar", f"--backend={backend}")
+    lib.checked(result)
+    assert "IPv6" in result.stderr
+
+
+def test_ipv6_on_where_it_is_disabled_is_an_error(netns, backend):
+    disable_ipv6(netns)
+    before = netns.snapshot()
+    result = netns.istio_init("--sidecar", f"--backend={backend}", "--ipv6=on")
+    assert result.returncode in (1, 69) and result.stdout == ""
+    assert "IPv6" in result.stderr and len(result.stderr.splitlines()) <= 2
+    assert netns.snapshot() == before
+
+
+def test_ipv6_on_and_off(netns, backend):
+    wire(netns, "10.0.0.2/24")
+    apply(netns, backend, "--ipv6=on")
+    assert has_ipv6(netns)
+    with lib.Netns() as other:
+        wire(other, "10.0.0.2/24", "fd00::2/64")
+        apply(other, backend, "--ipv6=off")
+        assert not has_ipv6(other)
+        assert "::6/" not in other.ip("-6 addr show dev lo")
+
+
+def test_inbound_address_is_ready_at_once(netns, backend):
+    apply(netns, backend)
+    assert "inet6 ::6/128" in netns.ip("-6 addr show dev lo")
+    assert "tentative" not in netns.ip("-6 addr show dev lo")
+    with netns.socket(socket.AF_INET6, socket.SOCK_STREAM) as sock:
+        sock.bind(("::6", 0))
+
+
+def test_inbound_address_that_is_there_is_no_error(netns, backend):
+    netns.ip("addr add ::6/128 dev lo")
+    apply(netns, backend)
+    assert netns.ip("-6 addr show dev lo").count("inet6 ::6/128") == 1
+
+
+def tproxy_state(netns):
+    return {family: (netns.ip(f"{family} rule"), netns.ip(f"{family} route show table 133")) for family in ("-4", "-6")}
+
+
+def test_tproxy_rule_and_route(netns, backend):
+    apply(netns, backend, "-m", "TPROXY")
+    for rules, routes in tproxy_state(netns).values():
+        assert [line for line in rules.splitlines() if "fwmark" in line] == ["32765:\tfrom all fwmark 0x539 lookup 133"]
+        assert [line.split()[:4] for line in routes.splitlines()] == [["local", "default", "dev", "lo"]]
+
+
+def test_tproxy_again_is_no_error_and_adds_nothing(netns, backend):
+    apply(netns, backend, "-m", "TPROXY")
+    before = tproxy_state(netns)
+    apply(netns, backend, "-m", "TPROXY")
+    assert tproxy_state(netns) == before
+
+
+def test_tproxy_with_rule_and_route_of_upstream(netns, backend):
+    for family in "-4", "-6":
+        netns.ip(f"{family} rule add fwmark 1337 lookup 133")
+        netns.ip(f"{family} route add local default dev lo table 133")
+    before = tproxy_state(netns)
+    apply(netns, backend, "-m", "TPROXY")
+    assert tproxy_state(netns) == before
+
+
+def test_tproxy_with_other_mark_and_table(netns, backend):
+    apply(netns, backend, "-m", "TPROXY", "-t", "0x77", "-r", "4000", "--ipv6=off")
+    assert "fwmark 0x77 lookup 4000" in netns.ip("rule")
+    assert "local default dev lo" in netns.ip("route show table 4000")
+    assert "fwmark" not in netns.ip("-6 rule")
+
+
+def test_tproxy_without_inbound_ports_needs_no_route(netns, backend):
+    apply(netns, backend, "-m", "TPROXY", "-b", "")
+    assert "fwmark" not in netns.ip("rule") + netns.ip("-6 rule")
+
+
+def test_redirect_mode_has_no_rule(netns, backend):
+    apply(netns, backend)
+    assert "fwmark" not in netns.ip("rule") + netns.ip("-6 rule")
+
+
+def test_lo_is_brought_up(backend):
+    with lib.Netns(lo_up=False) as netns:
+        apply(netns, backend)
+        assert ",UP" in netns.ip("link show lo")
+        assert has_ipv6(netns) and "inet6 ::6/128" in netns.ip("-6 addr show dev lo")

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Runs all unit suites; the exit status is 0 only if every test of every suite passed. */
+#include <check.h>
+#include <stdlib.h>
+
+#define SUITE(name) Suite *suite_##name(void);
+#include "suites.h"
+#undef SUITE
+
+int main(void)
+{
+	SRunner *runner = srunner_create(NULL);
+	int failed, run;
+
+#define SUITE(name) srunner_add_suite(runner, suite_##name());
+#include "suites.h"
+#undef SUITE
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	run = srunner_ntests_run(runner);
+	srunner_free(runner);
+	return failed || !run;
+}

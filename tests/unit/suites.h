@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Every suite of the unit tests, one line each. */
+SUITE(addr)
+SUITE(ruleset)
+SUITE(capture)
+SUITE(cli)
+SUITE(cli_values)
+SUITE(xt)
