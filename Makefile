@@ -54,11 +54,11 @@ warnings = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wfor
 cflags   = -std=gnu11 $(warnings) -Iinclude -isystem $(lib)/include \
            -D_GNU_SOURCE -DISTIO_INIT_VERSION='"$(VERSION)"' -ffile-prefix-map=$(CURDIR)/= \
            -fPIE -fstack-protector-strong -ffunction-sections -fdata-sections -MMD -MP
-ldflags  = -Wl,--gc-sections,-z,relro,-z,now,-z,noexecstack,--build-id=none $(if $(WERROR)$(CI),-Xlinker --fatal-warnings)
+ldflags  = -Wl,--gc-sections,-z,noseparate-code,-z,relro,-z,now,-z,noexecstack,--build-id=none $(if $(WERROR)$(CI),-Xlinker --fatal-warnings)
 libs     = -L$(lib) -lip4tc -lip6tc -lnftnl -lmnl
 
 ifeq ($(flavour),musl)
-CFLAGS  = -Os -fno-asynchronous-unwind-tables
+CFLAGS  = -Oz -fno-asynchronous-unwind-tables
 cflags += -idirafter build/lib/kernel-headers
 cflags += $(if $(clang),-nostdinc -isystem /usr/include/$(musl) -isystem $(shell $(CC) -print-resource-dir)/include)
 # musl-gcc's specs know no -static-pie: its start files and linker options, spelt out

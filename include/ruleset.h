@@ -113,6 +113,8 @@ struct chain {
 struct table {
 	struct chain *chains;
 	unsigned n_chains;
+	uint32_t *index; /* hash of names: 1 + position in chains; 0: free */
+	uint32_t index_size; /* a power of two, at least twice n_chains */
 };
 
 struct ruleset {
@@ -139,6 +141,9 @@ char *ruleset_strdup(struct ruleset *rs, const char *s);
  */
 struct chain *ruleset_chain(struct ruleset *rs, enum table_id table, const char *name);
 const struct chain *ruleset_find(const struct ruleset *rs, enum table_id table, const char *name);
+
+/* Makes ruleset_find right again after the chains have been put into another order. */
+void table_index_chains(struct table *table);
 
 /* Adds a rule (shallow copy, its matches are copied and sorted) at the end, or in front. */
 struct rule *ruleset_append(struct ruleset *rs, enum table_id table, const char *chain, const struct rule *rule);

@@ -84,14 +84,34 @@ static void line_put_escaped(struct line *line, const char *text)
 	}
 }
 
+/*
+ * RFC 3339, UTC.  Days to a date as in H. Hinnant's civil_from_days: years begin in March, so that the
+ * leap day is their last.  gmtime_r and strftime would bring all time zones and the locale with them.
+ */
+static void print_time(char *stamp, size_t size)
+{
+	struct timespec now;
+	long days, seconds, era, day, year, month;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	days = (long)(now.tv_sec / 86400) + 719468; /* since 0000-03-01 */
+	seconds = (long)(now.tv_sec % 86400);
+	era = days / 146097;
+	day = days % 146097;
+	year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+	day -= year * 365 + year / 4 - year / 100;
+	month = (5 * day + 2) / 153;
+	day -= (153 * month + 2) / 5;
+	snprintf(stamp, size, "%04ld-%02ld-%02ldT%02ld:%02ld:%02ld.%06ldZ", year + era * 400 + (month >= 10),
+		 month < 10 ? month + 3 : month - 9, day + 1, seconds / 3600, seconds / 60 % 60, seconds % 60,
+		 now.tv_nsec / 1000);
+}
+
 void log_line(enum log_level level, const char *fmt, ...)
 {
-	char text[LINE_MAX_LEN / 2], stamp[40];
+	char text[LINE_MAX_LEN / 2], stamp[96];
 	struct line line = { 0 };
-	struct timespec now;
-	struct tm tm;
 	va_list args;
-	size_t n;
 
 	if (!log_enabled(level))
 		return;
@@ -99,10 +119,7 @@ void log_line(enum log_level level, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	if (options.json) {
-		clock_gettime(CLOCK_REALTIME, &now);
-		gmtime_r(&now.tv_sec, &tm);
-		n = strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
-		snprintf(stamp + n, sizeof(stamp) - n, ".%06ldZ", now.tv_nsec / 1000);
+		print_time(stamp, sizeof(stamp));
 		line.len = (size_t)snprintf(line.text, sizeof(line.text),
 					    "{\"level\":\"%s\",\"time\":\"%s\",\"scope\":\"istio-init\",\"msg\":\"",
 					    level_names[level], stamp);

@@ -155,12 +155,18 @@ static bool needs_have(const struct needs *needs, const char *name)
 /* Whether a map of this user namespace (lines of: first inside, first outside, count) has the ID. */
 static bool map_has(const char *map, uint32_t id)
 {
-	unsigned long inside, outside, count;
-	int len;
+	while (*map) {
+		unsigned long field[3]; /* first inside, first outside, count */
+		char *end = (char *)map;
 
-	for (; sscanf(map, "%lu %lu %lu%n", &inside, &outside, &count, &len) == 3; map += len)
-		if (id >= inside && id - inside < count)
+		for (unsigned i = 0; i < ARRAY_SIZE(field); i++)
+			field[i] = strtoul(end, &end, 10);
+		if (id >= field[0] && id - field[0] < field[2])
 			return true;
+		map = end + strspn(end, " \n");
+		if (end == map && *map)
+			return false;
+	}
 	return false;
 }
 

@@ -12,6 +12,7 @@
 
 #include "capture_builder.h"
 #include "merge.h"
+#include "merge.h"
 #include "tree.h"
 
 static const char *const chain_names[][OWN_CHAINS] = {
@@ -334,7 +335,9 @@ struct ruleset *capture_build(const struct config *cfg, const struct capture_opt
 	add_family_guards(&b);
 	if (options->layout == LAYOUT_NATIVE)
 		ruleset_normalize(b.rs);
-	if (options->layout == LAYOUT_IPTABLES && cfg->long_lists != LONG_LISTS_LINEAR)
+	if (options->layout == LAYOUT_NATIVE)
+		ruleset_normalize(b.rs);
+	else if (cfg->long_lists != LONG_LISTS_LINEAR)
 		ruleset_grow_trees(b.rs, cfg->long_lists == LONG_LISTS_TREE ? TREE_MIN : LONG_LIST_MIN);
 	return b.rs;
 }

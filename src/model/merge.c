@@ -296,6 +296,7 @@ static void sort_chains(struct table *table)
 			table->chains[j] = table->chains[j - 1];
 			table->chains[j - 1] = swap;
 		}
+	table_index_chains(table);
 }
 
 void ruleset_normalize(struct ruleset *rs)

@@ -39,6 +39,7 @@ void ruleset_free(struct ruleset *rs)
 		for (unsigned c = 0; c < rs->tables[t].n_chains; c++)
 			free(rs->tables[t].chains[c].rules);
 		free(rs->tables[t].chains);
+		free(rs->tables[t].index);
 	}
 	arena_free(rs->arena);
 	free(rs);
@@ -54,29 +55,56 @@ char *ruleset_strdup(struct ruleset *rs, const char *s)
 	return memcpy(ruleset_alloc(rs, strlen(s) + 1), s, strlen(s) + 1);
 }
 
+/* The index's place for the name: where it is, or the free place where it belongs (FNV-1a, linear probing). */
+static uint32_t *find_place(const struct table *t, const char *name)
+{
+	uint32_t hash = 2166136261u, at;
+
+	for (const char *p = name; *p; p++)
+		hash = (hash ^ (uint8_t)*p) * 16777619u;
+	for (at = hash & (t->index_size - 1); t->index[at]; at = (at + 1) & (t->index_size - 1))
+		if (!strcmp(t->chains[t->index[at] - 1].name, name))
+			break;
+	return &t->index[at];
+}
+
 const struct chain *ruleset_find(const struct ruleset *rs, enum table_id table, const char *name)
 {
 	const struct table *t = &rs->tables[table];
+	uint32_t at = t->n_chains ? *find_place(t, name) : 0;
 
-	for (unsigned i = 0; i < t->n_chains; i++)
-		if (!strcmp(t->chains[i].name, name))
-			return &t->chains[i];
-	return NULL;
+	return at ? &t->chains[at - 1] : NULL;
+}
+
+void table_index_chains(struct table *t)
+{
+	free(t->index);
+	t->index_size = 32;
+	while (t->index_size < (t->n_chains + 1) * 2)
+		t->index_size *= 2;
+	t->index = xcalloc(t->index_size, sizeof(*t->index));
+	for (uint32_t i = 0; i < t->n_chains; i++)
+		*find_place(t, t->chains[i].name) = i + 1;
 }
 
 struct chain *ruleset_chain(struct ruleset *rs, enum table_id table, const char *name)
 {
 	struct chain *chain = (struct chain *)ruleset_find(rs, table, name);
 
+	struct table *t = &rs->tables[table];
+
 	if (chain)
 		return chain;
-	chain = array_push(&rs->tables[table].chains, &rs->tables[table].n_chains, sizeof(*chain));
+	if ((t->n_chains + 1) * 2 > t->index_size)
+		table_index_chains(t);
+	chain = array_push(&t->chains, &t->n_chains, sizeof(*chain));
 	memset(chain, 0, sizeof(*chain));
 	snprintf(chain->name, sizeof(chain->name), "%s", name);
 	chain->hook = HOOK_NONE;
 	for (enum hook h = 0; h < HOOK_NONE; h++)
 		if (!strcmp(name, hook_name(h)))
 			chain->hook = h;
+	*find_place(t, chain->name) = t->n_chains;
 	return chain;
 }
 
