@@ -6,7 +6,7 @@
 #include "ruleset.h"
 
 /* Shorter lists are one leaf. */
-#define TREE_MIN 5
+#define TREE_MIN 9
 
 /*
  * Replaces each rule of an iptables layout whose list of SRC or DST prefixes has at least

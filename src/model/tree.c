@@ -18,14 +18,17 @@
 #include "util.h"
 
 #define LEVEL_BITS 4
-#define LEAF_MAX 4
+#define LEAF_MAX 8
+
+/* A chain of its own costs two rules more (the way there and back) and libiptc's search for its name. */
+#define DIRECT_MAX 5
 
 struct tree {
 	struct ruleset *rs;
 	enum table_id table;
 	const struct rule *rule; /* the rule with the list */
 	unsigned list;           /* index of the list among its matches */
-	const char *stem;        /* of the names of its chains */
+	unsigned number;         /* of the tree, in the names of its chains */
 	const char *rest;        /* chain that goes on where no prefix matches; NULL: back to the caller */
 	unsigned serial;
 };
@@ -111,7 +114,8 @@ static const char *grow(struct tree *t, const struct prefix *items, uint32_t n)
 	const char *chain;
 	unsigned level;
 
-	snprintf(name, sizeof(name), "%s_%u", t->stem, t->serial++);
+	/* Short, and different early on: libiptc compares them for each rule. */
+	snprintf(name, sizeof(name), "ISTIO_T%u_%06u", t->number, t->serial++);
 	chain = ruleset_strdup(t->rs, name);
 	level = n > LEAF_MAX ? common_bits(&items[0], &items[n - 1]) + LEVEL_BITS : 128;
 	for (uint32_t i = 0, k; i < n; i = k) {
@@ -119,8 +123,8 @@ static const char *grow(struct tree *t, const struct prefix *items, uint32_t n)
 
 		for (k = i + 1; k < n && prefix_contains(block, &items[k]); k++)
 			;
-		if (k - i == 1)
-			add_rule(t, chain, &items[i], 1, t->rule->target);
+		if (k - i <= DIRECT_MAX)
+			add_rule(t, chain, &items[i], k - i, t->rule->target);
 		else
 			add_rule(t, chain, block, 1, go_to(grow(t, items + i, k - i)));
 	}
@@ -130,13 +134,13 @@ static const char *grow(struct tree *t, const struct prefix *items, uint32_t n)
 }
 
 /* Moves what follows rule @index of the chain, for the rule's family, into a chain of its own; NULL: nothing does. */
-static const char *split_rest(struct ruleset *rs, enum table_id table, unsigned c, unsigned index, unsigned serial)
+static const char *split_rest(struct ruleset *rs, enum table_id table, unsigned c, unsigned index, unsigned number)
 {
 	unsigned family = rs->tables[table].chains[c].rules[index].families;
 	char name[32];
 	const char *rest = NULL;
 
-	snprintf(name, sizeof(name), "%.20s_R%u", rs->tables[table].chains[c].name, serial);
+	snprintf(name, sizeof(name), "%.20s_R%u", rs->tables[table].chains[c].name, number);
 	for (unsigned i = index + 1; i < rs->tables[table].chains[c].n_rules; i++) {
 		struct rule *rule = &rs->tables[table].chains[c].rules[i];
 		struct rule moved = *rule;
@@ -151,22 +155,18 @@ static const char *split_rest(struct ruleset *rs, enum table_id table, unsigned 
 	return rest;
 }
 
-static void replace_list(struct ruleset *rs, enum table_id table, unsigned c, unsigned index, unsigned list, unsigned serial)
+static void replace_list(struct ruleset *rs, enum table_id table, unsigned c, unsigned index, unsigned list, unsigned number)
 {
 	struct rule rule = rs->tables[table].chains[c].rules[index], *entry;
-	struct tree t = { .rs = rs, .table = table, .rule = &rule, .list = list };
+	struct tree t = { .rs = rs, .table = table, .rule = &rule, .list = list, .number = number };
 	uint32_t n = rule.matches[list].n;
 	struct prefix *items = ruleset_alloc(rs, n * sizeof(*items));
-	char stem[32];
 	const char *root;
 
-	snprintf(stem, sizeof(stem), "%.17s_T%u", chain_is_istio(rs->tables[table].chains[c].name) ?
-		 rs->tables[table].chains[c].name : "ISTIO_VIRT", serial);
-	t.stem = stem;
 	memcpy(items, rule.matches[list].prefixes, n * sizeof(*items));
 	n = make_disjoint(items, n);
 	if (rule.target.kind == TARGET_RETURN)
-		t.rest = split_rest(rs, table, c, index, serial);
+		t.rest = split_rest(rs, table, c, index, number);
 	root = grow(&t, items, n);
 	entry = &rs->tables[table].chains[c].rules[index];
 	entry->target = (struct target){
@@ -193,7 +193,7 @@ static int find_list(const struct rule *rule, unsigned min)
 
 void ruleset_grow_trees(struct ruleset *rs, unsigned min)
 {
-	unsigned serial = 0;
+	unsigned number = 0;
 
 	for (enum table_id t = 0; t < TABLES; t++)
 		/* Chains that are made on the way stand behind and are looked at, too; trees hold no long lists. */
@@ -202,6 +202,6 @@ void ruleset_grow_trees(struct ruleset *rs, unsigned min)
 				int list = find_list(&rs->tables[t].chains[c].rules[i], min);
 
 				if (list >= 0 && rs->tables[t].chains[c].rules[i].families)
-					replace_list(rs, t, c, i, (unsigned)list, ++serial);
+					replace_list(rs, t, c, i, (unsigned)list, ++number);
 			}
 }
