@@ -23,9 +23,9 @@ uint64_t caps_effective(void);
 void caps_keep(uint64_t keep);
 
 /*
- * The xtables lock: best effort.  Waits up to @wait_ms while somebody holds it.
- * Returns a descriptor to close, -1 if the file cannot be opened (with a debug
- * line), or -EBUSY with @err (STATUS_BUSY) when the wait ran out.
+ * The xtables lock: best effort.  Waits up to @wait_ms while somebody holds it.  Where the file
+ * cannot be opened, the netns that we are in is locked instead.  Returns a descriptor to close, -1 if
+ * neither can be had (with a debug line), or -EBUSY with @err (STATUS_BUSY) when the wait ran out.
  */
 int lock_take(const char *path, uint32_t wait_ms, struct err *err);
 

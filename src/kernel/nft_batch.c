@@ -26,6 +26,7 @@
 /* The default rules of both families fit. */
 #define BATCH_FIRST_SIZE 32768
 #define BATCH_MARK_ROOM 64
+#define RECEIVE_ATTEMPTS 3
 /* Messages are numbered from 1, BATCH_BEGIN being the first. */
 #define FIRST_SEQ 1
 
@@ -134,6 +135,8 @@ static int batch_transmit(const struct nft_batch *batch, int fd, size_t bytes, s
 		if (send(fd, batch->data, bytes, 0) >= 0)
 			return 0;
 	}
+	if (errno == EPERM || errno == EACCES)
+		return nft_error_link(errno, err);
 	rc = errno == EINTR ? EAGAIN : errno;
 	err_set(err, STATUS_FAILED, rc, "the transaction of %zu bytes cannot be sent to nf_tables: %s", bytes, strerror(rc));
 	err_hint(err, rc == ENOBUFS || rc == ENOMEM ? "raise the container's memory limit, or use shorter lists" : "run it again");
@@ -254,12 +257,11 @@ static int batch_outcome(const struct nft_batch *batch, struct nft_link *link, s
 {
 	const struct nlmsghdr *nlh = (const struct nlmsghdr *)link->buffer;
 	const struct nlmsgerr *e;
-	ssize_t n;
+	ssize_t n = -1;
 
-	do {
-		/* ENOBUFS: there were more answers than could be queued; the first are there. */
+	/* ENOBUFS: there were more answers than could be queued; the first are there. */
+	for (unsigned i = 0; i < RECEIVE_ATTEMPTS && n < 0; i++)
 		n = recv(mnl_socket_get_fd(link->socket), link->buffer, sizeof(link->buffer), MSG_DONTWAIT);
-	} while (n < 0 && (errno == EINTR || errno == ENOBUFS));
 	if (n < 0 || !mnl_nlmsg_ok(nlh, (int)n) || nlh->nlmsg_type != NLMSG_ERROR ||
 	    mnl_nlmsg_get_payload_len(nlh) < sizeof(*e))
 		return err_set(err, STATUS_BUSY, EAGAIN, "the kernel's answer to the transaction got lost");

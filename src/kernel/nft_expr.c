@@ -2,6 +2,32 @@
 #include "nft_expr.h"
 
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+/* libnftnl takes it for granted that an expression has a name. */
+static bool expr_has_name(const struct nlattr *expr)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, expr)
+		if (mnl_attr_get_type(attr) == NFTA_EXPR_NAME)
+			return mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0;
+	return false;
+}
+
+int nft_rule_parse(const struct nlmsghdr *nlh, struct nftnl_rule *r)
+{
+	const struct nlattr *attr, *expr;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct nfgenmsg)) {
+		if (mnl_attr_get_type(attr) != NFTA_RULE_EXPRESSIONS)
+			continue;
+		mnl_attr_for_each_nested(expr, attr)
+			if (!expr_has_name(expr))
+				return -1;
+	}
+	return nftnl_rule_nlmsg_parse(nlh, r) < 0 ? -1 : 0;
+}
 
 struct nftnl_expr *nft_add_expr(struct nftnl_rule *r, const char *name)
 {

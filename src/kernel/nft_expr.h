@@ -11,8 +11,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <libmnl/libmnl.h>
 #include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
+
+/* nftnl_rule_nlmsg_parse for messages that may be malformed: 0 or -1. */
+int nft_rule_parse(const struct nlmsghdr *nlh, struct nftnl_rule *r);
 
 /* An expression of any kind, without attributes. */
 struct nftnl_expr *nft_add_expr(struct nftnl_rule *r, const char *name);

@@ -2,7 +2,6 @@
 /* The native nftables backend: three inet tables that change in one transaction. */
 #include "nftables.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +19,6 @@
 
 /* Rivals that commit between our reading and our undoing. */
 #define UNDO_ATTEMPTS 20
-/* Besides what is copied. */
-#define RESTORE_ROOM 64
 
 /* @dump: all messages of our tables in the order in which they can be put back. */
 struct backend {
@@ -84,7 +81,8 @@ static int take_message(const struct nlmsghdr *nlh, void *data)
 		return MNL_CB_OK;
 	b->present[table] = true;
 	place = array_push(&b->dump.messages, &b->dump.n, sizeof(*place));
-	*place = memcpy(ruleset_alloc(b->live, nlh->nlmsg_len), nlh, nlh->nlmsg_len);
+	/* Zeros behind it: libnftnl takes it for granted that strings end. */
+	*place = memcpy(ruleset_alloc(b->live, nlh->nlmsg_len + sizeof(uint32_t)), nlh, nlh->nlmsg_len);
 	return MNL_CB_OK;
 }
 
@@ -159,8 +157,8 @@ static bool chain_is_ours(const struct nftnl_chain *c, enum table_id table, enum
 	       nftnl_chain_get_u32(c, NFTNL_CHAIN_POLICY) == NF_ACCEPT;
 }
 
-/* A chain that is not as ours begins with a rule that equals nothing; @asleep: its table is switched off. */
-static void decode_chain(struct backend *b, enum table_id table, const struct nlmsghdr *nlh, bool asleep)
+/* A chain that is not as ours, or in a table that is, begins with a rule that equals nothing. */
+static void decode_chain(struct backend *b, enum table_id table, const struct nlmsghdr *nlh)
 {
 	const struct rule strange = { .families = FAMILY_BOTH, .unknown = true, .target.kind = TARGET_UNKNOWN };
 	struct nftnl_chain *c = nftnl_chain_alloc();
@@ -168,7 +166,7 @@ static void decode_chain(struct backend *b, enum table_id table, const struct nl
 	char text[sizeof(chain->name)];
 
 	chain = ruleset_chain(b->live, table, model_name(table, nft_attr_str(nlh, NFTA_CHAIN_NAME), text));
-	if (asleep || nftnl_chain_nlmsg_parse(nlh, c) < 0 || !chain_is_ours(c, table, chain->hook))
+	if (native_table_flags(&b->dump, table) || nftnl_chain_nlmsg_parse(nlh, c) < 0 || !chain_is_ours(c, table, chain->hook))
 		ruleset_append(b->live, table, chain->name, &strange);
 	nftnl_chain_free(c);
 }
@@ -184,7 +182,6 @@ static void note_empty_chains(struct ruleset *live)
 
 static void decode_all(struct backend *b)
 {
-	uint32_t flags[TABLES] = {};
 	char text[sizeof(((struct chain *)0)->name)];
 
 	for (unsigned i = 0; i < b->dump.n; i++) {
@@ -192,11 +189,8 @@ static void decode_all(struct backend *b)
 		enum table_id table = message_table(nlh);
 
 		switch (NFNL_MSG_TYPE(nlh->nlmsg_type)) {
-		case NFT_MSG_NEWTABLE:
-			flags[table] = nft_attr_u32(nlh, NFTA_TABLE_FLAGS);
-			break;
 		case NFT_MSG_NEWCHAIN:
-			decode_chain(b, table, nlh, flags[table] & NFT_TABLE_F_DORMANT);
+			decode_chain(b, table, nlh);
 			break;
 		case NFT_MSG_NEWRULE:
 			native_rule_decode(b->live, &b->dump, table,
@@ -251,6 +245,23 @@ static int send_unless_empty(struct nft_batch *batch, struct nft_link *link, str
 	return rc;
 }
 
+/*
+ * Takes out what is there of a table; returns whether the table itself still is.  It is if it
+ * may, so that it keeps its place among others.  To delete anything makes the commit wait for
+ * all CPUs: nothing is deleted that is not there.
+ */
+static bool clear_table(struct nft_batch *batch, const struct backend *b, enum table_id table, bool keep)
+{
+	if (!b->present[table])
+		return false;
+	keep = keep && !native_table_flags(&b->dump, table);
+	if (keep)
+		native_empty_table(batch, &b->dump, table);
+	else
+		native_delete_table(batch, table);
+	return keep;
+}
+
 static int native_replace(struct backend *b, const struct ruleset *want, bool force, struct err *err)
 {
 	struct nft_batch batch;
@@ -262,76 +273,40 @@ static int native_replace(struct backend *b, const struct ruleset *want, bool fo
 
 		if (wanted && b->present[t] && !force && table_is_right(b, want, t))
 			continue;
-		/* To delete anything makes the commit wait for all CPUs. */
-		if (b->present[t])
-			native_delete_table(&batch, t);
+		if (!clear_table(&batch, b, t, wanted) && wanted)
+			native_new_table(&batch, t);
 		if (wanted)
-			native_put_table(&batch, want, t);
+			native_put_table(&batch, want, t, native_free_set(&b->dump, t));
 	}
 	return send_unless_empty(&batch, b->link, err);
 }
 
-#define ATTR(number) (1u << (number))
-
-/* The attributes of a dumped message that make the same again; others are the kernel's own. */
-static uint32_t restored_attrs(uint16_t type)
+static int undo_once(const struct backend *b, struct backend *now, struct err *err)
 {
-	switch (type) {
-	case NFT_MSG_NEWTABLE:
-		return ATTR(NFTA_TABLE_NAME) | ATTR(NFTA_TABLE_FLAGS) | ATTR(NFTA_TABLE_USERDATA);
-	case NFT_MSG_NEWCHAIN:
-		return ATTR(NFTA_CHAIN_TABLE) | ATTR(NFTA_CHAIN_NAME) | ATTR(NFTA_CHAIN_HOOK) | ATTR(NFTA_CHAIN_POLICY) |
-		       ATTR(NFTA_CHAIN_TYPE) | ATTR(NFTA_CHAIN_COUNTERS) | ATTR(NFTA_CHAIN_USERDATA);
-	case NFT_MSG_NEWSET:
-		return ATTR(NFTA_SET_TABLE) | ATTR(NFTA_SET_NAME) | ATTR(NFTA_SET_FLAGS) | ATTR(NFTA_SET_KEY_TYPE) |
-		       ATTR(NFTA_SET_KEY_LEN) | ATTR(NFTA_SET_DATA_TYPE) | ATTR(NFTA_SET_DATA_LEN) | ATTR(NFTA_SET_POLICY) |
-		       ATTR(NFTA_SET_DESC) | ATTR(NFTA_SET_TIMEOUT) | ATTR(NFTA_SET_GC_INTERVAL) | ATTR(NFTA_SET_USERDATA) |
-		       ATTR(NFTA_SET_OBJ_TYPE) | ATTR(NFTA_SET_EXPR) | ATTR(NFTA_SET_EXPRESSIONS);
-	case NFT_MSG_NEWSETELEM:
-		return ATTR(NFTA_SET_ELEM_LIST_TABLE) | ATTR(NFTA_SET_ELEM_LIST_SET) | ATTR(NFTA_SET_ELEM_LIST_ELEMENTS);
-	default:
-		return ATTR(NFTA_RULE_TABLE) | ATTR(NFTA_RULE_CHAIN) | ATTR(NFTA_RULE_EXPRESSIONS) | ATTR(NFTA_RULE_COMPAT) |
-		       ATTR(NFTA_RULE_USERDATA);
-	}
-}
+	struct nft_batch batch;
+	int rc = nft_link_read(now->link, read_all, now, err);
 
-/* Turns a message of a dump into one that makes the same: counters included. */
-static void put_back(struct nft_batch *batch, const struct nlmsghdr *saved, uint32_t id)
-{
-	uint16_t type = NFNL_MSG_TYPE(saved->nlmsg_type);
-	uint16_t flags = NLM_F_CREATE | (type == NFT_MSG_NEWRULE ? NLM_F_APPEND : 0);
-	struct nlmsghdr *nlh = nft_batch_add(batch, saved->nlmsg_len + RESTORE_ROOM, type, NFPROTO_INET, flags, NULL);
-	uint32_t attrs = restored_attrs(type);
-	const struct nlattr *attr;
-
-	mnl_attr_for_each(attr, saved, sizeof(struct nfgenmsg))
-		if (mnl_attr_get_type(attr) < 32 && attrs & ATTR(mnl_attr_get_type(attr)))
-			mnl_attr_put(nlh, attr->nla_type, mnl_attr_get_payload_len(attr), mnl_attr_get_payload(attr));
-	if (type == NFT_MSG_NEWSET)
-		mnl_attr_put_u32(nlh, NFTA_SET_ID, htonl(id));
+	if (rc)
+		return rc;
+	nft_batch_init(&batch, now->link);
+	for (enum table_id t = 0; t < TABLES; t++)
+		clear_table(&batch, now, t, b->present[t] && !native_table_flags(&b->dump, t));
+	native_put_back(&batch, &b->dump);
+	return send_unless_empty(&batch, now->link, err);
 }
 
 /* Against rules that somebody may have changed since our replace. */
 static int native_undo(struct backend *b, struct err *err)
 {
-	bool present[TABLES];
-	struct nft_batch batch;
+	struct backend now = { .link = b->link };
 	int rc;
 
 	for (unsigned attempt = 0; attempt < UNDO_ATTEMPTS; attempt++) {
-		rc = nft_link_read(b->link, read_presence, present, err);
-		if (rc)
-			return rc;
-		nft_batch_init(&batch, b->link);
-		for (enum table_id t = 0; t < TABLES; t++)
-			if (present[t])
-				native_delete_table(&batch, t);
-		for (unsigned i = 0; i < b->dump.n; i++)
-			put_back(&batch, b->dump.messages[i], i + 1);
-		rc = send_unless_empty(&batch, b->link, err);
+		rc = undo_once(b, &now, err);
 		if (rc != -EAGAIN)
 			break;
 	}
+	forget(&now);
 	return rc;
 }
 

@@ -27,9 +27,11 @@ const struct native_place *native_place(enum table_id table, enum hook hook);
 
 /* --- ruleset to messages --- */
 
-/* Adds the table with all that is in it. */
-void native_put_table(struct nft_batch *batch, const struct ruleset *rs, enum table_id table);
-void native_delete_table(struct nft_batch *batch, enum table_id table);
+/* Sets of our rules have names of our own, so that the kernel need not look through the transaction for them. */
+#define NATIVE_SET_NAME "__set%u"
+
+/* Adds what is in the table, but not the table itself; @sets: the number of the first set. */
+void native_put_table(struct nft_batch *batch, const struct ruleset *rs, enum table_id table, unsigned sets);
 
 /* What nft takes the keys of sets for: enum datatypes of nftables' include/datatype.h. */
 enum native_key_type {
@@ -66,7 +68,7 @@ static inline bool native_is_iface(const struct match *m)
 bool native_set_needed(const struct match *m);
 void native_put_set(struct nft_batch *batch, const char *table, const char *name, uint32_t id, const struct match *m);
 
-/* The rule as nf_tables takes it; @sets counts those of the table that the batch holds.  Free with nftnl_rule_free. */
+/* The rule as nf_tables takes it, its sets added to the batch from number *@sets on.  Free with nftnl_rule_free. */
 struct nftnl_rule *native_rule_encode(struct nft_batch *batch, enum table_id table, const char *chain,
 				      const struct rule *rule, unsigned *sets);
 
@@ -77,6 +79,28 @@ struct native_dump {
 	const struct nlmsghdr **messages;
 	unsigned n;
 };
+
+/* Whole tables: made, removed with all that is in them. */
+void native_new_table(struct nft_batch *batch, enum table_id table);
+void native_delete_table(struct nft_batch *batch, enum table_id table);
+
+/* NFT_TABLE_F_... of a dumped table: asleep, owned; ours has none. */
+uint32_t native_table_flags(const struct native_dump *dump, enum table_id table);
+
+/* Removes all of the table that the dump knows of; the table stays. */
+void native_empty_table(struct nft_batch *batch, const struct native_dump *dump, enum table_id table);
+
+/* A number from which on no set of the table has a name of NATIVE_SET_NAME. */
+unsigned native_free_set(const struct native_dump *dump, enum table_id table);
+
+/*
+ * Turns a message of a dump into one that makes the same, counters included; @flags: besides
+ * NLM_F_CREATE.  More attributes may be appended.
+ */
+struct nlmsghdr *nft_put_back(struct nft_batch *batch, const struct nlmsghdr *saved, uint16_t flags);
+
+/* Makes all that the dump holds again. */
+void native_put_back(struct nft_batch *batch, const struct native_dump *dump);
 
 /*
  * The elements of a dumped set as the items of @m (m->kind is set; merged, memory of @rs).

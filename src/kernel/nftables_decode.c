@@ -15,6 +15,7 @@
 #include <libnftnl/expr.h>
 #include <libnftnl/udata.h>
 
+#include "nft_expr.h"
 #include "util.h"
 
 /* Registers have 16 bytes, or are quarters of those (include/uapi/linux/netfilter/nf_tables.h). */
@@ -289,7 +290,7 @@ static int decode_tproxy(struct decoder *d, const struct nftnl_expr *e)
 	return set_target(d, (struct target){ .kind = TARGET_TPROXY, .port = decoder_net_u16(reg->data) });
 }
 
-static int decode_expr(struct nftnl_expr *e, void *data)
+int decoder_expr(struct nftnl_expr *e, void *data)
 {
 	static const struct {
 		const char *name;
@@ -308,15 +309,18 @@ static int decode_expr(struct nftnl_expr *e, void *data)
 	return decoder_set_unknown(data);
 }
 
-static int decode_comment(const struct nftnl_udata *attr, void *data)
+/*
+ * Userdata is whatever somebody has put there; nft puts attributes of a byte for the type, one
+ * for the length, and the data (libnftnl's src/udata.c, whose parser trusts the lengths).
+ */
+static void decode_comment(struct decoder *d, const uint8_t *data, uint32_t len)
 {
-	struct decoder *d = data;
-	const char *text = nftnl_udata_get(attr);
-	uint8_t len = nftnl_udata_len(attr);
+	for (uint32_t at = 0; at + 2 <= len && at + 2 + data[at + 1] <= len; at += 2u + data[at + 1]) {
+		uint8_t size = data[at + 1];
 
-	if (nftnl_udata_type(attr) == NFTNL_UDATA_RULE_COMMENT && len && !text[len - 1])
-		d->rule.comment = ruleset_strdup(d->rs, text);
-	return 0;
+		if (data[at] == NFTNL_UDATA_RULE_COMMENT && size && !data[at + 1 + size])
+			d->rule.comment = ruleset_strdup(d->rs, (const char *)&data[at + 2]);
+	}
 }
 
 /* Whether what was read means what the model would take it for. */
@@ -340,6 +344,24 @@ static bool rule_is_whole(const struct decoder *d)
 	return (!ports || proto) && (d->rule.target.kind != TARGET_TPROXY || (d->tproxy_marked && d->tproxy_accepted));
 }
 
+void decoder_run(struct decoder *d, const struct nlmsghdr *nlh, int (*decode)(struct nftnl_expr *e, void *data))
+{
+	struct nftnl_rule *r = nftnl_rule_alloc();
+	const uint8_t *userdata;
+	uint32_t len;
+
+	if (nft_rule_parse(nlh, r)) {
+		d->rule.unknown = true;
+	} else {
+		nftnl_expr_foreach(r, decode, d);
+		userdata = nftnl_rule_get_data(r, NFTNL_RULE_USERDATA, &len);
+		if (userdata)
+			decode_comment(d, userdata, len);
+	}
+	d->rule.unknown |= !rule_is_whole(d);
+	nftnl_rule_free(r);
+}
+
 void native_rule_decode(struct ruleset *rs, const struct native_dump *dump, enum table_id table, const char *chain,
 			const struct nlmsghdr *nlh)
 {
@@ -349,19 +371,7 @@ void native_rule_decode(struct ruleset *rs, const struct native_dump *dump, enum
 		.table = table,
 		.rule = { .families = FAMILY_BOTH, .target.kind = TARGET_NONE, .matches = d.matches },
 	};
-	struct nftnl_rule *r = nftnl_rule_alloc();
-	const void *userdata;
-	uint32_t len;
 
-	if (nftnl_rule_nlmsg_parse(nlh, r) < 0) {
-		d.rule.unknown = true;
-	} else {
-		nftnl_expr_foreach(r, decode_expr, &d);
-		userdata = nftnl_rule_get_data(r, NFTNL_RULE_USERDATA, &len);
-		if (userdata)
-			nftnl_udata_parse(userdata, len, decode_comment, &d);
-	}
-	d.rule.unknown |= !rule_is_whole(&d);
+	decoder_run(&d, nlh, decoder_expr);
 	ruleset_append(rs, table, chain, &d.rule);
-	nftnl_rule_free(r);
 }

@@ -3,6 +3,10 @@
 #ifndef ISTIO_INIT_NFTABLES_DECODE_H
 #define ISTIO_INIT_NFTABLES_DECODE_H
 
+#include <stdio.h> /* before libnftnl's headers, which name FILE */
+
+#include <libnftnl/expr.h>
+
 #include "nftables.h"
 
 #define REG_BYTES 16
@@ -40,6 +44,12 @@ static inline enum family decoder_family(const struct decoder *d)
 {
 	return d->rule.families & FAMILY_BIT(IPV4) ? IPV4 : IPV6;
 }
+
+/* Decodes the rule of a message into @d->rule: @decode for each expression, comment, and what the whole means. */
+void decoder_run(struct decoder *d, const struct nlmsghdr *nlh, int (*decode)(struct nftnl_expr *e, void *data));
+
+/* The expressions of native rules; @data: struct decoder. */
+int decoder_expr(struct nftnl_expr *e, void *data);
 
 /* The next match, to be filled. */
 struct match *decoder_push(struct decoder *d, uint8_t kind, bool invert);

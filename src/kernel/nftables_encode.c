@@ -19,8 +19,7 @@
 #include "merge.h"
 #include "nft_expr.h"
 
-/* A table, a chain; a rule with all matches, a comment and names of full length. */
-#define TABLE_ROOM 128
+/* A chain; a rule with all matches, a comment and names of full length. */
 #define CHAIN_ROOM 256
 #define RULE_ROOM 4096
 
@@ -244,7 +243,7 @@ static void add_matches(struct nft_batch *batch, struct nftnl_rule *r, enum tabl
 			continue;
 		}
 		/* By a name of our own: the kernel would look for one that it has to make up through the whole transaction. */
-		snprintf(set_name, sizeof(set_name), "__set%u", (*sets)++);
+		snprintf(set_name, sizeof(set_name), NATIVE_SET_NAME, (*sets)++);
 		native_put_set(batch, native_table_name(table), set_name, *sets, m);
 		add_load(r, m);
 		nft_add_lookup(r, m->invert, set_name);
@@ -382,22 +381,13 @@ static void put_rule(struct nft_batch *batch, enum table_id table, const char *c
 	nftnl_rule_free(r);
 }
 
-void native_put_table(struct nft_batch *batch, const struct ruleset *rs, enum table_id table)
+void native_put_table(struct nft_batch *batch, const struct ruleset *rs, enum table_id table, unsigned sets)
 {
 	const struct table *t = &rs->tables[table];
-	unsigned sets = 0;
 
-	mnl_attr_put_strz(nft_batch_add(batch, TABLE_ROOM, NFT_MSG_NEWTABLE, NFPROTO_INET, NLM_F_CREATE | NLM_F_EXCL, NULL),
-			  NFTA_TABLE_NAME, native_table_name(table));
 	for (unsigned c = 0; c < t->n_chains; c++)
 		put_chain(batch, table, &t->chains[c]);
 	for (unsigned c = 0; c < t->n_chains; c++)
 		for (unsigned i = 0; i < t->chains[c].n_rules; i++)
 			put_rule(batch, table, chain_name(table, &t->chains[c]), &t->chains[c].rules[i], &sets);
-}
-
-void native_delete_table(struct nft_batch *batch, enum table_id table)
-{
-	mnl_attr_put_strz(nft_batch_add(batch, TABLE_ROOM, NFT_MSG_DELTABLE, NFPROTO_INET, 0, NULL), NFTA_TABLE_NAME,
-			  native_table_name(table));
 }

@@ -5,12 +5,49 @@
 
 #include "util.h"
 
-static int compare_prefixes(const void *a, const void *b)
+/* Byte @i of what prefixes are sorted by, the least significant first: the length, then the address. */
+static uint8_t sort_byte(const struct prefix *p, unsigned i)
 {
-	const struct prefix *x = a, *y = b;
-	int order = memcmp(x->addr, y->addr, sizeof(x->addr));
+	return i ? p->addr[family_addr_len(p->family) - i] : p->len;
+}
 
-	return order ? order : x->len - y->len;
+static bool prefixes_are_sorted(const struct prefix *items, uint32_t n)
+{
+	for (uint32_t i = 1; i < n; i++) {
+		int order = memcmp(items[i - 1].addr, items[i].addr, sizeof(items->addr));
+
+		if (order > 0 || (!order && items[i - 1].len > items[i].len))
+			return false;
+	}
+	return true;
+}
+
+/* By radix: for long lists qsort would take longer than all else that becomes of them here. */
+static void sort_prefixes(struct prefix *items, uint32_t n)
+{
+	auto_free struct prefix *room = NULL;
+	struct prefix *from = items, *to, *swap;
+
+	if (prefixes_are_sorted(items, n))
+		return;
+	to = room = xreallocarray(NULL, n, sizeof(*room));
+	for (unsigned byte = 0; byte <= family_addr_len(items->family); byte++) {
+		uint32_t ends[256] = {}, count, start = 0;
+
+		for (uint32_t i = 0; i < n; i++)
+			ends[sort_byte(&from[i], byte)]++;
+		for (unsigned v = 0; v < ARRAY_SIZE(ends); v++, start += count) {
+			count = ends[v];
+			ends[v] = start;
+		}
+		for (uint32_t i = 0; i < n; i++)
+			to[ends[sort_byte(&from[i], byte)]++] = from[i];
+		swap = from;
+		from = to;
+		to = swap;
+	}
+	if (from != items)
+		memcpy(items, from, n * sizeof(*items));
 }
 
 static int compare_ranges(const void *a, const void *b)
@@ -102,7 +139,7 @@ static uint32_t prefixes_merge(struct prefix *items, uint32_t n)
 	bool single = prefixes_are_single(items, n);
 	uint32_t kept = 0;
 
-	array_sort(items, n, sizeof(*items), compare_prefixes);
+	sort_prefixes(items, n);
 	for (uint32_t i = 0; i < n; i++) {
 		if (kept && prefix_contains(&items[kept - 1], &items[i]))
 			continue;
