@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Telling a node with pods from a machine of its own. */
-#include <errno.h>
 #include <string.h>
 
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
-#include "rtnl.h"
+#include "plumbing_state.h"
 #include "system.h"
 
 struct link_attrs {
@@ -17,7 +16,7 @@ static int info_cb(const struct nlattr *attr, void *data)
 {
 	struct link_attrs *link = data;
 
-	if (mnl_attr_get_type(attr) == IFLA_INFO_KIND && !mnl_attr_validate(attr, MNL_TYPE_NUL_STRING))
+	if (mnl_attr_get_type(attr) == IFLA_INFO_KIND && mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
 		link->veth = !strcmp(mnl_attr_get_str(attr), "veth");
 	return MNL_CB_OK;
 }
@@ -34,31 +33,31 @@ static int attr_cb(const struct nlattr *attr, void *data)
 	return MNL_CB_OK;
 }
 
-static int link_cb(const struct nlmsghdr *nlh, void *data)
+static void see_link(const struct nlmsghdr *nlh, void *data)
 {
 	struct link_attrs link = { false, false };
 
 	mnl_attr_parse(nlh, sizeof(struct ifinfomsg), attr_cb, &link);
 	if (link.veth && link.peer_elsewhere)
 		*(bool *)data = true;
-	return MNL_CB_OK;
 }
+
+static void forget_links(void *data)
+{
+	*(bool *)data = false;
+}
+
+const struct rtnl_query links_query = { RTM_GETLINK, sizeof(struct ifinfomsg), see_link, forget_links };
 
 int netns_has_pod_links(struct err *err)
 {
 	struct rtnl rtnl = { 0 };
-	struct ifinfomsg *link;
-	bool found;
+	bool found = false;
 	int rc = rtnl_open(&rtnl);
 
-	if (!rc)
-		do {
-			found = false;
-			rtnl_request(&rtnl, RTM_GETLINK, NLM_F_DUMP, &link, sizeof(*link));
-			rc = rtnl_get(&rtnl, link_cb, &found);
-		} while (rc == -EINTR);
-	rtnl_close(&rtnl);
 	if (rc)
-		return err_set(err, STATUS_FAILED, -rc, "cannot read the links of this network namespace: %s", strerror(-rc));
-	return found;
+		return plumbing_fail(STEP_SOCKET, rc, err);
+	rc = rtnl_dump(&rtnl, &links_query, &found);
+	rtnl_close(&rtnl);
+	return rc ? plumbing_fail(STEP_LINKS, rc, err) : found;
 }

@@ -13,31 +13,46 @@
 
 #define POLL_MS 5
 
-/* A netns file (--cni-mode) can be locked, too, but not created or opened for writing. */
+/*
+ * A netns file (--cni-mode) can be locked, too, but not created or opened for writing.  Not
+ * blocking: whatever XTABLES_LOCKFILE names, only the lock itself is worth a wait.
+ */
 static int open_lock(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+	int fd = open(path, O_RDONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC, 0600);
 
 	if (fd < 0 && errno != ENOENT)
-		fd = open(path, O_RDONLY | O_CLOEXEC);
+		fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	return fd;
+}
+
+/*
+ * Where the file cannot be had (an image without /run, a read-only root, the netns file of a process that
+ * is not ours to look into), the netns itself is what all who write its rules have in common.
+ */
+static int open_some_lock(const char **path)
+{
+	int fd = open_lock(*path);
+
+	if (fd >= 0)
+		return fd;
+	log_debug("cannot open the xtables lock %s: %s; locking the network namespace instead", *path, strerror(errno));
+	*path = "/proc/self/ns/net";
+	return open_lock(*path);
 }
 
 int lock_take(const char *path, uint32_t wait_ms, struct err *err)
 {
 	struct timespec pause = { .tv_nsec = POLL_MS * 1000000 };
 	uint32_t waited = 0;
-	int fd = open_lock(path), rc;
+	int fd = open_some_lock(&path), rc;
 
-	if (fd < 0) {
-		log_debug("going on without the xtables lock: cannot open %s: %s", path, strerror(errno));
-		return -1;
-	}
-	while (flock(fd, LOCK_EX | LOCK_NB)) {
+	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)) {
 		if (errno != EWOULDBLOCK && errno != EINTR) {
-			log_debug("going on without the xtables lock: cannot lock %s: %s", path, strerror(errno));
+			log_debug("cannot lock %s: %s", path, strerror(errno));
 			close(fd);
-			return -1;
+			fd = -1;
+			break;
 		}
 		if (waited >= wait_ms) {
 			close(fd);
@@ -50,5 +65,7 @@ int lock_take(const char *path, uint32_t wait_ms, struct err *err)
 		nanosleep(&pause, NULL);
 		waited += POLL_MS;
 	}
-	return fd;
+	if (fd < 0)
+		log_debug("going on without a lock");
+	return fd < 0 ? -1 : fd;
 }

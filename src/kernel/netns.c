@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <string.h>
@@ -17,52 +16,66 @@ bool netns_is_initial(void)
 	return access("/proc/sys/net/core/bpf_jit_enable", F_OK) == 0;
 }
 
+#define HINT_PATH "name a file like /run/netns/POD or /proc/PID/ns/net of a running process"
+
 static int fail_enter(const char *path, int error, struct err *err)
 {
-	int rc;
-
 	if (error != EPERM)
 		return err_set(err, STATUS_FAILED, error, "--network-namespace %.200s: cannot enter it: %s", path,
 			       strerror(error));
-	rc = err_set(err, STATUS_NOPERM, error, "--network-namespace %.200s: entering a network namespace takes the "
-						"capability SYS_ADMIN, here and in the user namespace that owns it", path);
+	err_set(err, STATUS_NOPERM, error, "--network-namespace %.200s: entering a network namespace takes the "
+					   "capability SYS_ADMIN, here and in the user namespace that owns it", path);
 	err_hint(err, "run as root on the node, or run istio-init inside the pod without --network-namespace");
-	return rc;
+	return -error;
 }
 
 /*
- * The user namespace that owns the netns must be entered first where we have no rights over it from
- * outside; it is ours already (EINVAL) in the usual case.
+ * A user without rights here has all of them in a user namespace of their own, and in the netns that belongs to
+ * it, once they are in it (user_namespaces(7)).
  */
 static int enter_owner(int netns)
 {
 	auto_close int owner = ioctl(netns, NS_GET_USERNS);
 
-	if (owner < 0)
+	if (owner < 0 || setns(owner, CLONE_NEWUSER))
 		return -errno;
-	return setns(owner, CLONE_NEWUSER) && errno != EINVAL ? -errno : 0;
+	return 0;
+}
+
+static int enter(int netns)
+{
+	int rc;
+
+	if (!setns(netns, CLONE_NEWNET))
+		return 0;
+	if (errno != EPERM)
+		return -errno;
+	rc = enter_owner(netns);
+	/* It is ours already, or not ours to see: what is missing is a capability. */
+	if (rc == -EINVAL)
+		return -EPERM;
+	return rc || !setns(netns, CLONE_NEWNET) ? rc : -errno;
 }
 
 int netns_enter(const char *path, struct err *err)
 {
-	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int type, rc;
+	/* Not blocking: it may be a FIFO. */
+	auto_close int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	int rc;
 
 	if (fd < 0) {
-		rc = err_set(err, errno == EACCES ? STATUS_NOPERM : STATUS_USAGE, errno,
+		bool denied = errno == EACCES;
+
+		rc = err_set(err, denied ? STATUS_NOPERM : STATUS_USAGE, errno,
 			     "--network-namespace %.200s: cannot open it: %s", path, strerror(errno));
-		err_hint(err, "name a file like /run/netns/POD or /proc/PID/ns/net of a running process");
+		err_hint(err, denied ? "run as root, or as the user whose process or file it is" : HINT_PATH);
 		return rc;
 	}
-	type = ioctl(fd, NS_GET_NSTYPE);
-	if (type != CLONE_NEWNET) {
+	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
 		rc = err_set(err, STATUS_USAGE, EINVAL, "--network-namespace %.200s: not a network namespace", path);
-		err_hint(err, "name a file like /run/netns/POD or /proc/PID/ns/net of a running process");
+		err_hint(err, HINT_PATH);
 		return rc;
 	}
-	if (!setns(fd, CLONE_NEWNET))
-		return 0;
-	if (errno != EPERM || enter_owner(fd) || setns(fd, CLONE_NEWNET))
-		return fail_enter(path, errno, err);
-	return 0;
+	rc = enter(fd);
+	return rc ? fail_enter(path, -rc, err) : 0;
 }

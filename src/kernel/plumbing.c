@@ -1,103 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <errno.h>
-#include <net/if.h>
-#include <stdlib.h>
-#include <string.h>
+#include "plumbing.h"
 
-#include <linux/fib_rules.h>
+#include <errno.h>
+#include <stdlib.h>
+
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 
 #include "plumbing_state.h"
 #include "util.h"
-
-static const uint8_t address_families[FAMILIES] = { [IPV4] = AF_INET, [IPV6] = AF_INET6 };
-
-static int fail(struct err *err, int rc, const char *what)
-{
-	if (rc == -EPERM) {
-		rc = err_set(err, STATUS_NOPERM, EPERM, "cannot %s: not permitted", what);
-		err_hint(err, "add NET_ADMIN to securityContext.capabilities.add of the init container, or run as root");
-	} else if (rc == -EAFNOSUPPORT || rc == -EOPNOTSUPP || rc == -EACCES || rc == -EADDRNOTAVAIL) {
-		rc = err_set(err, STATUS_UNSUPPORTED, -rc, "cannot %s: the kernel does not support it here (%s)", what,
-			     strerror(-rc));
-		err_hint(err, "TPROXY needs CONFIG_IP_MULTIPLE_TABLES and CONFIG_IPV6_MULTIPLE_TABLES; IPv6 needs "
-			      "net.ipv6.conf.lo.disable_ipv6=0; --ipv6=off goes without IPv6");
-	} else {
-		rc = err_set(err, STATUS_FAILED, -rc, "cannot %s: %s", what, strerror(-rc));
-		err_hint(err, "look at ip -all addr, ip rule and ip route show table all in this network namespace");
-	}
-	return rc;
-}
-
-static int set_lo(struct plumbing_state *state, bool up)
-{
-	struct ifinfomsg *link;
-
-	rtnl_request(&state->rtnl, RTM_NEWLINK, 0, &link, sizeof(*link));
-	link->ifi_index = LO_INDEX;
-	link->ifi_change = IFF_UP;
-	link->ifi_flags = up ? IFF_UP : 0;
-	return rtnl_do(&state->rtnl);
-}
-
-/* @flags with NLM_F_CREATE: add, and what is there already is fine (1: it was); else: delete. */
-static int finish(struct plumbing_state *state, uint16_t flags)
-{
-	int rc = rtnl_do(&state->rtnl);
-
-	if (flags & NLM_F_CREATE)
-		return rc == -EEXIST ? 1 : rc;
-	/* Somebody else was faster. */
-	return rc == -ENOENT || rc == -ESRCH || rc == -EADDRNOTAVAIL ? 0 : rc;
-}
-
-#define ADD (NLM_F_CREATE | NLM_F_EXCL)
-
-/* Without duplicate address detection: Envoy binds it at once. */
-static int change_address(struct plumbing_state *state, uint16_t type, uint16_t flags)
-{
-	static const uint8_t inbound6[16] = { [15] = 6 };
-	struct ifaddrmsg *ifa;
-	struct nlmsghdr *nlh = rtnl_request(&state->rtnl, type, flags, &ifa, sizeof(*ifa));
-
-	ifa->ifa_family = AF_INET6;
-	ifa->ifa_prefixlen = 128;
-	ifa->ifa_flags = IFA_F_NODAD;
-	ifa->ifa_index = LO_INDEX;
-	mnl_attr_put(nlh, IFA_LOCAL, sizeof(inbound6), inbound6);
-	return finish(state, flags);
-}
-
-static int change_rule(struct plumbing_state *state, uint16_t type, uint16_t flags, const struct live_rule *live)
-{
-	struct fib_rule_hdr *rule;
-	struct nlmsghdr *nlh = rtnl_request(&state->rtnl, type, flags, &rule, sizeof(*rule));
-
-	rule->family = address_families[live->family];
-	rule->action = FR_ACT_TO_TBL;
-	rule->table = live->table < 256 ? (uint8_t)live->table : RT_TABLE_UNSPEC;
-	mnl_attr_put_u32(nlh, FRA_FWMARK, live->mark);
-	mnl_attr_put_u32(nlh, FRA_TABLE, live->table);
-	mnl_attr_put_u32(nlh, FRA_PRIORITY, live->priority);
-	return finish(state, flags);
-}
-
-static int change_route(struct plumbing_state *state, uint16_t type, uint16_t flags, const struct live_route *live)
-{
-	struct rtmsg *route;
-	struct nlmsghdr *nlh = rtnl_request(&state->rtnl, type, flags, &route, sizeof(*route));
-
-	route->rtm_family = address_families[live->family];
-	route->rtm_table = live->table < 256 ? (uint8_t)live->table : RT_TABLE_UNSPEC;
-	route->rtm_type = RTN_LOCAL;
-	if (flags & NLM_F_CREATE)
-		route->rtm_protocol = RTPROT_BOOT;
-	route->rtm_scope = flags & NLM_F_CREATE ? RT_SCOPE_HOST : RT_SCOPE_NOWHERE;
-	mnl_attr_put_u32(nlh, RTA_TABLE, live->table);
-	mnl_attr_put_u32(nlh, RTA_OIF, LO_INDEX);
-	return finish(state, flags);
-}
 
 int plumbing_open(struct plumbing_state **state, struct err *err)
 {
@@ -106,18 +17,18 @@ int plumbing_open(struct plumbing_state **state, struct err *err)
 	*state = xcalloc(1, sizeof(**state));
 	rc = rtnl_open(&(*state)->rtnl);
 	if (rc)
-		return fail(err, rc, "open a route netlink socket");
+		return plumbing_fail(STEP_SOCKET, rc, err);
 	rc = plumbing_read_lo(*state);
-	return rc ? fail(err, rc, "read the addresses of this network namespace") : 0;
+	return rc ? plumbing_fail(STEP_READ, rc, err) : 0;
 }
 
-/* An IPv6 loopback address says it all; without one (lo may be down) sysctl does. */
+/* The kernel lets no device have an IPv6 address while sysctl shuts it off; without one (lo may be down) ask sysctl. */
 static bool has_ipv6(const struct plumbing_state *state)
 {
 	auto_free char *text = NULL;
 	size_t len;
 
-	if (state->loopback6)
+	if (state->lo_has_ipv6)
 		return true;
 	return !read_file("/proc/sys/net/ipv6/conf/lo/disable_ipv6", 16, &text, &len) && text[0] == '0';
 }
@@ -128,13 +39,25 @@ void plumbing_addrs(const struct plumbing_state *state, struct netns_addrs *addr
 	addrs->has_ipv6 = has_ipv6(state);
 }
 
+/* Without a rule that leads to it a route means nothing, but to a clean after a run that was killed. */
+static bool needs_routes(const struct plumbing_state *state)
+{
+	for (unsigned i = 0; i < state->n_rules; i++)
+		if (state->rules[i].plain)
+			return true;
+	return state->want.nothing;
+}
+
 int plumbing_plan(struct plumbing_state *state, const struct plumbing *want, struct err *err)
 {
 	int rc;
 
 	state->want = *want;
+	state->n_routes = 0;
 	rc = plumbing_read_rules(state);
-	return rc ? fail(err, rc, "read the ip rules of this network namespace") : 0;
+	if (!rc && needs_routes(state))
+		rc = plumbing_read_routes(state);
+	return rc ? plumbing_fail(STEP_READ, rc, err) : 0;
 }
 
 void plumbing_set_live_mark(struct plumbing_state *state, uint32_t mark)
@@ -142,18 +65,16 @@ void plumbing_set_live_mark(struct plumbing_state *state, uint32_t mark)
 	state->live_mark = mark;
 }
 
-static bool rule_is_wanted(const struct plumbing_state *state, const struct live_rule *rule)
+static bool tproxy_is_wanted(const struct plumbing_state *state, enum family family, uint32_t table)
 {
-	return state->want.tproxy & FAMILY_BIT(rule->family) && rule->mark == state->want.mark &&
-	       rule->table == state->want.table;
+	return state->want.tproxy & FAMILY_BIT(family) && table == state->want.table;
 }
 
-static struct live_route *find_route(const struct plumbing_state *state, enum family family, uint32_t table)
+/* Behind the main table's rule it would never be asked. */
+static bool rule_is_wanted(const struct plumbing_state *state, const struct live_rule *rule)
 {
-	for (unsigned i = 0; i < state->n_routes; i++)
-		if (state->routes[i].family == family && state->routes[i].table == table)
-			return &state->routes[i];
-	return NULL;
+	return rule->plain && tproxy_is_wanted(state, rule->family, rule->table) && rule->mark == state->want.mark &&
+	       rule->priority <= RULE_PRIORITY;
 }
 
 static bool has_rule(const struct plumbing_state *state, enum family family)
@@ -164,22 +85,57 @@ static bool has_rule(const struct plumbing_state *state, enum family family)
 	return false;
 }
 
-/* A rule of Istio's shape and mark, with its route (or to the table of the options), that is not wanted. */
+static bool has_route(const struct plumbing_state *state, enum family family, uint32_t table)
+{
+	for (unsigned i = 0; i < state->n_routes; i++)
+		if (state->routes[i].family == family && state->routes[i].table == table)
+			return true;
+	return false;
+}
+
+/*
+ * The kernel deletes the first rule that has all that the request names, whatever else it tests: one like
+ * ours that tests more must not stand before ours at the same priority.
+ */
+static bool rule_is_shadowed(const struct plumbing_state *state, const struct live_rule *rule)
+{
+	for (unsigned i = 0; i < state->n_rules && &state->rules[i] != rule; i++) {
+		const struct live_rule *other = &state->rules[i];
+
+		if (!other->plain && other->family == rule->family && other->priority == rule->priority &&
+		    other->mark == rule->mark && other->mask == rule->mask && other->table == rule->table)
+			return true;
+	}
+	return false;
+}
+
+/* Istio's shape and mark, with the route of Istio's shape (or to the table of the options), and not wanted. */
 static bool rule_is_stale(const struct plumbing_state *state, const struct live_rule *rule)
 {
-	return !rule_is_wanted(state, rule) && (rule->mark == state->want.mark || rule->mark == state->live_mark) &&
-	       (find_route(state, rule->family, rule->table) || rule->table == state->want.table);
+	return rule->plain && !rule->removed && !rule_is_wanted(state, rule) && !rule_is_shadowed(state, rule) &&
+	       (rule->mark == state->want.mark || rule->mark == state->live_mark) &&
+	       (rule->table == state->want.table || has_route(state, rule->family, rule->table));
 }
 
-/* What a clean finds of a run that was killed between route and rule. */
+static bool table_is_used(const struct plumbing_state *state, enum family family, uint32_t table)
+{
+	for (unsigned i = 0; i < state->n_rules; i++)
+		if (state->rules[i].family == family && state->rules[i].table == table && !state->rules[i].removed)
+			return true;
+	return tproxy_is_wanted(state, family, table);
+}
+
+/* What a clean finds of a run that was killed between rule and route. */
 static bool route_is_stale(const struct plumbing_state *state, const struct live_route *route)
 {
-	return state->want.nothing && route->table == state->want.table && !route->removed;
+	return state->want.nothing && !route->removed && route->table == state->want.table &&
+	       !table_is_used(state, route->family, route->table);
 }
 
+/* With another length it is somebody else's. */
 static bool address_is_stale(const struct plumbing_state *state)
 {
-	return state->inbound6 && !state->want.inbound6;
+	return state->has_inbound6 && state->inbound6.prefix.len == 128 && !state->want.inbound6;
 }
 
 bool plumbing_has_stale(const struct plumbing_state *state)
@@ -196,31 +152,109 @@ bool plumbing_has_stale(const struct plumbing_state *state)
 bool plumbing_equal(const struct plumbing_state *state)
 {
 	for (enum family f = 0; f < FAMILIES; f++)
-		if (state->want.tproxy & FAMILY_BIT(f) &&
-		    (!has_rule(state, f) || !find_route(state, f, state->want.table)))
+		if (state->want.tproxy & FAMILY_BIT(f) && (!has_rule(state, f) || !has_route(state, f, state->want.table)))
 			return false;
-	return (state->lo_up || !state->want.lo_up) && (state->inbound6 || !state->want.inbound6) &&
+	return (state->lo_up || !state->want.lo_up) && (state->has_inbound6 || !state->want.inbound6) &&
 	       !plumbing_has_stale(state);
 }
 
+/* Without duplicate address detection: Envoy binds it at once. */
+static const struct live_address inbound6 = { { IPV6, 128, { [15] = 6 } }, IFA_F_NODAD };
+/* What the kernel adds by itself to a lo that comes up without an IPv4 address, and does not take back. */
+static const struct live_address loopback4 = { { IPV4, 8, { 127, 0, 0, 1 } }, 0 };
+
+static struct live_rule wanted_rule(const struct plumbing_state *state, enum family family)
+{
+	struct live_rule rule = {
+		.family = family,
+		.mark = state->want.mark,
+		.mask = UINT32_MAX,
+		.table = state->want.table,
+		.priority = RULE_PRIORITY,
+	};
+
+	while (rule_is_shadowed(state, &rule))
+		rule.priority--;
+	return rule;
+}
+
+static struct live_route wanted_route(const struct plumbing_state *state, enum family family)
+{
+	return (struct live_route){
+		.family = family,
+		.table = state->want.table,
+		.protocol = RTPROT_BOOT,
+		.scope = RT_SCOPE_HOST,
+	};
+}
+
+static int change_lo(struct plumbing_state *state, bool up)
+{
+	plumbing_put_lo(&state->rtnl, up);
+	return rtnl_do(&state->rtnl);
+}
+
+/* What is gone already needs no removing. */
+static int finish(struct plumbing_state *state, bool removal)
+{
+	int rc = rtnl_do(&state->rtnl);
+
+	return removal && (rc == -ENOENT || rc == -ESRCH || rc == -EADDRNOTAVAIL) ? 0 : rc;
+}
+
+static int change_address(struct plumbing_state *state, uint16_t type, const struct live_address *address)
+{
+	plumbing_put_address(&state->rtnl, type, address);
+	return finish(state, type == RTM_DELADDR);
+}
+
+static int change_rule(struct plumbing_state *state, uint16_t type, const struct live_rule *rule)
+{
+	plumbing_put_rule(&state->rtnl, type, rule);
+	return finish(state, type == RTM_DELRULE);
+}
+
+static int change_route(struct plumbing_state *state, uint16_t type, const struct live_route *route)
+{
+	plumbing_put_route(&state->rtnl, type, route);
+	return finish(state, type == RTM_DELROUTE);
+}
+
+/* The kernel says that the table has a default route: a rival's, which is ours as well, or somebody else's. */
+static int check_route(struct plumbing_state *state, enum family family, struct err *err)
+{
+	int rc = plumbing_read_routes(state);
+
+	if (rc)
+		return plumbing_fail(STEP_READ, rc, err);
+	if (has_route(state, family, state->want.table))
+		return 0;
+	rc = err_set(err, STATUS_FAILED, EEXIST, "routing table %u has another %s default route already",
+		     state->want.table, family_name(family));
+	err_hint(err, "name a table that is not in use with --istio-inbound-tproxy-route-table");
+	return rc;
+}
+
+/* The rule first: where there is no policy routing, the route would go into the main table. */
 static int add_tproxy(struct plumbing_state *state, enum family family, struct err *err)
 {
-	struct live_rule rule = { family, state->want.mark, state->want.table, RULE_PRIORITY, false };
-	struct live_route route = { family, state->want.table, false };
+	struct live_rule rule = wanted_rule(state, family);
+	struct live_route route = wanted_route(state, family);
 	int rc;
 
-	/* The route first: a rule without it sends marked packets nowhere. */
-	if (!find_route(state, family, route.table)) {
-		rc = change_route(state, RTM_NEWROUTE, ADD, &route);
-		if (rc < 0)
-			return fail(err, rc, "add the TPROXY route \"local default dev lo\"");
-		state->did_routes |= rc ? 0 : FAMILY_BIT(family);
-	}
 	if (!has_rule(state, family)) {
-		rc = change_rule(state, RTM_NEWRULE, ADD, &rule);
-		if (rc < 0)
-			return fail(err, rc, "add the TPROXY ip rule");
+		rc = change_rule(state, RTM_NEWRULE, &rule);
+		if (rc && rc != -EEXIST)
+			return plumbing_fail(STEP_RULE + family, rc, err);
 		state->did_rules |= rc ? 0 : FAMILY_BIT(family);
+	}
+	if (!has_route(state, family, route.table)) {
+		rc = change_route(state, RTM_NEWROUTE, &route);
+		if (rc == -EEXIST)
+			return check_route(state, family, err);
+		if (rc)
+			return plumbing_fail(STEP_ROUTE + family, rc, err);
+		state->did_routes |= FAMILY_BIT(family);
 	}
 	return 0;
 }
@@ -230,15 +264,15 @@ static int add_missing(struct plumbing_state *state, struct err *err)
 	int rc = 0;
 
 	if (state->want.lo_up && !state->lo_up) {
-		rc = set_lo(state, true);
+		rc = change_lo(state, true);
 		if (rc)
-			return fail(err, rc, "bring lo up");
+			return plumbing_fail(STEP_LO, rc, err);
 		state->did_lo = true;
 	}
-	if (state->want.inbound6 && !state->inbound6) {
-		rc = change_address(state, RTM_NEWADDR, ADD);
-		if (rc < 0)
-			return fail(err, rc, "add ::6/128 to lo");
+	if (state->want.inbound6 && !state->has_inbound6) {
+		rc = change_address(state, RTM_NEWADDR, &inbound6);
+		if (rc && rc != -EEXIST)
+			return plumbing_fail(STEP_ADDRESS, rc, err);
 		state->did_address = !rc;
 		rc = 0;
 	}
@@ -258,93 +292,122 @@ int plumbing_apply(struct plumbing_state *state, struct err *err)
 	return rc;
 }
 
-static int remove_route(struct plumbing_state *state, struct live_route *route)
+static int remove_stale_rules(struct plumbing_state *state)
 {
-	int rc = change_route(state, RTM_DELROUTE, 0, route);
+	for (unsigned i = 0; i < state->n_rules; i++) {
+		struct live_rule *rule = &state->rules[i];
+		int rc;
 
-	route->removed = !rc;
-	return rc;
+		if (!rule_is_stale(state, rule))
+			continue;
+		rc = change_rule(state, RTM_DELRULE, rule);
+		if (rc)
+			return rc;
+		rule->removed = true;
+	}
+	return 0;
 }
 
-static int remove_rule(struct plumbing_state *state, struct live_rule *rule)
+/* A route goes with the last rule that led to its table. */
+static bool route_has_lost_its_rule(const struct plumbing_state *state, const struct live_route *route)
 {
-	struct live_route *route = find_route(state, rule->family, rule->table);
-	int rc = change_rule(state, RTM_DELRULE, 0, rule);
-
-	if (rc)
-		return rc;
-	rule->removed = true;
-	/* One table may serve two marks. */
-	if (!route || route->removed || (state->want.tproxy & FAMILY_BIT(rule->family) && rule->table == state->want.table))
-		return 0;
-	return remove_route(state, route);
+	if (table_is_used(state, route->family, route->table))
+		return false;
+	for (unsigned i = 0; i < state->n_rules; i++)
+		if (state->rules[i].removed && state->rules[i].family == route->family &&
+		    state->rules[i].table == route->table)
+			return true;
+	return false;
 }
 
+static int remove_stale_routes(struct plumbing_state *state)
+{
+	for (unsigned i = 0; i < state->n_routes; i++) {
+		struct live_route *route = &state->routes[i];
+		int rc;
+
+		if (!route_is_stale(state, route) && !route_has_lost_its_rule(state, route))
+			continue;
+		rc = change_route(state, RTM_DELROUTE, route);
+		if (rc)
+			return rc;
+		route->removed = true;
+	}
+	return 0;
+}
+
+/* Of a way back that goes on after an error; what is there again already is none. */
+static int first_error(int rc, int next)
+{
+	return rc || next == -EEXIST ? rc : next;
+}
+
+/* Puts back what plumbing_remove_stale removed. */
 static int restore_removed(struct plumbing_state *state)
 {
 	int rc = 0, one;
 
-	for (unsigned i = 0; i < state->n_routes; i++)
-		if (state->routes[i].removed) {
-			one = change_route(state, RTM_NEWROUTE, ADD, &state->routes[i]);
-			rc = rc ? rc : one;
-			state->routes[i].removed = false;
-		}
-	for (unsigned i = 0; i < state->n_rules; i++)
-		if (state->rules[i].removed) {
-			one = change_rule(state, RTM_NEWRULE, ADD, &state->rules[i]);
-			rc = rc ? rc : one;
-			state->rules[i].removed = false;
-		}
-	if (state->removed_address) {
-		one = change_address(state, RTM_NEWADDR, ADD);
-		rc = rc ? rc : one;
-		state->removed_address = false;
+	for (unsigned i = 0; i < state->n_rules; i++) {
+		one = state->rules[i].removed ? change_rule(state, RTM_NEWRULE, &state->rules[i]) : 0;
+		rc = first_error(rc, one);
+		state->rules[i].removed = false;
 	}
-	return rc < 0 ? rc : 0;
+	for (unsigned i = 0; i < state->n_routes; i++) {
+		one = state->routes[i].removed ? change_route(state, RTM_NEWROUTE, &state->routes[i]) : 0;
+		rc = first_error(rc, one);
+		state->routes[i].removed = false;
+	}
+	one = state->removed_address ? change_address(state, RTM_NEWADDR, &state->inbound6) : 0;
+	rc = first_error(rc, one);
+	state->removed_address = false;
+	return rc;
 }
 
 int plumbing_remove_stale(struct plumbing_state *state, struct err *err)
 {
-	int rc = 0;
+	int rc = remove_stale_rules(state);
 
-	for (unsigned i = 0; i < state->n_rules && !rc; i++)
-		if (rule_is_stale(state, &state->rules[i]) && !state->rules[i].removed)
-			rc = remove_rule(state, &state->rules[i]);
-	for (unsigned i = 0; i < state->n_routes && !rc; i++)
-		if (route_is_stale(state, &state->routes[i]))
-			rc = remove_route(state, &state->routes[i]);
+	rc = rc ? rc : remove_stale_routes(state);
 	if (!rc && address_is_stale(state)) {
-		rc = change_address(state, RTM_DELADDR, 0);
+		rc = change_address(state, RTM_DELADDR, &state->inbound6);
 		state->removed_address = !rc;
 	}
 	if (!rc)
 		return 0;
-	rc = fail(err, rc, "remove the ip rule, route or address of an older install");
 	restore_removed(state);
+	return plumbing_fail(STEP_REMOVE, rc, err);
+}
+
+/* The reverse of add_missing. */
+static int remove_added(struct plumbing_state *state)
+{
+	int rc = 0, one;
+
+	for (enum family f = 0; f < FAMILIES; f++) {
+		struct live_rule rule = wanted_rule(state, f);
+		struct live_route route = wanted_route(state, f);
+
+		one = state->did_routes & FAMILY_BIT(f) ? change_route(state, RTM_DELROUTE, &route) : 0;
+		rc = first_error(rc, one);
+		one = state->did_rules & FAMILY_BIT(f) ? change_rule(state, RTM_DELRULE, &rule) : 0;
+		rc = first_error(rc, one);
+	}
+	one = state->did_address ? change_address(state, RTM_DELADDR, &inbound6) : 0;
+	rc = first_error(rc, one);
+	one = state->did_lo ? change_lo(state, false) : 0;
+	rc = first_error(rc, one);
+	one = state->did_lo && !state->lo_has_ipv4 ? change_address(state, RTM_DELADDR, &loopback4) : 0;
+	rc = first_error(rc, one);
+	state->did_rules = state->did_routes = 0;
+	state->did_address = state->did_lo = false;
 	return rc;
 }
 
 int plumbing_undo(struct plumbing_state *state, struct err *err)
 {
-	int rc = restore_removed(state), one;
+	int restored = restore_removed(state), rc = first_error(restored, remove_added(state));
 
-	for (enum family f = 0; f < FAMILIES; f++) {
-		struct live_rule rule = { f, state->want.mark, state->want.table, RULE_PRIORITY, false };
-		struct live_route route = { f, state->want.table, false };
-
-		one = state->did_rules & FAMILY_BIT(f) ? change_rule(state, RTM_DELRULE, 0, &rule) : 0;
-		rc = rc ? rc : one;
-		one = state->did_routes & FAMILY_BIT(f) ? change_route(state, RTM_DELROUTE, 0, &route) : 0;
-		rc = rc ? rc : one;
-	}
-	one = state->did_address ? change_address(state, RTM_DELADDR, 0) : 0;
-	rc = rc ? rc : one;
-	one = state->did_lo ? set_lo(state, false) : 0;
-	rc = rc ? rc : one;
-	state->did_rules = state->did_routes = 0;
-	state->did_address = state->did_lo = false;
-	return rc ? fail(err, rc, "take back an address, ip rule or route") : 0;
+	return rc ? plumbing_fail(STEP_UNDO, rc, err) : 0;
 }
 
 void plumbing_close(struct plumbing_state *state)

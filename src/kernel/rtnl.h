@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A thin layer over libmnl for rtnetlink: one request, one acknowledgement; or a dump. */
+/* A thin layer over libmnl for rtnetlink (rtnetlink(7)): a change and its acknowledgement, one object, or a dump. */
 #ifndef ISTIO_INIT_RTNL_H
 #define ISTIO_INIT_RTNL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <libmnl/libmnl.h>
@@ -10,8 +11,25 @@
 struct rtnl {
 	struct mnl_socket *socket;
 	uint32_t seq;
-	/* For the request, then for its answers; as large as the kernel's own dump buffers for few objects. */
+	bool answered; /* the last request reached the kernel, and its error, if any, is the kernel's word */
+	/* A request, then its answers; no datagram of a dump is larger (NLMSG_GOODSIZE of linux/netlink.h). */
 	char buf[8192] __attribute__((aligned(NLMSG_ALIGNTO)));
+};
+
+/* What to read: objects of one kind. */
+struct rtnl_query {
+	uint16_t type;                                          /* RTM_GET... */
+	uint16_t header;                                        /* bytes of the family header in question and answer */
+	void (*see)(const struct nlmsghdr *nlh, void *data);    /* called for each object */
+	void (*forget)(void *data);                             /* called before a dump begins, or begins anew */
+};
+
+/* Where the answers to one request have got to. */
+struct rtnl_answers {
+	const struct rtnl_query *query; /* NULL: only the acknowledgement counts */
+	void *data;
+	uint32_t seq;
+	bool interrupted; /* what a dump showed changed under way */
 };
 
 /* 0 or -errno. */
@@ -24,10 +42,13 @@ struct nlmsghdr *rtnl_request(struct rtnl *rtnl, uint16_t type, uint16_t flags, 
 /* Sends the request in rtnl->buf and waits for the acknowledgement: 0, or -errno as the kernel says. */
 int rtnl_do(struct rtnl *rtnl);
 
-/*
- * Sends the dump (or single get) in rtnl->buf and calls @cb for each answer.  A dump that
- * changes under way ends with -EINTR: forget what was read and ask again.
- */
-int rtnl_get(struct rtnl *rtnl, mnl_cb_t cb, void *data);
+/* Sends the request in rtnl->buf for one object, and shows it to @query. */
+int rtnl_get(struct rtnl *rtnl, const struct rtnl_query *query, void *data);
+
+/* Dumps the objects of all families.  -EINTR: they changed again and again while they were read. */
+int rtnl_dump(struct rtnl *rtnl, const struct rtnl_query *query, void *data);
+
+/* Reads one datagram of answers: 1 if more are to come, 0 at the end, or -errno as the kernel says. */
+int rtnl_parse(struct rtnl_answers *answers, const void *datagram, size_t len);
 
 #endif

@@ -7,10 +7,6 @@ import lib
 import pytest
 
 
-def has_ipv6(netns):
-    return "ISTIO_" in netns.save("ipv6") or "ISTIO_" in netns.save("ipv6", flavour="nft")
-
-
 def apply(netns, backend, *args):
     return lib.checked(netns.istio_init("--sidecar", f"--backend={backend}", *args))
 
@@ -35,12 +31,12 @@ def wire(netns, *addresses):
 def test_ipv6_auto_looks_at_all_addresses(netns, backend, addresses, wanted):
     wire(netns, *addresses)
     apply(netns, backend)
-    assert has_ipv6(netns) == wanted
+    assert netns.has_istio("ipv6") == wanted
 
 
 def test_ipv6_auto_with_only_lo(netns, backend):
     apply(netns, backend)
-    assert has_ipv6(netns)
+    assert netns.has_istio("ipv6")
 
 
 def disable_ipv6(netns):
@@ -52,7 +48,7 @@ def test_ipv6_auto_where_it_is_disabled(netns, backend):
     disable_ipv6(netns)
     wire(netns, "10.0.0.2/24")
     apply(netns, backend)
-    assert not has_ipv6(netns)
+    assert not netns.has_istio("ipv6")
     assert "::6" not in netns.ip("-6 addr show dev lo")
 
 
@@ -75,11 +71,11 @@ def test_ipv6_on_where_it_is_disabled_is_an_error(netns, backend):
 def test_ipv6_on_and_off(netns, backend):
     wire(netns, "10.0.0.2/24")
     apply(netns, backend, "--ipv6=on")
-    assert has_ipv6(netns)
+    assert netns.has_istio("ipv6")
     with lib.Netns() as other:
         wire(other, "10.0.0.2/24", "fd00::2/64")
         apply(other, backend, "--ipv6=off")
-        assert not has_ipv6(other)
+        assert not other.has_istio("ipv6")
         assert "::6/" not in other.ip("-6 addr show dev lo")
 
 
@@ -145,4 +141,4 @@ def test_lo_is_brought_up(backend):
     with lib.Netns(lo_up=False) as netns:
         apply(netns, backend)
         assert ",UP" in netns.ip("link show lo")
-        assert has_ipv6(netns) and "inet6 ::6/128" in netns.ip("-6 addr show dev lo")
+        assert netns.has_istio("ipv6") and "inet6 ::6/128" in netns.ip("-6 addr show dev lo")

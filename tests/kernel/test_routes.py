@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which addresses, ip rules and routes count as Istio's, and the way back when one of them fails."""
+
+import re
+
+import lib
+import pytest
+
+TPROXY = ["--sidecar", "-m", "TPROXY"]
+
+
+@pytest.fixture
+def pod(netns, backend):
+    def apply(*args, **kwargs):
+        return netns.istio_init(*args, f"--backend={backend}", **kwargs)
+
+    netns.apply = apply
+    return netns
+
+
+def refused(result, *words):
+    """It failed, and its two lines say these words."""
+    assert result.returncode not in (0, 64) and len(result.stderr.splitlines()) <= 2, result.stderr
+    for word in words:
+        assert word in result.stderr
+
+
+# What looks like Istio's rule and route but for one thing.
+FOREIGN = [f"ip rule add {rule} lookup 99; ip route add local default dev lo table 99" for rule in (
+    "fwmark 1337/0xfff", "fwmark 1337 iif lo", "from 10.0.0.0/8 fwmark 1337", "fwmark 1337 ipproto tcp",
+    "not fwmark 1337", "fwmark 1337 uidrange 5-6", "fwmark 1337 suppress_prefixlength 8", "fwmark 9", "iif lo",
+    "fwmark 1337 tos 0x10")] + [
+    "ip rule add fwmark 1337 lookup 99",
+    "ip rule add fwmark 1337 lookup 99; ip route add local default dev lo src 127.0.0.1 table 99",
+    "ip rule add fwmark 1337 lookup 99; ip route add blackhole default table 99",
+    "ip route add local default dev lo table 99; ip -6 route add local default dev lo table 99",
+    "ip addr add ::6/64 dev lo nodad; ip addr add ::7/128 dev lo nodad",
+]
+
+
+@pytest.mark.parametrize("foreign", FOREIGN)
+def test_what_is_not_quite_istios_stays(pod, foreign):
+    pod.sh(foreign)
+    before = pod.plumbing()
+    lib.checked(pod.istio_init("clean"))
+    assert pod.plumbing() == before
+    lib.checked(pod.apply(*TPROXY))
+    lib.checked(pod.apply("--sidecar", "--reconcile"))
+    lib.checked(pod.istio_init("clean"))
+    assert pod.plumbing() == before
+
+
+def test_the_route_stays_while_somebody_elses_rule_leads_to_it(pod):
+    lib.checked(pod.apply(*TPROXY))
+    pod.ip("rule add iif lo fwmark 5 lookup 133")
+    lib.checked(pod.istio_init("clean"))
+    assert "local default dev lo" in pod.ip("route show table 133")
+    assert pod.ip("-6 route show table 133") == ""
+    assert "0x539" not in pod.ip("rule")
+
+
+def test_kernel_without_ipv6(backend):
+    """ipv6.disable=1 leaves no trace of IPv6 in /proc/sys."""
+    hidden = ["unshare", "-m", "sh", "-ec", 'mount -t tmpfs none /proc/sys/net/ipv6; exec "$@"', "sh"]
+    with lib.Netns(lo_up=False) as netns:
+        result = netns.istio_init(*TPROXY, f"--backend={backend}", prefix=hidden)
+        lib.checked(result)
+        assert "IPv6" in result.stderr and not netns.has_istio("ipv6")
+        assert netns.ip("-6 rule").count("fwmark") == 0 and "::6" not in netns.ip("addr")
+        refused(netns.istio_init(*TPROXY, f"--backend={backend}", "--ipv6=on", "--reconcile",
+                                        prefix=[*hidden[:4], "ip link set lo down; " + hidden[4], "sh"]), "--ipv6=on")
+
+
+@pytest.mark.parametrize("selector", ["iif lo", "from 10.0.0.0/8", "ipproto tcp"])
+def test_the_rule_is_told_from_one_that_tests_more(pod, selector):
+    """Both would have the same priority, and a request to delete one would fit the other."""
+    pod.ip(f"rule add fwmark 1337 {selector} lookup 133")
+    before = pod.ip("rule")
+    lib.checked(pod.apply(*TPROXY))
+    assert pod.ip("rule").count("from all fwmark 0x539 lookup 133") == 1
+    lib.checked(pod.apply("--sidecar", "--reconcile"))
+    assert pod.ip("rule") == before
+
+
+@pytest.mark.parametrize("family, default", [("ipv4", "ip route add blackhole default table 133"),
+                                             ("ipv6", "ip -6 route add default dev lo table 133")])
+def test_a_table_with_another_default_route(pod, family, default):
+    pod.sh(default)
+    before = pod.plumbing()
+    refused(pod.apply(*TPROXY), "table 133", family, "--istio-inbound-tproxy-route-table")
+    assert pod.plumbing() == before
+    lib.checked(pod.apply(*TPROXY, "-r", "134"))
+
+
+def test_a_rule_behind_the_main_table_is_none(pod):
+    pod.ip("rule add fwmark 1337 lookup 133 priority 40000")
+    refused(pod.apply(*TPROXY), "--reconcile")
+    lib.checked(pod.apply(*TPROXY, "--reconcile"))
+    marked = [line for line in pod.ip("rule").splitlines() if "fwmark" in line]
+    assert marked == ["32765:\tfrom all fwmark 0x539 lookup 133"]
+
+
+@pytest.mark.parametrize("change", [["-t", "77"], ["-r", "77"], ["-t", "77", "-r", "7777"], ["--ipv6=off"],
+                                    ["-m", "REDIRECT"]])
+def test_reconcile_leaves_nothing_of_the_older_install(pod, backend, change):
+    lib.checked(pod.apply(*TPROXY))
+    assert pod.apply(*TPROXY, *change).returncode == 1
+    lib.checked(pod.apply(*TPROXY, *change, "--reconcile"))
+    with lib.Netns() as fresh:
+        lib.checked(fresh.istio_init(*TPROXY, *change, f"--backend={backend}"))
+        assert pod.plumbing() == fresh.plumbing()
+    lib.checked(pod.apply(*TPROXY, *change))
+
+
+def test_clean_finds_the_route_of_a_killed_run(pod):
+    before = pod.plumbing()
+    pod.sh("ip route add local default dev lo table 133; ip -6 route add local default dev lo table 133")
+    lib.checked(pod.istio_init("clean"))
+    assert pod.plumbing() == before
+    pod.sh("ip rule add fwmark 1337 lookup 133; ip -6 rule add fwmark 1337 lookup 133")
+    lib.checked(pod.istio_init("clean"))
+    assert pod.plumbing() == before
+
+
+def settled(pod):
+    """Without what the kernel adds to an address a moment later, and the queue that a lo keeps once it was up."""
+    return re.sub(r"(?m)^local ::6 dev lo .*\n|qdisc \w+ ", "", pod.plumbing())
+
+
+FAULTS = [("socket", "EMFILE"), ("sendto", "EOPNOTSUPP"), ("recvmsg", "ENOBUFS")]
+
+
+@pytest.mark.parametrize("call, error", FAULTS)
+@pytest.mark.parametrize("start", ["empty", "lo-down", "other"])
+def test_each_netlink_call_may_fail(backend, call, error, start):
+    """All or nothing, whichever of the netlink calls fails: the way back covers lo, address, rules and routes."""
+    tproxy, bare = [*TPROXY, f"--backend={backend}"], ["--sidecar", "--ipv6=off", f"--backend={backend}", "--reconcile"]
+    args = bare if start == "other" else tproxy
+    with lib.Netns() as fresh:
+        lib.checked(fresh.istio_init(*args))
+        complete = settled(fresh)
+    failed, when, injected = 0, 0, True
+    while injected:
+        when += 1
+        with lib.Netns(lo_up=start != "lo-down") as pod:
+            if start == "other":
+                lib.checked(pod.istio_init(*tproxy))
+                pod.sh("ip addr del ::6/128 dev lo; ip addr add ::6/128 dev lo")
+            before = settled(pod)
+            result = pod.istio_init(*args, prefix=["strace", "-qq", "-o", pod.dir / "trace", "-e", f"trace={call}",
+                                                   "-e", f"inject={call}:error={error}:when={when}"])
+            injected = "INJECTED" in (pod.dir / "trace").read_text()
+            if result.returncode == 0:
+                assert settled(pod) == complete
+            else:
+                failed += 1
+                assert result.returncode in (1, 69, 75, 77) and result.stderr
+                assert settled(pod) == before, (when, result.stderr)
+                if start == "other":
+                    lib.checked(pod.istio_init("diff", *tproxy))
+                else:
+                    assert not pod.has_istio("ipv4") and not pod.has_istio("ipv6")
+    assert result.returncode == 0
+    assert failed or call == "recvmsg"
