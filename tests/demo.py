@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""demo.py serve NAME PORT… | connect ADDRESS PORT: a server that tells who it is and where a connection was meant to go."""
+"""demo.py serve NAME PORT… | demo.py connect ADDRESS PORT
+
+The server tells who it is and where a connection was meant to go; the client prints that.
+"""
 
 import selectors
 import socket

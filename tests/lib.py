@@ -15,10 +15,11 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BINARY = pathlib.Path(os.environ.get("ISTIO_INIT", ROOT / "build/istio-init")).resolve()
-BACKENDS = ["iptables-legacy"]
+BACKENDS = os.environ.get("ISTIO_INIT_BACKENDS", "iptables-legacy nftables").split()
 FAMILIES = ["ipv4", "ipv6"]
 NOBODY = 65534
 
@@ -166,7 +167,12 @@ class Netns:
 
     def plumbing(self):
         """Rules, routes and addresses beside the tables."""
-        text = self.sh("ip rule; ip -6 rule; ip route show table all; ip -6 route show table all; ip addr")
+        for _ in range(100):
+            text = self.sh("ip rule; ip -6 rule; ip route show table all; ip -6 route show table all; ip addr")
+            # The kernel adds the route of an address a little later than the address.
+            if "inet6 ::6/" not in text or "local ::6 dev lo" in text:
+                break
+            time.sleep(0.01)
         return re.sub(r"(?<=_lft )\d+sec|(?<=expires )\d+sec", "", text)
 
     def snapshot(self):
@@ -177,9 +183,16 @@ class Netns:
         return re.sub(r"(?m)^# (Generated|Completed).*\n", "", text) + self.plumbing()
 
     def state(self):
-        """What rules and plumbing there are, whatever tables were opened, and in which order."""
-        saves = [tables(self.save(family, flavour=flavour)) for family in FAMILIES for flavour in ("legacy", "nft")]
-        return saves, self.plumbing()
+        """What rules and plumbing there are, whatever legacy tables were opened, and in which order."""
+        native = sorted(re.split(r"(?m)^(?=table )", self.sh("nft -s list ruleset")))
+        return [tables(self.save(family)) for family in FAMILIES], native, self.plumbing()
+
+    def has_istio(self, family):
+        """Whether Istio rules for the family are live, whatever backend holds them."""
+        if any("ISTIO_" in self.save(family, flavour=flavour) for flavour in ("legacy", "nft")):
+            return True
+        native = self.sh("nft -s list ruleset")
+        return "table inet istio-proxy-nat" in native and (family == "ipv4" or "nfproto != ipv4" not in native)
 
 
 @contextlib.contextmanager

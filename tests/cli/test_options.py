@@ -34,7 +34,8 @@ BESIDE = {"istio-local-exclude-ports": ["-b", "*"], "istio-inbound-tproxy-mark":
           "dns-zones": ["--redirect-dns", "--capture-all-dns", "--resolv-conf=/dev/null"]}
 # Options that leave the text of a dry run as it is.
 SILENT = {"istio-inbound-tproxy-route-table", "dry-run", "dual-stack", "run-validation", "iptables-probe-port",
-          "probe-timeout", "skip-rule-apply", "network-namespace", "cni-mode", "reconcile", "force-apply", "native-nftables", "force-iptables-binary", "log_output_level", "log_as_json", "log_target",
+          "probe-timeout", "skip-rule-apply", "network-namespace", "cni-mode", "reconcile", "force-apply",
+          "native-nftables", "force-iptables-binary", "log_output_level", "log_as_json", "log_target",
           "log_stacktrace_level", "log_caller", "vklog", "backend", "format", "resolv-conf", "long-lists", "wait",
           "allow-host-netns"}
 

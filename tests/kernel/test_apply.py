@@ -154,17 +154,18 @@ def test_foreign_rules_around_ours_are_no_difference(pod, backend):
 
 
 @pytest.mark.backends("iptables-legacy")
-@pytest.mark.parametrize("loss", ["iptables-legacy -t mangle -F; iptables-legacy -t mangle -X",
-                                  "iptables-legacy -t raw -F; iptables-legacy -t raw -X",
-                                  "for t in mangle nat raw; do ip6tables-legacy -t $t -F; ip6tables-legacy -t $t -X; done"])
+@pytest.mark.parametrize("loss", [
+    "iptables-legacy -t mangle -F; iptables-legacy -t mangle -X",
+    "iptables-legacy -t raw -F; iptables-legacy -t raw -X",
+    "for t in mangle nat raw; do ip6tables-legacy -t $t -F; ip6tables-legacy -t $t -X; done"])
 def test_missing_tables_are_completed(pod, loss):
     """As after a kill between two tables: what is there is ours and equal, so no --reconcile is needed."""
     completed(pod, loss)
 
 
-@pytest.mark.parametrize("loss", ["ip -6 rule del fwmark 1337 lookup 133", "ip rule del fwmark 1337 lookup 133",
-                                  "ip route flush table 133", "ip -6 route flush table 133", "ip addr del ::6/128 dev lo",
-                                  "ip link set lo down; ip link set lo up"])
+@pytest.mark.parametrize("loss", [
+    "ip -6 rule del fwmark 1337 lookup 133", "ip rule del fwmark 1337 lookup 133", "ip route flush table 133",
+    "ip -6 route flush table 133", "ip addr del ::6/128 dev lo", "ip link set lo down; ip link set lo up"])
 def test_missing_plumbing_is_completed(pod, loss):
     completed(pod, loss)
 

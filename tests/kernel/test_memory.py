@@ -10,7 +10,18 @@ import pytest
 SANITIZED = lib.ROOT / "build/san/istio-init"
 DYNAMIC = lib.ROOT / "build/dyn/istio-init"
 UNIT = lib.ROOT / "build/unit-dyn/run-unit"
-VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite"]
+# What the configuration points to lives until the program ends.
+LSAN_SUPPRESSION = "leak:cli_parse\n"
+VALGRIND_SUPPRESSION = "".join(f"{{\n   config\n   Memcheck:Leak\n   ...\n   fun:{maker}\n   ...\n}}\n"
+                               for maker in ("cli_parse", "parse_line"))
+
+
+@pytest.fixture
+def valgrind(tmp_path):
+    suppressions = tmp_path / "valgrind"
+    suppressions.write_text(VALGRIND_SUPPRESSION)
+    return ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite",
+            f"--suppressions={suppressions}"]
 
 
 def clean(result, *statuses):
@@ -31,15 +42,18 @@ def life(netns, command, args, env, backend):
 @pytest.mark.parametrize("name", configs.NAMED)
 def test_sanitizers(netns, name, backend, tmp_path):
     args, env = configs.command_line(configs.NAMED[name], tmp_path)
+    suppressions = tmp_path / "lsan"
+    suppressions.write_text(LSAN_SUPPRESSION)
+    env["LSAN_OPTIONS"] = f"suppressions={suppressions}:print_suppressions=0"
     life(netns, [SANITIZED], args, env, backend)
 
 
 @pytest.mark.parametrize("name", ["sidecar", "tproxy-dns", "exclude-ports-for-uids", "virt-and-exclude"])
-def test_valgrind(netns, name, backend, tmp_path):
+def test_valgrind(netns, name, backend, tmp_path, valgrind):
     args, env = configs.command_line(configs.NAMED[name], tmp_path)
-    life(netns, [*VALGRIND, DYNAMIC], args, env, backend)
+    life(netns, [*valgrind, DYNAMIC], args, env, backend)
 
 
-def test_valgrind_of_the_unit_tests(netns):
-    result = netns.run([*VALGRIND, UNIT], env={"CK_FORK": "no"})
+def test_valgrind_of_the_unit_tests(netns, valgrind):
+    result = netns.run([*valgrind, UNIT], env={"CK_FORK": "no"})
     assert result.returncode == 0, result.stdout + result.stderr

@@ -30,7 +30,7 @@ IP_TRANSPARENT = 19
 IPV6_TRANSPARENT = 75
 
 PROXY_PORTS = {15001: "proxy", 15006: "inbound", 15053: "dns"}
-TIMEOUT = 3.0
+TIMEOUT = 2.0
 
 
 class Listener:
@@ -45,12 +45,15 @@ class Listener:
         if v6:
             self.sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if place == "inbound":
-            self.sock.setsockopt(*((socket.IPPROTO_IPV6, IPV6_TRANSPARENT) if v6 else (socket.IPPROTO_IP, IP_TRANSPARENT)), 1)
+            self.set(v6, IPV6_TRANSPARENT, IP_TRANSPARENT)
         self.sock.bind(("", port))
         if kind == socket.SOCK_STREAM:
             self.sock.listen(16)
         else:
-            self.sock.setsockopt(*((socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO) if v6 else (socket.IPPROTO_IP, IP_PKTINFO)), 1)
+            self.set(v6, socket.IPV6_RECVPKTINFO, IP_PKTINFO)
+
+    def set(self, v6, option6, option4):
+        self.sock.setsockopt(socket.IPPROTO_IPV6 if v6 else socket.IPPROTO_IP, option6 if v6 else option4, 1)
 
     def answer(self):
         """Takes what came, answers; returns the original destination, None for a datagram."""
@@ -109,6 +112,11 @@ class Pod:
             for kind in socket.SOCK_STREAM, socket.SOCK_DGRAM:
                 if (netns, port, family, kind) not in self.listeners:
                     self.listeners[netns, port, family, kind] = Listener(netns, place, family, kind, port)
+
+    def stop(self, port):
+        """Closes what listens at a port of the pod."""
+        for key in [key for key in self.listeners if key[:2] == (self.netns, port)]:
+            self.listeners.pop(key).sock.close()
 
     def connect(self, origin, addr, port, proto="tcp", uid=1000, gid=1000, src=None, mark=None):
         """Opens a connection (sends a datagram); returns where it ended: place and original destination."""

@@ -25,6 +25,7 @@ def guest(addr, port, place, **how):
 
 PROXY = {"uid": 1337, "gid": 1337}
 UDP = {"proto": "udp"}
+PROTOS = ["tcp", "udp"]
 
 # What holds whenever everything is captured with the defaults.
 PASSES = [
@@ -38,7 +39,8 @@ PASSES = [
 ]
 # In TPROXY mode the tunnel port is captured as any other, and a GID alone makes a proxy over lo.
 REDIRECT = [
-    into(POD, 15008, "app"), into(POD6, 15008, "app"), out(POD, 15008, "app", **PROXY), out(POD6, 15008, "app", **PROXY),
+    into(POD, 15008, "app"), into(POD6, 15008, "app"),
+    out(POD, 15008, "app", **PROXY), out(POD6, 15008, "app", **PROXY),
     out(POD, 8080, "app", gid=1337), out(POD6, 8080, "app", gid=1337),
 ]
 TPROXY = [
@@ -79,8 +81,8 @@ TABLE = {
     ]),
     "tproxy-list": ({**configs.TPROXY, "istio-inbound-ports": "8080,9000-9010", "istio-inbound-tproxy-mark": "0x77",
                      "istio-inbound-tproxy-route-table": "177"}, [
-        into(POD, 8080, "inbound"), into(POD6, 8080, "inbound"), into(POD, 9005, "inbound"), into(POD6, 9010, "inbound"),
-        into(POD, 80, "app"), into(POD6, 9011, "app"), out(SERVICE, 80, "proxy"),
+        into(POD, 8080, "inbound"), into(POD6, 8080, "inbound"), into(POD, 9005, "inbound"),
+        into(POD6, 9010, "inbound"), into(POD, 80, "app"), into(POD6, 9011, "app"), out(SERVICE, 80, "proxy"),
     ]),
     "tproxy-excluded": ({**configs.TPROXY, "istio-exclude-interfaces": "eth1",
                          "exclude-inbound-cidrs": f"{PEER}/32,{PEER6}/128"}, [
@@ -160,16 +162,16 @@ TABLE = {
     "drop-invalid": ({**configs.SIDECAR, "drop-invalid": True}, PASSES + CAPTURED + EXCLUDED + REDIRECT),
     "dns": ({**configs.SIDECAR, "redirect-dns": True, "resolv.conf": DNS_SERVERS}, PASSES + CAPTURED + REDIRECT + [
         out(DNS, 53, "dns", **UDP), out(DNS6, 53, "dns", **UDP), out(DNS, 53, "dns"), out(DNS6, 53, "dns"),
-        out(DNS, 53, "dns", uid=0, gid=0, **UDP), out(DNS, 53, "peer", **PROXY, **UDP), out(DNS6, 53, "peer", **PROXY, **UDP),
-        out(DNS, 53, "peer", **PROXY), out(DNS6, 53, "peer", **PROXY), out(SERVICE, 53, "peer", **UDP),
+        out(DNS, 53, "dns", uid=0, gid=0, **UDP), out(DNS, 53, "peer", **PROXY, **UDP),
+        out(DNS6, 53, "peer", **PROXY, **UDP), out(DNS, 53, "peer", **PROXY), out(DNS6, 53, "peer", **PROXY), out(SERVICE, 53, "peer", **UDP),
         out(SERVICE6, 53, "peer", **UDP), out(SERVICE, 53, "proxy"), out("127.0.0.1", 53, "app", **UDP),
         out(DNS, 54, "peer", **UDP),
     ]),
     "dns-v4-server": ({**configs.SIDECAR, "redirect-dns": True, "resolv.conf": f"nameserver {DNS}\n"}, [
         out(DNS, 53, "dns", **UDP), out(DNS6, 53, "peer", **UDP), out(DNS6, 53, "proxy"), out(DNS, 53, "dns")]),
     "dns-all": ({**configs.SIDECAR, "redirect-dns": True, "capture-all-dns": True, "resolv.conf": ""}, [
-        out(addr, 53, "dns", proto=proto) for addr in (DNS, DNS6, SERVICE, SERVICE6, PEER) for proto in ("udp", "tcp")] + [
-        out(addr, 53, "peer", proto=proto, **PROXY) for addr in (DNS, DNS6) for proto in ("udp", "tcp")]),
+        out(addr, 53, "dns", proto=proto) for addr in (DNS, DNS6, SERVICE, SERVICE6, PEER) for proto in PROTOS] + [
+        out(addr, 53, "peer", proto=proto, **PROXY) for addr in (DNS, DNS6) for proto in PROTOS]),
     "dns-zones-off": ({**configs.SIDECAR, "redirect-dns": True, "dns-zones": "off", "resolv.conf": DNS_SERVERS}, [
         out(DNS, 53, "dns", **UDP), out(DNS6, 53, "dns"), out(DNS, 53, "peer", **PROXY, **UDP)]),
     "dns-tproxy": ({**configs.TPROXY, "redirect-dns": True, "resolv.conf": DNS_SERVERS}, [

@@ -4,7 +4,7 @@
 import configs
 import lib
 import pytest
-from pod import Pod
+from pod import POD, POD6, SERVICE, SERVICE6, Pod
 from table import TABLE
 
 
@@ -21,3 +21,15 @@ def test_connections(name, backend, tmp_path):
             if ended != (place, original):
                 wrong.append(f"from {origin} to {addr} port {port} {how}: {ended} instead of {place}")
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", ["sidecar", "tproxy"])
+def test_nothing_slips_past_a_proxy_that_is_down(name, backend, tmp_path):
+    args, env = configs.command_line(configs.NAMED[name], tmp_path)
+    with Pod() as pod:
+        lib.checked(pod.netns.istio_init(*args, f"--backend={backend}", env=env))
+        for port in 15001, 15006:
+            pod.stop(port)
+        ends = [pod.connect("peer", addr, 8080) for addr in (POD, POD6)]
+        ends += [pod.connect("pod", addr, 80) for addr in (SERVICE, SERVICE6)]
+    assert all(end in ("nowhere", "errno 111") for end in ends), ends

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Every suite of the unit tests, one line each. */
 SUITE(addr)
+SUITE(merge)
+SUITE(nft)
 SUITE(ruleset)
 SUITE(capture)
 SUITE(cli)
 SUITE(cli_values)
 SUITE(xt)
+SUITE(plumbing)
