@@ -19,7 +19,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BINARY = pathlib.Path(os.environ.get("ISTIO_INIT", ROOT / "build/istio-init")).resolve()
-BACKENDS = os.environ.get("ISTIO_INIT_BACKENDS", "iptables-legacy nftables").split()
+BACKENDS = os.environ.get("ISTIO_INIT_BACKENDS", "iptables-legacy nftables iptables-nft").split()
 FAMILIES = ["ipv4", "ipv6"]
 NOBODY = 65534
 
@@ -184,8 +184,10 @@ class Netns:
 
     def state(self):
         """What rules and plumbing there are, whatever legacy tables were opened, and in which order."""
-        native = sorted(re.split(r"(?m)^(?=table )", self.sh("nft -s list ruleset")))
-        return [tables(self.save(family)) for family in FAMILIES], native, self.plumbing()
+        native = sorted(table for table in re.split(r"(?m)^(?=table )", self.sh("nft -s list ruleset"))
+                        if not table.startswith(("table ip ", "table ip6 ")))
+        saved = [tables(self.save(family, flavour=flavour)) for family in FAMILIES for flavour in ("legacy", "nft")]
+        return saved, native, self.plumbing()
 
     def has_istio(self, family):
         """Whether Istio rules for the family are live, whatever backend holds them."""

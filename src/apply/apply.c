@@ -48,7 +48,14 @@ struct order {
 	const struct choice *choice;
 	const struct backend_ops *ops;
 	const struct ruleset *want;
+	bool refused; /* the kernel lacks what this backend takes; another one may do */
 };
+
+static int note_refusal(struct order *order, int rc, const struct err *err)
+{
+	order->refused = rc < 0 && err->status == STATUS_UNSUPPORTED;
+	return rc;
+}
 
 /* The other backends' Istio rules go only when the new ones stand. */
 static int clean_others(struct attempt *a, const struct order *order, struct err *err)
@@ -67,11 +74,13 @@ static int clean_others(struct attempt *a, const struct order *order, struct err
 }
 
 /* Plumbing, rules, and then what is left of older installs: traffic escapes at no moment. */
-static int write_all(struct attempt *a, const struct order *order, struct err *err)
+static int write_all(struct attempt *a, struct order *order, struct err *err)
 {
 	int rc = plumbing_apply(a->run->plumbing_state, err);
 
-	rc = rc ? rc : attempt_replace(a, order->want, a->run->cfg->force_apply, err);
+	if (rc)
+		return rc;
+	rc = note_refusal(order, attempt_replace(a, order->want, a->run->cfg->force_apply, err), err);
 	rc = rc ? rc : clean_others(a, order, err);
 	return rc ? rc : plumbing_remove_stale(a->run->plumbing_state, err);
 }
@@ -80,14 +89,14 @@ static int write_all(struct attempt *a, const struct order *order, struct err *e
 static int attempt_apply(struct attempt *a, void *data, struct err *err)
 {
 	const struct config *cfg = a->run->cfg;
-	const struct order *order = data;
+	struct order *order = data;
 	struct plumbing_state *plumbing = a->run->plumbing_state;
 	enum drift drift;
 	int rc, elsewhere = fail_elsewhere(order->choice, order->ops, err);
 
 	if (elsewhere && !cfg->reconcile)
 		return elsewhere;
-	rc = attempt_open(a, order->ops, order->want, err);
+	rc = note_refusal(order, attempt_open(a, order->ops, order->want, err), err);
 	if (rc)
 		return rc;
 	plumbing_set_live_mark(plumbing, capture_live_mark(attempt_live(a)));
@@ -102,32 +111,25 @@ static int attempt_apply(struct attempt *a, void *data, struct err *err)
 	return rc ? rc : 1;
 }
 
-static bool kernel_refused(const struct err *err)
-{
-	return err->status == STATUS_UNSUPPORTED;
-}
-
 /*
  * With zones, and where they alone are what the kernel lacks (docker/for-mac#7148), without:
  * DNS capture works then, but two resolvers may meet in one conntrack entry.
  */
-static int apply_zones(struct run *run, const struct choice *choice, const struct backend_ops *ops,
-		       struct ruleset **want, struct err *err)
+static int apply_zones(struct run *run, struct order *order, struct ruleset **want, struct err *err)
 {
-	struct order order = { .choice = choice, .ops = ops };
 	struct err zones_err;
 	int rc;
 
-	*want = run_wanted(run, ops->layout, true);
-	order.want = *want;
-	rc = attempt_until_done(run, attempt_apply, &order, err);
-	if (rc >= 0 || !kernel_refused(err) || run->cfg->dns_zones != AUTO || !(*want)->tables[TABLE_RAW].n_chains)
+	*want = run_wanted(run, order->ops->layout, true);
+	order->want = *want;
+	rc = attempt_until_done(run, attempt_apply, order, err);
+	if (rc >= 0 || !order->refused || run->cfg->dns_zones != AUTO || !(*want)->tables[TABLE_RAW].n_chains)
 		return rc;
 	zones_err = *err;
 	ruleset_free(*want);
-	*want = run_wanted(run, ops->layout, false);
-	order.want = *want;
-	rc = attempt_until_done(run, attempt_apply, &order, err);
+	*want = run_wanted(run, order->ops->layout, false);
+	order->want = *want;
+	rc = attempt_until_done(run, attempt_apply, order, err);
 	if (rc < 0)
 		*err = zones_err;
 	else
@@ -160,11 +162,13 @@ static int apply_rules(struct run *run, uint64_t start, struct err *err)
 	if (rc)
 		return rc;
 	for (unsigned i = 0; i < choice.n; i++) {
-		rc = apply_zones(run, &choice, choice.candidates[i], &want, err);
+		struct order order = { .choice = &choice, .ops = choice.candidates[i] };
+
+		rc = apply_zones(run, &order, &want, err);
 		if (rc >= 0)
 			log_summary(run, &choice, choice.candidates[i], want, rc, start);
 		ruleset_free(want);
-		if (rc >= 0 || !kernel_refused(err))
+		if (rc >= 0 || !order.refused)
 			return rc < 0 ? rc : STATUS_DONE;
 		log_debug("%s: %s", choice.candidates[i]->name, err->what);
 		errs[i] = *err;

@@ -10,6 +10,7 @@
 
 static const struct backend_ops *const backends[BACKENDS] = {
 	&backend_nftables,
+	&backend_iptables_nft,
 	&backend_legacy,
 };
 
@@ -53,6 +54,7 @@ static void choose_in_order(struct choice *choice, const struct run *run, bool l
 	if (legacy_first && raw)
 		choice->candidates[choice->n++] = &backend_legacy;
 	choice->candidates[choice->n++] = &backend_nftables;
+	choice->candidates[choice->n++] = &backend_iptables_nft;
 	if (!raw)
 		log_debug("iptables-legacy is left out: the capability NET_RAW is missing");
 	else if (!legacy_first)
@@ -66,8 +68,6 @@ int choose_backend(struct choice *choice, const struct run *run, struct err *err
 	unsigned holders = 0, holder = 0;
 
 	memset(choice, 0, sizeof(*choice));
-	if (cfg->backend == BACKEND_IPTABLES_NFT)
-		return err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP, "this version has no backend iptables-nft yet");
 	look(holds);
 	for (unsigned i = BACKENDS; i-- > 0;)
 		if (holds[i] & HOLDS_ISTIO) {
@@ -76,7 +76,7 @@ int choose_backend(struct choice *choice, const struct run *run, struct err *err
 			holder = i;
 		}
 	if (cfg->backend != BACKEND_AUTO) {
-		choice->candidates[choice->n++] = cfg->backend == BACKEND_NFTABLES ? &backend_nftables : &backend_legacy;
+		choice->candidates[choice->n++] = backends[cfg->backend - BACKEND_NFTABLES];
 		choice->reason = "as asked for";
 	} else if (holders > 1 && !cfg->reconcile) {
 		return fail_several(choice, err);

@@ -84,6 +84,9 @@ static int find_families(struct run *run, struct err *err)
 	if (run->cfg->ipv6 == ON || addrs.global & FAMILY_BIT(IPV6) || !addrs.global) {
 		if (addrs.has_ipv6)
 			run->families = FAMILY_BOTH;
+		else if (addrs.global & FAMILY_BIT(IPV6))
+			log_warn("the pod has an IPv6 address, but IPv6 is off on lo (net.ipv6.conf.lo.disable_ipv6=1): "
+				 "its IPv6 traffic passes by the proxy");
 		else
 			log_warn("IPv6 is off in this network namespace: only IPv4 rules are built");
 	}

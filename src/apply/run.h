@@ -7,7 +7,7 @@
 #include "backend.h"
 #include "plumbing.h"
 
-#define BACKENDS 2
+#define BACKENDS 3
 
 struct run {
 	const struct config *cfg;

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * iptables-nft: all tables of both families change in one transaction.  What belongs to
+ * others in the same tables is not touched.
+ */
+#include "iptables_nft.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "backend.h"
+#include "diff.h"
+#include "util.h"
+
+/* Rivals that commit between our reading and our undoing. */
+#define UNDO_ATTEMPTS 20
+
+struct backend {
+	struct nft_link *link;
+	struct inft_state state;
+	const struct ruleset *want; /* what replace has written, if it is anything: how undo finds it */
+	bool written[FAMILIES][TABLES];
+};
+
+static void inft_close(struct backend *b)
+{
+	if (!b)
+		return;
+	nft_link_close(b->link);
+	inft_state_forget(&b->state);
+	free(b);
+}
+
+static int inft_open(struct backend **backend, const struct ruleset *want, struct err *err)
+{
+	struct backend *b = xcalloc(1, sizeof(*b));
+	int rc = nft_link_open(&b->link, err);
+
+	if (!rc)
+		rc = inft_state_read(&b->state, b->link, want, false, err);
+	if (rc) {
+		inft_close(b);
+		return rc;
+	}
+	/* For the families that matter to the caller, and others that have something. */
+	b->state.live->families = want ? want->families : 0;
+	for (enum family f = 0; f < FAMILIES; f++)
+		for (enum table_id t = 0; t < TABLES; t++)
+			if (table_has_family(&b->state.live->tables[t], f))
+				b->state.live->families |= FAMILY_BIT(f);
+	*backend = b;
+	return 0;
+}
+
+static const struct ruleset *inft_live(const struct backend *b)
+{
+	return b->state.live;
+}
+
+static bool has_chains(const struct ruleset *rs)
+{
+	return rs->tables[TABLE_MANGLE].n_chains || rs->tables[TABLE_NAT].n_chains || rs->tables[TABLE_RAW].n_chains;
+}
+
+static int inft_holds(struct err *err)
+{
+	struct inft_state state = {};
+	struct nft_link *link = NULL;
+	int ret = nft_link_open(&link, err);
+
+	if (!ret)
+		ret = inft_state_read(&state, link, NULL, true, err);
+	if (!ret)
+		ret = has_chains(state.live) ? HOLDS_ISTIO : 0;
+	nft_link_close(link);
+	inft_state_forget(&state);
+	return ret;
+}
+
+static int send_unless_empty(struct nft_batch *batch, struct nft_link *link, struct err *err)
+{
+	return nft_batch_is_empty(batch) ? 0 : nft_batch_send(batch, link, err);
+}
+
+static void batch_init(struct nft_batch *batch, const struct nft_link *link)
+{
+	nft_batch_init(batch, link);
+	batch->explain = inft_explain;
+	batch->items_name = "rules";
+}
+
+static int inft_replace(struct backend *b, const struct ruleset *want, bool force, struct err *err)
+{
+	const struct ruleset *live = b->state.live;
+	struct nft_batch batch;
+	int rc = 0;
+
+	batch_init(&batch, b->link);
+	for (enum family f = 0; f < FAMILIES; f++)
+		for (enum table_id t = 0; t < TABLES && !rc; t++) {
+			if (table_equal(live, want, t, f) && !(force && table_has_family(&want->tables[t], f)))
+				continue;
+			b->written[f][t] = true;
+			rc = inft_table_edit(&batch, &b->state, &b->state.tables[f][t], want, err);
+		}
+	rc = rc ? rc : send_unless_empty(&batch, b->link, err);
+	nft_batch_release(&batch);
+	b->want = has_chains(want) ? want : NULL;
+	return rc;
+}
+
+static int undo_once(const struct backend *b, struct inft_state *now, struct err *err)
+{
+	struct nft_batch batch;
+	int rc = inft_state_read(now, b->link, b->want, false, err);
+
+	if (rc)
+		return rc;
+	batch_init(&batch, b->link);
+	for (enum family f = 0; f < FAMILIES; f++)
+		for (enum table_id t = 0; t < TABLES; t++)
+			if (b->written[f][t])
+				inft_table_restore(&batch, now, &now->tables[f][t], &b->state);
+	rc = send_unless_empty(&batch, b->link, err);
+	nft_batch_release(&batch);
+	return rc;
+}
+
+/* Against rules that somebody may have changed since our replace. */
+static int inft_undo(struct backend *b, struct err *err)
+{
+	struct inft_state now = {};
+	int rc = -EAGAIN;
+
+	for (unsigned attempt = 0; attempt < UNDO_ATTEMPTS && rc == -EAGAIN; attempt++)
+		rc = undo_once(b, &now, err);
+	inft_state_forget(&now);
+	return rc;
+}
+
+const struct backend_ops backend_iptables_nft = {
+	.name = "iptables-nft",
+	.layout = LAYOUT_IPTABLES,
+	.holds = inft_holds,
+	.open = inft_open,
+	.live = inft_live,
+	.replace = inft_replace,
+	.undo = inft_undo,
+	.close = inft_close,
+};
