@@ -17,6 +17,9 @@ bool netns_is_initial(void);
 /* Whether the netns holds a veth whose peer is in another netns: 1, 0 or -errno with @err. */
 int netns_has_pod_links(struct err *err);
 
+/* Whether the link is there and has no IPv4 address (netdevice(7)). */
+bool netns_link_lacks_ipv4(const char *name);
+
 /* Effective capabilities of this thread, as a bit mask. */
 uint64_t caps_effective(void);
 /* Drops all capabilities that are not in @keep, from all sets but the bounding one. */

@@ -93,6 +93,15 @@ static int find_families(struct run *run, struct err *err)
 	return 0;
 }
 
+/* REDIRECT in PREROUTING sends a packet to an address of the interface that it came in by. */
+static void warn_of_links(const struct config *cfg)
+{
+	for (uint32_t i = 0; i < cfg->virt_ifaces.n; i++)
+		if (netns_link_lacks_ipv4(cfg->virt_ifaces.items[i].name))
+			log_warn("--kube-virt-interfaces: %s has no IPv4 address of its own: what is redirected from it is lost",
+				 cfg->virt_ifaces.items[i].name);
+}
+
 static void plan_plumbing(struct run *run, enum intent intent)
 {
 	const struct config *cfg = run->cfg;
@@ -138,6 +147,8 @@ int run_open(struct run *run, const struct config *cfg, enum intent intent, stru
 	rc = rc ? rc : find_families(run, err);
 	if (rc || intent == INTENT_PROBE)
 		return rc;
+	if (intent == INTENT_CHANGE)
+		warn_of_links(cfg);
 	plan_plumbing(run, intent);
 	return plumbing_plan(run->plumbing_state, &run->plumbing, err);
 }

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Telling a node with pods from a machine of its own. */
+/* Links: telling a node with pods from a machine of its own; interfaces without an address. */
+#include <errno.h>
+#include <net/if.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
 #include "plumbing_state.h"
 #include "system.h"
+#include "util.h"
 
 struct link_attrs {
 	bool veth, peer_elsewhere;
@@ -60,4 +66,13 @@ int netns_has_pod_links(struct err *err)
 	rc = rtnl_dump(&rtnl, &links_query, &found);
 	rtnl_close(&rtnl);
 	return rc ? plumbing_fail(STEP_LINKS, rc, err) : found;
+}
+
+bool netns_link_lacks_ipv4(const char *name)
+{
+	auto_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq request = { 0 };
+
+	strncpy(request.ifr_name, name, sizeof(request.ifr_name) - 1);
+	return fd >= 0 && ioctl(fd, SIOCGIFADDR, &request) && errno == EADDRNOTAVAIL;
 }

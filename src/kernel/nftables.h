@@ -28,7 +28,8 @@ const struct native_place *native_place(enum table_id table, enum hook hook);
 /* --- ruleset to messages --- */
 
 /* Sets of our rules have names of our own, so that the kernel need not look through the transaction for them. */
-#define NATIVE_SET_NAME "__set%u"
+#define NATIVE_SET_STEM "__set"
+#define NATIVE_SET_NAME NATIVE_SET_STEM "%u"
 
 /* Adds what is in the table, but not the table itself; @sets: the number of the first set. */
 void native_put_table(struct nft_batch *batch, const struct ruleset *rs, enum table_id table, unsigned sets);

@@ -65,12 +65,18 @@ void native_empty_table(struct nft_batch *batch, const struct native_dump *dump,
 
 unsigned native_free_set(const struct native_dump *dump, enum table_id table)
 {
-	unsigned number, next = 0;
+	const size_t stem = strlen(NATIVE_SET_STEM);
+	uint32_t number, next = 0;
 
-	for (unsigned i = 0; i < dump->n; i++)
-		if (is_of(dump->messages[i], NFT_MSG_NEWSET, table) &&
-		    sscanf(nft_attr_str(dump->messages[i], NFTA_SET_NAME), NATIVE_SET_NAME, &number) == 1 && number >= next)
+	for (unsigned i = 0; i < dump->n; i++) {
+		const char *name;
+
+		if (!is_of(dump->messages[i], NFT_MSG_NEWSET, table))
+			continue;
+		name = nft_attr_str(dump->messages[i], NFTA_SET_NAME);
+		if (!strncmp(name, NATIVE_SET_STEM, stem) && number_parse(name + stem, UINT32_MAX - 1, &number) && number >= next)
 			next = number + 1;
+	}
 	return next;
 }
 
