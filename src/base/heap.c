@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The shipped binary's malloc: a pointer that moves on.  A run allocates some dozens of
+ * blocks, lives for less than a millisecond and ends; musl's allocator spends a fifth of that on
+ * mapping, unmapping and touching pages.  Small blocks come one after the other from a static
+ * area (then from megabytes); only the last one can grow in place or be given back.  Large ones
+ * are mappings of their own, so that long lists are returned to the system.  One thread only.
+ *
+ * Memory that is handed out has never been used, or was zeroed when it was given back: calloc
+ * need not touch it.  glibc builds keep their own malloc, which sanitizers and valgrind know.
+ */
+#include <stdlib.h>
+
+#ifndef __GLIBC__
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define ALIGNMENT 16
+#define LARGE 65536
+#define AREA (1 << 20)
+
+/* In front of each block. */
+struct block {
+	size_t size;   /* as asked for */
+	size_t mapped; /* bytes of the mapping of a large block, else 0 */
+};
+
+static char first_area[98304] __attribute__((aligned(4096)));
+static char *next = first_area, *end = first_area + sizeof(first_area);
+
+static size_t block_room(size_t size)
+{
+	return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+}
+
+static bool is_last(const struct block *block)
+{
+	return (const char *)(block + 1) + block_room(block->size) == next;
+}
+
+static void *map(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void *malloc(size_t size)
+{
+	size_t need = sizeof(struct block) + block_room(size);
+	struct block *block;
+
+	if (size > PTRDIFF_MAX - 2 * sizeof(*block)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (need >= LARGE) {
+		block = map(need);
+		if (!block)
+			return NULL;
+		*block = (struct block){ size, need };
+		return block + 1;
+	}
+	if ((size_t)(end - next) < need) {
+		char *area = map(AREA);
+
+		if (!area)
+			return NULL;
+		next = area;
+		end = area + AREA;
+	}
+	block = (struct block *)next;
+	next += need;
+	block->size = size;
+	return block + 1;
+}
+
+void free(void *p)
+{
+	struct block *block = p ? (struct block *)p - 1 : NULL;
+
+	if (block && block->mapped) {
+		munmap(block, block->mapped);
+	} else if (block && is_last(block)) {
+		next = (char *)block;
+		memset(block, 0, sizeof(*block) + block_room(block->size));
+	}
+}
+
+void *calloc(size_t count, size_t size)
+{
+	if (size && count > SIZE_MAX / size) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return malloc(count * size);
+}
+
+static void *grow_mapping(struct block *block, size_t size)
+{
+	size_t need = sizeof(*block) + block_room(size);
+
+	block = mremap(block, block->mapped, need, MREMAP_MAYMOVE);
+	if (block == MAP_FAILED)
+		return NULL;
+	*block = (struct block){ size, need };
+	return block + 1;
+}
+
+void *realloc(void *p, size_t size)
+{
+	struct block *block = p ? (struct block *)p - 1 : NULL;
+	void *moved;
+
+	if (!block)
+		return malloc(size);
+	if (size <= block->size)
+		return p;
+	if (size > PTRDIFF_MAX - 2 * sizeof(*block)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (block->mapped)
+		return grow_mapping(block, size);
+	if (is_last(block) && size < LARGE && block_room(size) - block_room(block->size) <= (size_t)(end - next)) {
+		next += block_room(size) - block_room(block->size);
+		block->size = size;
+		return p;
+	}
+	moved = malloc(size);
+	if (!moved)
+		return NULL;
+	memcpy(moved, p, block->size);
+	free(p);
+	return moved;
+}
+
+#endif
