@@ -187,6 +187,9 @@ struct chain_iter {
 void chain_iter_init(struct chain_iter *it, const struct chain *chain, enum family family);
 const struct rule *chain_iter_next(struct chain_iter *it);
 
+/* The match of that kind, or NULL. */
+const struct match *rule_match(const struct rule *rule, enum match_kind kind);
+
 /* Same matches, same target, same comment; not families, counters, position. */
 bool rule_equal(const struct rule *a, const struct rule *b);
 

@@ -6,6 +6,8 @@
 #ifndef ISTIO_INIT_IPTABLES_NFT_H
 #define ISTIO_INIT_IPTABLES_NFT_H
 
+#include <netinet/in.h> /* before any <linux/netfilter...> header */
+
 #include <linux/netfilter.h>
 
 #include <libnftnl/rule.h>
@@ -72,6 +74,9 @@ struct inft_state {
 int inft_state_read(struct inft_state *state, struct nft_link *link, const struct ruleset *want, bool shallow,
 		    struct err *err);
 void inft_state_forget(struct inft_state *state);
+
+/* Whether a table that exists is asleep, or another process's own. */
+bool inft_table_is_strange(const struct inft_table *t);
 
 struct inft_chain *inft_chain_find(const struct inft_table *t, const char *name);
 

@@ -3,12 +3,12 @@
  * Rules of iptables-nft back to the model.  Newer ones write more with expressions of nf_tables,
  * and read what older ones write; all that means what a rule of the model means is read.
  */
+#include "iptables_nft.h"
+
 #include <string.h>
 
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 
-#include "iptables_nft.h"
 #include "util.h"
 #include "xt.h"
 

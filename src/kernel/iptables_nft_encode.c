@@ -4,16 +4,16 @@
  * and addresses first; then ports and the packet's mark as expressions of nf_tables, all other
  * extensions as xtables' own blobs inside of "match" and "target".
  */
+#include "iptables_nft.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nf_tables_compat.h>
 
-#include "iptables_nft.h"
 #include "nft_expr.h"
 #include "util.h"
 #include "xt.h"
@@ -31,26 +31,6 @@ static int add_iface(struct nftnl_rule *r, const struct match *m)
 	return 0;
 }
 
-static void add_prefix(struct nftnl_rule *r, const struct match *m)
-{
-	const struct prefix *p = m->prefixes;
-	uint32_t len = family_addr_len(p->family), first = p->family == IPV6 ? 8 : 12;
-	uint32_t offset = m->kind == MATCH_SRC ? first : first + len;
-	uint8_t mask[16] = {};
-
-	/* Whole bytes are compared where they are. */
-	if (p->len && p->len % 8 == 0) {
-		nft_add_payload(r, NFT_PAYLOAD_NETWORK_HEADER, offset, p->len / 8u);
-		nft_add_equal(r, m->invert, p->addr, p->len / 8u);
-		return;
-	}
-	for (unsigned bit = 0; bit < p->len; bit++)
-		mask[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-	nft_add_payload(r, NFT_PAYLOAD_NETWORK_HEADER, offset, len);
-	nft_add_mask(r, mask, len);
-	nft_add_equal(r, m->invert, p->addr, len);
-}
-
 static int add_head_match(struct nftnl_rule *r, const struct match *m)
 {
 	uint8_t proto = (uint8_t)m->proto;
@@ -65,28 +45,20 @@ static int add_head_match(struct nftnl_rule *r, const struct match *m)
 		return 0;
 	case MATCH_SRC:
 	case MATCH_DST:
-		add_prefix(r, m);
+		native_add_prefix(r, m);
 		return 0;
 	default:
 		return -EINVAL;
 	}
 }
 
-static const struct match *find_match(const struct rule *rule, enum match_kind kind)
-{
-	for (unsigned i = 0; i < rule->n_matches; i++)
-		if (rule->matches[i].kind == kind)
-			return &rule->matches[i];
-	return NULL;
-}
-
 static int add_head(struct nftnl_rule *r, const struct rule *rule)
 {
 	static const enum match_kind order[] = { MATCH_IIF, MATCH_OIF, MATCH_PROTO, MATCH_SRC, MATCH_DST };
-	int ret = find_match(rule, MATCH_NFPROTO) ? -EINVAL : 0;
+	int ret = rule_match(rule, MATCH_NFPROTO) ? -EINVAL : 0;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(order) && !ret; i++) {
-		const struct match *m = find_match(rule, order[i]);
+		const struct match *m = rule_match(rule, order[i]);
 
 		if (m)
 			ret = add_head_match(r, m);
@@ -117,14 +89,6 @@ static void add_ports(struct nftnl_rule *r, const struct match *m)
 	nftnl_expr_set_data(e, NFTNL_EXPR_RANGE_TO_DATA, &hi, sizeof(hi));
 }
 
-static void add_mark(struct nftnl_rule *r, const struct match *m)
-{
-	nft_add_meta(r, NFT_META_MARK);
-	if (m->mark.mask != UINT32_MAX)
-		nft_add_mask(r, &m->mark.mask, sizeof(m->mark.mask));
-	nft_add_equal(r, m->invert, &m->mark.value, sizeof(m->mark.value));
-}
-
 /* libnftnl keeps the data that it is given, and frees it. */
 static void *blob_data(const struct xt_blob *blob)
 {
@@ -136,12 +100,13 @@ static void add_extension(struct nftnl_rule *r, const struct rule *rule, const s
 	struct nftnl_expr *e;
 
 	if (!strcmp(blob->name, "tcp") || !strcmp(blob->name, "udp")) {
-		add_ports(r, find_match(rule, MATCH_SPORT));
-		add_ports(r, find_match(rule, MATCH_DPORT));
+		add_ports(r, rule_match(rule, MATCH_SPORT));
+		add_ports(r, rule_match(rule, MATCH_DPORT));
 		return;
 	}
 	if (!strcmp(blob->name, "mark")) {
-		add_mark(r, find_match(rule, MATCH_MARK));
+		nft_add_meta(r, NFT_META_MARK);
+		native_add_mark(r, rule_match(rule, MATCH_MARK));
 		return;
 	}
 	e = nft_add_expr(r, "match");
@@ -186,7 +151,7 @@ static int add_target(struct nftnl_rule *r, const struct rule *rule, enum family
 
 int inft_rule_encode(struct nftnl_rule *r, const struct rule *rule, enum family family)
 {
-	const struct match *proto = find_match(rule, MATCH_PROTO);
+	const struct match *proto = rule_match(rule, MATCH_PROTO);
 	struct xt_match_iter it;
 	struct xt_blob blob;
 	int ret = add_head(r, rule);

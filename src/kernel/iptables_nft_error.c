@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What is behind the refusal of an xtables extension by nft_compat. */
+#include "iptables_nft.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include <linux/netfilter/nf_tables.h>
 
-#include "iptables_nft.h"
 #include "xt.h"
 
 /* net/netfilter/xt_owner.c: only IDs that are mapped, in a netns of the own user namespace. */

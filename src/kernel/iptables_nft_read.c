@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Reads the tables that iptables-nft uses, and tells Istio's part of them from that of others. */
+#include "iptables_nft.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
 #include <libnftnl/chain.h>
 
 #include "capture.h"
-#include "iptables_nft.h"
 #include "util.h"
 
 /* What is read, and what it is compared with. */
@@ -111,6 +111,11 @@ static int take_chain(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
+bool inft_table_is_strange(const struct inft_table *t)
+{
+	return nft_attr_u32(t->nlh, NFTA_TABLE_FLAGS) & (NFT_TABLE_F_DORMANT | NFT_TABLE_F_OWNER);
+}
+
 struct inft_chain *inft_chain_find(const struct inft_table *t, const char *name)
 {
 	for (unsigned i = 0; i < t->n_chains; i++)
@@ -206,7 +211,8 @@ static struct chain *live_chain(struct inft_state *state, const struct inft_tabl
 	return ruleset_chain(state->live, t->id, text);
 }
 
-static void decode_rule(struct inft_state *state, const struct inft_table *t, struct inft_rule *rule, struct decoder *d)
+static void decode_rule(struct inft_state *state, const struct inft_table *t, struct inft_rule *rule,
+			struct decoder *d)
 {
 	inft_rule_decode(d, state->live, t->family, rule->nlh);
 	for (unsigned i = 0; i < d->rule.n_matches; i++)
@@ -231,15 +237,17 @@ static void decode_own_chain(struct inft_state *state, struct inft_table *t, con
 
 static bool is_kept(const struct inft_table *t, const char *name, const struct rule *rule, const struct ruleset *want)
 {
-	const struct rule *wanted;
-	struct chain_iter it;
+	const struct chain *chain = want ? ruleset_find(want, t->id, name) : NULL;
+	struct rule_iter it;
 
-	if (!want)
-		return false;
-	chain_iter_init(&it, ruleset_find(want, t->id, name), t->family);
-	while ((wanted = chain_iter_next(&it)))
-		if (!wanted->top && rule_equal(rule, wanted))
-			return true;
+	for (unsigned i = 0; chain && i < chain->n_rules; i++) {
+		if (chain->rules[i].top || !(chain->rules[i].families & FAMILY_BIT(t->family)))
+			continue;
+		rule_iter_init(&it, &chain->rules[i]);
+		while (rule_iter_next(&it))
+			if (rule_equal(rule, &it.flat))
+				return true;
+	}
 	return false;
 }
 
@@ -251,7 +259,8 @@ static bool rule_is_ours(const struct rule *rule, const struct inft_table *t, co
 
 	if (hook != HOOK_NONE)
 		return capture_owns(rule, t->id, hook, t->family, mark, want);
-	return (rule->target.kind == TARGET_JUMP || rule->target.kind == TARGET_GOTO) && chain_is_istio(rule->target.chain);
+	return (rule->target.kind == TARGET_JUMP || rule->target.kind == TARGET_GOTO) &&
+	       chain_is_istio(rule->target.chain);
 }
 
 static void decode_other_chain(const struct reading *reading, struct inft_table *t, struct inft_chain *chain, uint32_t mark)
@@ -271,7 +280,7 @@ static void decode_other_chain(const struct reading *reading, struct inft_table 
 		}
 		rule->kept = is_kept(t, chain->name, &d.rule, reading->want);
 		/* A chain that is not hooked in decides nothing. */
-		d.rule.unknown |= hook_find(chain->name) != HOOK_NONE && !chain->builtin;
+		d.rule.unknown |= inft_table_is_strange(t) || (hook_find(chain->name) != HOOK_NONE && !chain->builtin);
 		ruleset_append(live, t->id, live_chain(reading->state, t, chain)->name, &d.rule);
 	}
 }

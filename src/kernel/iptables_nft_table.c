@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Messages that change Istio's part of one table, around what is foreign in it. */
+#include "iptables_nft.h"
+
 #include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
 #include <string.h>
 
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
-
-#include "iptables_nft.h"
 
 /* A message with a name or two; a rule with 64 owner groups and a comment. */
 #define NAMES_ROOM 640
@@ -229,6 +228,12 @@ int inft_table_edit(struct nft_batch *batch, const struct inft_state *now, const
 
 	if (!goal_has_table(&goal, t))
 		return 0;
+	if (present && inft_table_is_strange(t)) {
+		err_set(err, STATUS_FAILED, EEXIST, "table %s %s is dormant, or owned by another program",
+			t->family == IPV6 ? "ip6" : "ip", table_name(t->id));
+		err_hint(err, "find out what made it (nft list ruleset), or use --backend=nftables");
+		return -EEXIST;
+	}
 	if (!present)
 		put_message(batch, t, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, 0, NULL);
 	for (unsigned i = 0; i < table->n_chains; i++) {

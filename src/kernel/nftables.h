@@ -73,6 +73,10 @@ void native_put_set(struct nft_batch *batch, const char *table, const char *name
 struct nftnl_rule *native_rule_encode(struct nft_batch *batch, enum table_id table, const char *chain,
 				      const struct rule *rule, unsigned *sets);
 
+/* Tests that iptables-nft writes in the same way: an address (the list's first); the register's mark. */
+void native_add_prefix(struct nftnl_rule *r, const struct match *m);
+void native_add_mark(struct nftnl_rule *r, const struct match *m);
+
 /* --- messages to ruleset --- */
 
 /* Messages of a dump: pointers into memory of the ruleset's. */

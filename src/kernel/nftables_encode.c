@@ -107,7 +107,7 @@ static void add_load(struct nftnl_rule *r, const struct match *m)
 	}
 }
 
-static void add_prefix(struct nftnl_rule *r, const struct match *m)
+void native_add_prefix(struct nftnl_rule *r, const struct match *m)
 {
 	const struct prefix *p = m->prefixes;
 	enum family family = p->family;
@@ -167,7 +167,7 @@ static void add_iface(struct nftnl_rule *r, const struct match *m)
 	nft_add_equal(r, m->invert, name, iface_is_wildcard(m->ifaces) ? (uint32_t)len - 1 : sizeof(name));
 }
 
-static void add_mark(struct nftnl_rule *r, const struct match *m)
+void native_add_mark(struct nftnl_rule *r, const struct match *m)
 {
 	if (m->mark.mask != UINT32_MAX)
 		nft_add_mask(r, &m->mark.mask, sizeof(m->mark.mask));
@@ -194,7 +194,7 @@ static void add_match(struct nftnl_rule *r, const struct match *m)
 	case MATCH_SRC:
 	case MATCH_DST:
 		if (m->n == 1)
-			add_prefix(r, m);
+			native_add_prefix(r, m);
 		else
 			add_span(r, m);
 		break;
@@ -217,11 +217,11 @@ static void add_match(struct nftnl_rule *r, const struct match *m)
 		break;
 	case MATCH_MARK:
 		nft_add_meta(r, NFT_META_MARK);
-		add_mark(r, m);
+		native_add_mark(r, m);
 		break;
 	case MATCH_CONNMARK:
 		nft_add_ct(r, NFT_CT_MARK);
-		add_mark(r, m);
+		native_add_mark(r, m);
 		break;
 	}
 }

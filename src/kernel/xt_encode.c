@@ -7,14 +7,6 @@
 #include "util.h"
 #include "xt_entry.h"
 
-static const struct match *rule_match(const struct rule *rule, enum match_kind kind)
-{
-	for (unsigned i = 0; i < rule->n_matches; i++)
-		if (rule->matches[i].kind == kind)
-			return &rule->matches[i];
-	return NULL;
-}
-
 /* @info: the member of union xt_info that @size is of. */
 static void blob_set(struct xt_blob *blob, const char *name, uint8_t revision, const void *info, size_t size)
 {

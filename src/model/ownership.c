@@ -7,14 +7,6 @@
 
 #define DEFAULT_MARK 1337
 
-static const struct match *find_match(const struct rule *rule, enum match_kind kind)
-{
-	for (unsigned i = 0; i < rule->n_matches; i++)
-		if (rule->matches[i].kind == kind)
-			return &rule->matches[i];
-	return NULL;
-}
-
 /* Whether the rule has exactly the kinds of @kinds (a mask of 1 << kind). */
 static bool has_kinds(const struct rule *rule, unsigned kinds)
 {
@@ -37,7 +29,7 @@ uint32_t capture_live_mark(const struct ruleset *live)
 	const struct match *mark;
 
 	for (unsigned i = 0; chain && i < chain->n_rules; i++) {
-		mark = find_match(&chain->rules[i], MATCH_MARK);
+		mark = rule_match(&chain->rules[i], MATCH_MARK);
 		if (mark && !mark->invert && chain->rules[i].target.kind == TARGET_RETURN)
 			return mark->mark.value;
 	}
@@ -46,7 +38,7 @@ uint32_t capture_live_mark(const struct ruleset *live)
 
 static bool is_tproxy_rule(const struct rule *rule, enum hook hook, uint32_t mark)
 {
-	const struct match *proto = find_match(rule, MATCH_PROTO), *oif = find_match(rule, MATCH_OIF);
+	const struct match *proto = rule_match(rule, MATCH_PROTO), *oif = rule_match(rule, MATCH_OIF);
 	bool over_lo = oif && oif->n == 1 && !oif->invert && !strcmp(oif->ifaces->name, "lo");
 	unsigned marked = 1u << MATCH_DST | 1u << MATCH_OIF | 1u << MATCH_PROTO;
 
@@ -55,18 +47,18 @@ static bool is_tproxy_rule(const struct rule *rule, enum hook hook, uint32_t mar
 	switch (rule->target.kind) {
 	case TARGET_CONNMARK_SAVE:
 		return hook == HOOK_PREROUTING && has_kinds(rule, 1u << MATCH_PROTO | 1u << MATCH_MARK) &&
-		       is_plain_mark(find_match(rule, MATCH_MARK), mark);
+		       is_plain_mark(rule_match(rule, MATCH_MARK), mark);
 	case TARGET_CONNMARK_RESTORE:
 		return hook == HOOK_OUTPUT && has_kinds(rule, 1u << MATCH_PROTO | 1u << MATCH_CONNMARK) &&
-		       is_plain_mark(find_match(rule, MATCH_CONNMARK), mark);
+		       is_plain_mark(rule_match(rule, MATCH_CONNMARK), mark);
 	case TARGET_RETURN:
 		return hook == HOOK_OUTPUT && over_lo &&
 		       has_kinds(rule, 1u << MATCH_OIF | 1u << MATCH_PROTO | 1u << MATCH_MARK) &&
-		       is_plain_mark(find_match(rule, MATCH_MARK), mark);
+		       is_plain_mark(rule_match(rule, MATCH_MARK), mark);
 	case TARGET_MARK:
 		return hook == HOOK_OUTPUT && over_lo && rule->target.mark.value == OUTBOUND_MARK &&
 		       (has_kinds(rule, marked | 1u << MATCH_UID) || has_kinds(rule, marked | 1u << MATCH_GID)) &&
-		       find_match(rule, MATCH_DST)->invert;
+		       rule_match(rule, MATCH_DST)->invert;
 	default:
 		return false;
 	}

@@ -333,6 +333,14 @@ static bool target_equal(const struct target *a, const struct target *b)
 	}
 }
 
+const struct match *rule_match(const struct rule *rule, enum match_kind kind)
+{
+	for (unsigned i = 0; i < rule->n_matches; i++)
+		if (rule->matches[i].kind == kind)
+			return &rule->matches[i];
+	return NULL;
+}
+
 bool rule_equal(const struct rule *a, const struct rule *b)
 {
 	if (a->unknown || b->unknown || a->n_matches != b->n_matches || !target_equal(&a->target, &b->target))

@@ -3,6 +3,7 @@
 SUITE(addr)
 SUITE(merge)
 SUITE(nft)
+SUITE(iptables_nft)
 SUITE(ruleset)
 SUITE(capture)
 SUITE(cli)

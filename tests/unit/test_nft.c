@@ -13,6 +13,7 @@
 #include <libnftnl/expr.h>
 
 #include "merge.h"
+#include "nft_text.h"
 #include "text.h"
 #include "util.h"
 
@@ -228,19 +229,6 @@ START_TEST(rule_is_printed_as_nft_prints_it)
 }
 END_TEST
 
-/* The expressions that libnftnl prints, in one line. */
-static void flatten(char *text)
-{
-	char *to = text, *from = strchr(text, '\n');
-
-	for (; from && *from; from++)
-		if ((*from != ' ' && *from != '\n') || (to > text ? to[-1] != ' ' : true))
-			*to++ = *from == '\n' ? ' ' : *from;
-	while (to > text && to[-1] == ' ')
-		to--;
-	*to = '\0';
-}
-
 /* A batch in place of a link that has read generation 7. */
 static void init_batch(struct nft_batch *batch)
 {
@@ -263,7 +251,7 @@ START_TEST(rule_has_the_expressions_that_nft_makes)
 	init_batch(&batch);
 	r = native_rule_encode(&batch, TABLE_NAT, "istio-output", rule, &sets);
 	nftnl_rule_snprintf(text, sizeof(text), r, NFTNL_OUTPUT_DEFAULT, 0);
-	flatten(text);
+	nft_text_flatten(text);
 	ck_assert_str_eq(text, cases[_i].code);
 	nftnl_rule_free(r);
 	nft_batch_release(&batch);

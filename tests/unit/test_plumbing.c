@@ -320,7 +320,8 @@ START_TEST(messages_cut_short)
 
 	plumbing_put_rule(&state->rtnl, RTM_NEWRULE, &rules[1]);
 	for (uint32_t len = 0; len < nlh->nlmsg_len; len++) {
-		char *copy = xcalloc(1, len);
+		/* libmnl reads on to the next multiple of 4, which any buffer of the kernel's has. */
+		char *copy = xcalloc(1, MNL_ALIGN(len));
 		struct rtnl_answers answers = { .query = queries[_i], .data = state, .seq = state->rtnl.seq };
 
 		memcpy(copy, nlh, len);
