@@ -6,6 +6,7 @@
 #   make SAN=1            build/san/istio-init: dynamic, glibc, address and undefined-behaviour sanitizers
 #   make check-unit       the unit tests, with the sanitizers
 #   make check            all tests (installs what they need)
+#   make check-pod        builds the image, runs it with podman beside a real proxy
 #   make lint | demo | bench | install | dist | clean
 #
 # CC=clang works with each of the first four, and then adds -clang to the name of the folder.
@@ -78,7 +79,7 @@ say  = $(if $(V),,@echo '  $(1) $@';)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DELETE_ON_ERROR:
-.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check lint demo bench install dist clean
+.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-pod lint demo bench install dist clean
 
 all: $(bin) ; @:
 objects: $(objects) ; @:
@@ -123,6 +124,11 @@ check:
 	@$(MAKE) --no-print-directory $(jobs) WERROR=1 SAN=1 all run-unit
 	@$(MAKE) --no-print-directory $(jobs) WERROR=1 DYN=1 all run-unit
 	@tests/run
+
+check-pod:
+	@.ci/packages image e2e
+	@.ci/image
+	@tests/e2e/run
 
 lint:
 	@.ci/packages lint
