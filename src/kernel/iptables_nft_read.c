@@ -9,8 +9,6 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
-#include <libnftnl/chain.h>
-
 #include "capture.h"
 #include "util.h"
 
@@ -74,25 +72,13 @@ static bool chain_is_builtin(enum table_id table, const char *name, const struct
 {
 	static const char *const names[] = { "PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING" };
 	enum hook hook = hook_find(name);
-	struct nftnl_chain *c;
-	bool known = false, builtin;
+	bool known = false;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
 		known |= !strcmp(name, names[i]);
 	if (!known)
 		return false;
-	c = nftnl_chain_alloc();
-	builtin = nftnl_chain_nlmsg_parse(nlh, c) >= 0 && nftnl_chain_is_set(c, NFTNL_CHAIN_HOOKNUM) &&
-		  nftnl_chain_is_set(c, NFTNL_CHAIN_TYPE);
-	if (builtin && hook != HOOK_NONE) {
-		const struct native_place *place = native_place(table, hook);
-
-		builtin = !strcmp(nftnl_chain_get_str(c, NFTNL_CHAIN_TYPE), place->type) &&
-			  nftnl_chain_get_u32(c, NFTNL_CHAIN_HOOKNUM) == place->hook &&
-			  nftnl_chain_get_s32(c, NFTNL_CHAIN_PRIO) == place->priority;
-	}
-	nftnl_chain_free(c);
-	return builtin;
+	return hook == HOOK_NONE ? nft_chain_is_base(nlh) : nft_chain_is_at(nlh, native_place(table, hook));
 }
 
 static int take_chain(const struct nlmsghdr *nlh, void *data)

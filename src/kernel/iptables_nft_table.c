@@ -120,15 +120,8 @@ static bool clear(struct nft_batch *batch, const struct goal *goal, const struct
 
 static void put_base_chain(struct nft_batch *batch, const struct inft_table *t, enum hook hook)
 {
-	struct nlmsghdr *nlh = put_message(batch, t, NFT_MSG_NEWCHAIN, NLM_F_CREATE, NFTA_CHAIN_NAME, hook_name(hook));
-	const struct native_place *place = native_place(t->id, hook);
-	struct nlattr *nest = mnl_attr_nest_start(nlh, NFTA_CHAIN_HOOK);
-
-	mnl_attr_put_u32(nlh, NFTA_HOOK_HOOKNUM, htonl(place->hook));
-	mnl_attr_put_u32(nlh, NFTA_HOOK_PRIORITY, htonl((uint32_t)place->priority));
-	mnl_attr_nest_end(nlh, nest);
-	mnl_attr_put_u32(nlh, NFTA_CHAIN_POLICY, htonl(NF_ACCEPT));
-	mnl_attr_put_strz(nlh, NFTA_CHAIN_TYPE, place->type);
+	nft_put_place(put_message(batch, t, NFT_MSG_NEWCHAIN, NLM_F_CREATE, NFTA_CHAIN_NAME, hook_name(hook)),
+		      native_place(t->id, hook));
 }
 
 /* Where a rule goes: before the foreign rule of that number, or to the end (0). */

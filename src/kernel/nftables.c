@@ -11,8 +11,6 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
-#include <libnftnl/chain.h>
-
 #include "backend.h"
 #include "diff.h"
 #include "util.h"
@@ -143,32 +141,23 @@ static const char *model_name(enum table_id table, const char *name, char text[s
 }
 
 /* Whether the chain is hooked in where we would hook it, or not at all if it is no base chain. */
-static bool chain_is_ours(const struct nftnl_chain *c, enum table_id table, enum hook hook)
+static bool chain_is_ours(const struct nlmsghdr *nlh, enum table_id table, enum hook hook)
 {
-	const struct native_place *place;
-
 	if (hook == HOOK_NONE)
-		return !nftnl_chain_is_set(c, NFTNL_CHAIN_HOOKNUM);
-	place = native_place(table, hook);
-	return nftnl_chain_is_set(c, NFTNL_CHAIN_HOOKNUM) && nftnl_chain_is_set(c, NFTNL_CHAIN_TYPE) &&
-	       !strcmp(nftnl_chain_get_str(c, NFTNL_CHAIN_TYPE), place->type) &&
-	       nftnl_chain_get_u32(c, NFTNL_CHAIN_HOOKNUM) == place->hook &&
-	       nftnl_chain_get_s32(c, NFTNL_CHAIN_PRIO) == place->priority &&
-	       nftnl_chain_get_u32(c, NFTNL_CHAIN_POLICY) == NF_ACCEPT;
+		return !nft_chain_is_base(nlh);
+	return nft_chain_is_at(nlh, native_place(table, hook)) && nft_attr_u32(nlh, NFTA_CHAIN_POLICY) == NF_ACCEPT;
 }
 
 /* A chain that is not as ours, or in a table that is, begins with a rule that equals nothing. */
 static void decode_chain(struct backend *b, enum table_id table, const struct nlmsghdr *nlh)
 {
 	const struct rule strange = { .families = FAMILY_BOTH, .unknown = true, .target.kind = TARGET_UNKNOWN };
-	struct nftnl_chain *c = nftnl_chain_alloc();
 	struct chain *chain;
 	char text[sizeof(chain->name)];
 
 	chain = ruleset_chain(b->live, table, model_name(table, nft_attr_str(nlh, NFTA_CHAIN_NAME), text));
-	if (native_table_flags(&b->dump, table) || nftnl_chain_nlmsg_parse(nlh, c) < 0 || !chain_is_ours(c, table, chain->hook))
+	if (native_table_flags(&b->dump, table) || !chain_is_ours(nlh, table, chain->hook))
 		ruleset_append(b->live, table, chain->name, &strange);
-	nftnl_chain_free(c);
 }
 
 /* A chain is for the families of its rules; without any it is there all the same. */

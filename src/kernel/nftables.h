@@ -25,6 +25,13 @@ struct native_place {
 };
 const struct native_place *native_place(enum table_id table, enum hook hook);
 
+/* What makes the chain of a NEWCHAIN message a base chain there, with policy accept. */
+void nft_put_place(struct nlmsghdr *nlh, const struct native_place *place);
+
+/* Whether the chain of a NEWCHAIN message is a base chain; and one there, whatever its policy. */
+bool nft_chain_is_base(const struct nlmsghdr *nlh);
+bool nft_chain_is_at(const struct nlmsghdr *nlh, const struct native_place *place);
+
 /* --- ruleset to messages --- */
 
 /* Sets of our rules have names of our own, so that the kernel need not look through the transaction for them. */

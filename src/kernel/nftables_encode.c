@@ -13,7 +13,6 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 
-#include <libnftnl/chain.h>
 #include <libnftnl/udata.h>
 
 #include "merge.h"
@@ -357,19 +356,12 @@ static const char *chain_name(enum table_id table, const struct chain *chain)
 
 static void put_chain(struct nft_batch *batch, enum table_id table, const struct chain *chain)
 {
-	struct nftnl_chain *c = nftnl_chain_alloc();
+	struct nlmsghdr *nlh = nft_batch_add(batch, CHAIN_ROOM, NFT_MSG_NEWCHAIN, NFPROTO_INET, NLM_F_CREATE, NULL);
 
-	nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, native_table_name(table));
-	nftnl_chain_set_str(c, NFTNL_CHAIN_NAME, chain_name(table, chain));
-	if (chain->hook != HOOK_NONE) {
-		const struct native_place *place = native_place(table, chain->hook);
-
-		nftnl_chain_set_str(c, NFTNL_CHAIN_TYPE, place->type);
-		nftnl_chain_set_u32(c, NFTNL_CHAIN_HOOKNUM, place->hook);
-		nftnl_chain_set_s32(c, NFTNL_CHAIN_PRIO, place->priority);
-	}
-	nftnl_chain_nlmsg_build_payload(nft_batch_add(batch, CHAIN_ROOM, NFT_MSG_NEWCHAIN, NFPROTO_INET, NLM_F_CREATE, NULL), c);
-	nftnl_chain_free(c);
+	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, native_table_name(table));
+	mnl_attr_put_strz(nlh, NFTA_CHAIN_NAME, chain_name(table, chain));
+	if (chain->hook != HOOK_NONE)
+		nft_put_place(nlh, native_place(table, chain->hook));
 }
 
 static void put_rule(struct nft_batch *batch, enum table_id table, const char *chain, const struct rule *rule, unsigned *sets)
