@@ -6,6 +6,7 @@
 #   make SAN=1            build/san/istio-init: dynamic, glibc, address and undefined-behaviour sanitizers
 #   make check-unit       the unit tests, with the sanitizers
 #   make check            all tests (installs what they need)
+#   make check-faults     every fault and kill at every system call, not every fifth
 #   make check-pod        builds the image, runs it with podman beside a real proxy
 #   make lint | demo | bench | install | dist | clean
 #
@@ -79,7 +80,7 @@ say  = $(if $(V),,@echo '  $(1) $@';)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DELETE_ON_ERROR:
-.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-pod lint demo bench install dist clean
+.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-pod lint demo bench install dist clean
 
 all: $(bin) ; @:
 objects: $(objects) ; @:
@@ -124,6 +125,11 @@ check:
 	@$(MAKE) --no-print-directory $(jobs) WERROR=1 SAN=1 all run-unit
 	@$(MAKE) --no-print-directory $(jobs) WERROR=1 DYN=1 all run-unit
 	@tests/run
+
+check-faults:
+	@.ci/packages test
+	@$(MAKE) --no-print-directory $(jobs) all
+	@ISTIO_INIT_FAULTS=all tests/run -k test_faults
 
 check-pod:
 	@.ci/packages image e2e

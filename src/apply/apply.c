@@ -111,25 +111,30 @@ static int attempt_apply(struct attempt *a, void *data, struct err *err)
 	return rc ? rc : 1;
 }
 
+static int apply_once(struct run *run, struct order *order, struct ruleset **want, bool zones, struct err *err)
+{
+	ruleset_free(*want);
+	*want = run_wanted(run, order->ops->layout, zones);
+	order->want = *want;
+	return attempt_until_done(run, attempt_apply, order, err);
+}
+
 /*
- * With zones, and where they alone are what the kernel lacks (docker/for-mac#7148), without:
- * DNS capture works then, but two resolvers may meet in one conntrack entry.
+ * With zones, and where they are what the kernel lacks for good (docker/for-mac#7148), without: DNS
+ * capture works then, but two resolvers may meet in one conntrack entry.
  */
 static int apply_zones(struct run *run, struct order *order, struct ruleset **want, struct err *err)
 {
 	struct err zones_err;
-	int rc;
+	int rc = apply_once(run, order, want, true, err);
 
-	*want = run_wanted(run, order->ops->layout, true);
-	order->want = *want;
-	rc = attempt_until_done(run, attempt_apply, order, err);
 	if (rc >= 0 || !order->refused || run->cfg->dns_zones != AUTO || !(*want)->tables[TABLE_RAW].n_chains)
 		return rc;
+	rc = apply_once(run, order, want, true, err);
+	if (rc >= 0 || !order->refused)
+		return rc;
 	zones_err = *err;
-	ruleset_free(*want);
-	*want = run_wanted(run, order->ops->layout, false);
-	order->want = *want;
-	rc = attempt_until_done(run, attempt_apply, order, err);
+	rc = apply_once(run, order, want, false, err);
 	if (rc < 0)
 		*err = zones_err;
 	else
@@ -157,6 +162,7 @@ static int apply_rules(struct run *run, uint64_t start, struct err *err)
 	struct ruleset *want = NULL;
 	struct choice choice;
 	struct err errs[BACKENDS];
+	unsigned refused = 0;
 	int rc = choose_backend(&choice, run, err);
 
 	if (rc)
@@ -167,12 +173,15 @@ static int apply_rules(struct run *run, uint64_t start, struct err *err)
 		rc = apply_zones(run, &order, &want, err);
 		if (rc >= 0)
 			log_summary(run, &choice, choice.candidates[i], want, rc, start);
-		ruleset_free(want);
 		if (rc >= 0 || !order.refused)
-			return rc < 0 ? rc : STATUS_DONE;
+			break;
 		log_debug("%s: %s", choice.candidates[i]->name, err->what);
 		errs[i] = *err;
+		refused++;
 	}
+	ruleset_free(want);
+	if (rc >= 0 || refused < choice.n)
+		return rc < 0 ? rc : STATUS_DONE;
 	if (choice.n > 1) {
 		for (unsigned i = 0; i < choice.n; i++)
 			log_error("%s: %s; %s", choice.candidates[i]->name, errs[i].what, errs[i].hint);
