@@ -9,11 +9,9 @@
 
 #define auto_free __attribute__((cleanup(util_cleanup_free)))
 #define auto_close __attribute__((cleanup(util_cleanup_close)))
-#define auto_fclose __attribute__((cleanup(util_cleanup_fclose)))
 
 void util_cleanup_free(void *pointer_to_pointer);
 void util_cleanup_close(int *fd);
-void util_cleanup_fclose(void *pointer_to_file);
 
 /* Zeroed memory; the program ends with a message if there is none. */
 void *xcalloc(size_t count, size_t size);

@@ -23,14 +23,6 @@ void util_cleanup_close(int *fd)
 		close(*fd);
 }
 
-void util_cleanup_fclose(void *pointer_to_file)
-{
-	FILE *file = *(FILE **)pointer_to_file;
-
-	if (file)
-		fclose(file);
-}
-
 /* The one way out below main: a one-shot tool without memory has nothing left to undo with. */
 static void *check_memory(void *p)
 {
