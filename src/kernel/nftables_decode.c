@@ -47,6 +47,9 @@ static int reg_load(struct decoder *d, const struct nftnl_expr *e, uint16_t attr
 	return reg_put(d, e, attr, &(struct reg){ .holds = REG_FIELD, .kind = (uint8_t)kind, .len = len });
 }
 
+/* Of an IPv4 header (RFC 791): iptables-nft from 1.8.10 on tests it instead of meta l4proto. */
+#define IPV4_PROTOCOL_OFFSET 9
+
 /* Addresses of the family that the rule has tested, ports of the protocol. */
 static int decode_payload(struct decoder *d, const struct nftnl_expr *e)
 {
@@ -58,6 +61,8 @@ static int decode_payload(struct decoder *d, const struct nftnl_expr *e)
 		return decoder_set_unknown(d);
 	if (base == NFT_PAYLOAD_TRANSPORT_HEADER && len == sizeof(uint16_t) && offset <= 2 && offset % 2 == 0)
 		return reg_load(d, e, NFTNL_EXPR_PAYLOAD_DREG, offset ? MATCH_DPORT : MATCH_SPORT, len);
+	if (base == NFT_PAYLOAD_NETWORK_HEADER && d->rule.families == FAMILY_BIT(IPV4) && offset == IPV4_PROTOCOL_OFFSET && len == 1)
+		return reg_load(d, e, NFTNL_EXPR_PAYLOAD_DREG, MATCH_PROTO, len);
 	if (base != NFT_PAYLOAD_NETWORK_HEADER || d->rule.families == FAMILY_BOTH || (offset != src && offset != dst) || !len ||
 	    len > family_addr_len(decoder_family(d)))
 		return decoder_set_unknown(d);
