@@ -168,7 +168,7 @@ struct rule_iter {
 	struct match matches[RULE_MATCHES_MAX];
 	const struct rule *rule;
 	uint32_t at[RULE_MATCHES_MAX];
-	bool started;
+	bool started, has_lists;
 };
 void rule_iter_init(struct rule_iter *it, const struct rule *rule);
 bool rule_iter_next(struct rule_iter *it);
@@ -186,6 +186,9 @@ struct chain_iter {
 };
 void chain_iter_init(struct chain_iter *it, const struct chain *chain, enum family family);
 const struct rule *chain_iter_next(struct chain_iter *it);
+
+/* How many rules the iteration over a chain shows. */
+unsigned chain_count_rules(const struct chain *chain, enum family family);
 
 /* The match of that kind, or NULL. */
 const struct match *rule_match(const struct rule *rule, enum match_kind kind);

@@ -19,13 +19,16 @@ const struct backend_ops *backend_at(unsigned index)
 	return backends[index];
 }
 
-/* What each backend holds, as its holds() says; nothing where we cannot look. */
-static void look(int holds[BACKENDS])
+/*
+ * What each backend holds, as its holds() says; nothing where we cannot look.  Not of @named (NULL: none),
+ * which will be opened whatever it holds.
+ */
+static void look(int holds[BACKENDS], const struct backend_ops *named)
 {
 	struct err err;
 
 	for (unsigned i = 0; i < BACKENDS; i++) {
-		holds[i] = backends[i]->holds(&err);
+		holds[i] = backends[i] == named ? 0 : backends[i]->holds(&err);
 		if (holds[i] < 0 && holds[i] != -EOPNOTSUPP)
 			log_debug("cannot look at %s: %s", backends[i]->name, err.what);
 		if (holds[i] < 0)
@@ -64,19 +67,20 @@ static void choose_in_order(struct choice *choice, const struct run *run, bool l
 int choose_backend(struct choice *choice, const struct run *run, struct err *err)
 {
 	const struct config *cfg = run->cfg;
+	const struct backend_ops *named = cfg->backend == BACKEND_AUTO ? NULL : backends[cfg->backend - BACKEND_NFTABLES];
 	int holds[BACKENDS];
 	unsigned holders = 0, holder = 0;
 
 	memset(choice, 0, sizeof(*choice));
-	look(holds);
+	look(holds, named);
 	for (unsigned i = BACKENDS; i-- > 0;)
 		if (holds[i] & HOLDS_ISTIO) {
 			choice->holds[i] = true;
 			holders++;
 			holder = i;
 		}
-	if (cfg->backend != BACKEND_AUTO) {
-		choice->candidates[choice->n++] = backends[cfg->backend - BACKEND_NFTABLES];
+	if (named) {
+		choice->candidates[choice->n++] = named;
 		choice->reason = "as asked for";
 	} else if (holders > 1 && !cfg->reconcile) {
 		return fail_several(choice, err);

@@ -122,29 +122,26 @@ int args_read(struct parse *p, char **argv, struct err *err)
 }
 
 /*
- * Bits of the variables' lengths and first letters: a pod with many services has
+ * Bits of the variables' lengths, first and last letters: a pod with many services has
  * thousands of variables, and few of them need a comparison with each name.
  */
 struct filter {
-	uint64_t bits[4];
+	uint64_t bits[16];
 };
 
+/* @len: at least 1. */
 static unsigned filter_bit(const char *name, size_t len)
 {
-	return ((unsigned)len * 7 + (unsigned char)name[0]) & 255;
+	return ((unsigned)len * 67 + (unsigned char)name[0] + (unsigned char)name[len - 1] * 7u) & 1023;
 }
 
-static void filter_add(struct filter *filter, const char *name)
+static void filter_add(struct filter *filter, const char *name, size_t len)
 {
-	unsigned bit = name ? filter_bit(name, strlen(name)) : 0;
+	if (len) {
+		unsigned bit = filter_bit(name, len);
 
-	if (name)
 		filter->bits[bit / 64] |= UINT64_C(1) << bit % 64;
-}
-
-static bool name_is(const char *name, const char *entry, size_t len)
-{
-	return name && !strncmp(name, entry, len) && !name[len];
+	}
 }
 
 static void take_variable(struct parse *p, const char *entry, size_t len)
@@ -152,9 +149,9 @@ static void take_variable(struct parse *p, const char *entry, size_t len)
 	for (const struct option *o = options; o < options + OPTIONS; o++) {
 		enum source have = p->given[o - options].source;
 
-		if (have < SOURCE_ALIAS && name_is(o->alias, entry, len))
+		if (have < SOURCE_ALIAS && len == o->alias_len && !memcmp(o->alias, entry, len))
 			take(p, o, entry + len + 1, SOURCE_ALIAS);
-		else if (have < SOURCE_VARIABLE && name_is(o->variable, entry, len))
+		else if (have < SOURCE_VARIABLE && len == o->variable_len && !memcmp(o->variable, entry, len))
 			take(p, o, entry + len + 1, SOURCE_VARIABLE);
 	}
 }
@@ -164,14 +161,17 @@ void env_read(struct parse *p, char **env)
 	struct filter filter = { 0 };
 
 	for (const struct option *o = options; o < options + OPTIONS; o++) {
-		filter_add(&filter, o->variable);
-		filter_add(&filter, o->alias);
+		filter_add(&filter, o->variable, o->variable_len);
+		filter_add(&filter, o->alias, o->alias_len);
 	}
 	for (; env && *env; env++) {
-		size_t len = strcspn(*env, "=");
-		unsigned bit = filter_bit(*env, len);
+		size_t len = 0;
+		unsigned bit;
 
-		if ((*env)[len] && filter.bits[bit / 64] >> bit % 64 & 1)
+		while ((*env)[len] && (*env)[len] != '=')
+			len++;
+		bit = len ? filter_bit(*env, len) : 0;
+		if (len && (*env)[len] && filter.bits[bit / 64] >> bit % 64 & 1)
 			take_variable(p, *env, len);
 	}
 }

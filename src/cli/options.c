@@ -6,6 +6,8 @@
 
 #include "util.h"
 
+#define LENGTH(literal_or_null) _Generic((literal_or_null), char *: sizeof(literal_or_null) - 1, default: 0)
+
 const struct option options[OPTIONS] = {
 /* The parameters' names must not be those of the fields. */
 #define OPTION(id, letter_, name_, variable_, alias_, type_, field_, text_, metavar_, group_, help_) \
@@ -18,11 +20,15 @@ const struct option options[OPTIONS] = {
 		.field = offsetof(struct settings, field_), \
 		.type = TYPE_##type_, \
 		.group = GROUP_##group_, \
+		.variable_len = LENGTH(variable_), \
+		.alias_len = LENGTH(alias_), \
 		.letter = letter_, \
 	},
 #include "options.def"
 #undef OPTION
 };
+
+#undef LENGTH
 
 static const char *const commands[] = {
 	[COMMAND_APPLY] = "apply", [COMMAND_DIFF] = "diff",	  [COMMAND_SHOW] = "show",

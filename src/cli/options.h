@@ -70,6 +70,7 @@ struct option {
 	const char *metavar;
 	uint16_t field; /* offset in struct settings */
 	uint8_t type, group;
+	uint8_t variable_len, alias_len; /* 0 without one */
 	char letter;
 };
 

@@ -35,12 +35,13 @@ int choice_find(const char *words, const char *word, bool any_case)
 
 static int bool_parse(struct parse *p, const char *text, void *field, struct err *err)
 {
-	static const char words[] = "0|f|F|false|FALSE|False|1|t|T|true|TRUE|True";
+	/* The odd ones are true. */
+	static const char words[] = "false|true|0|1|f|t|F|T|FALSE|TRUE|False|True";
 	int i = choice_find(words, text, false);
 
 	if (i < 0)
 		return value_error(p, text, NULL, "true or false", err);
-	*(bool *)field = i >= 6;
+	*(bool *)field = i % 2;
 	return 0;
 }
 

@@ -350,14 +350,10 @@ static int undo_all(struct backend *b, struct err *err)
 static unsigned count_rules(const struct ruleset *rs, const struct legacy_table *t)
 {
 	const struct table *table = &rs->tables[t->id];
-	struct chain_iter it;
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < table->n_chains; i++) {
-		chain_iter_init(&it, &table->chains[i], t->family);
-		while (chain_iter_next(&it))
-			n++;
-	}
+	for (unsigned i = 0; i < table->n_chains; i++)
+		n += chain_count_rules(&table->chains[i], t->family);
 	return n;
 }
 

@@ -35,9 +35,11 @@ static void link_disconnect(struct nft_link *link)
 
 int nft_link_open(struct nft_link **link, struct err *err)
 {
-	struct nft_link *l = xcalloc(1, sizeof(*l));
+	/* Not zeroed: the buffer is large, and most of it never used. */
+	struct nft_link *l = xreallocarray(NULL, 1, sizeof(*l));
 	int rc = link_connect(l, err);
 
+	l->seq = 0;
 	if (rc) {
 		free(l);
 		return rc;

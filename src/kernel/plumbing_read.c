@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
@@ -206,15 +207,25 @@ const struct rtnl_query plumbing_query_addresses = { RTM_GETADDR, sizeof(struct 
 const struct rtnl_query plumbing_query_rules = { RTM_GETRULE, sizeof(struct fib_rule_hdr), see_rule, forget_rules };
 const struct rtnl_query plumbing_query_routes = { RTM_GETROUTE, sizeof(struct rtmsg), see_route, forget_routes };
 
+static int read_lo_flags(struct plumbing_state *state)
+{
+	struct ifreq request = { .ifr_name = "lo" };
+	struct ifinfomsg *link;
+
+	/* netdevice(7): any socket will do, and the kernel need not describe the whole link. */
+	if (!ioctl(mnl_socket_get_fd(state->rtnl.socket), SIOCGIFFLAGS, &request)) {
+		state->lo_up = request.ifr_flags & IFF_UP;
+		return 0;
+	}
+	rtnl_request(&state->rtnl, RTM_GETLINK, 0, &link, sizeof(*link));
+	link->ifi_index = LO_INDEX;
+	return rtnl_get(&state->rtnl, &plumbing_query_lo, state);
+}
+
 int plumbing_read_lo(struct plumbing_state *state)
 {
-	struct ifinfomsg *link;
-	struct nlmsghdr *nlh = rtnl_request(&state->rtnl, RTM_GETLINK, 0, &link, sizeof(*link));
-	int rc;
+	int rc = read_lo_flags(state);
 
-	link->ifi_index = LO_INDEX;
-	mnl_attr_put_u32(nlh, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	rc = rtnl_get(&state->rtnl, &plumbing_query_lo, state);
 	return rc ? rc : rtnl_dump(&state->rtnl, &plumbing_query_addresses, state);
 }
 

@@ -31,6 +31,7 @@ struct xt_blob {
 struct xt_match_iter {
 	const struct rule *rule;
 	unsigned step, item;
+	uint32_t kinds; /* of the rule's conditions */
 };
 void xt_match_iter_init(struct xt_match_iter *it, const struct rule *rule);
 /* 1 with the next match in @blob, 0 at the end, -E2BIG or -EINVAL if xtables cannot express it. */

@@ -174,20 +174,37 @@ static int encode_comment(const struct rule *rule, unsigned item, struct xt_blob
 	return 1;
 }
 
-static int (*const encoders[])(const struct rule *rule, unsigned item, struct xt_blob *blob) = {
-	encode_ports, encode_multiport, encode_owner, encode_conntrack, encode_mark, encode_connmark, encode_comment,
+#define KIND_BIT(kind) (1u << (kind))
+#define COMMENT_BIT (1u << 31)
+
+/* Each with the conditions that it is for. */
+static const struct {
+	int (*encode)(const struct rule *rule, unsigned item, struct xt_blob *blob);
+	uint32_t kinds;
+} encoders[] = {
+	{ encode_ports, KIND_BIT(MATCH_SPORT) | KIND_BIT(MATCH_DPORT) },
+	{ encode_multiport, KIND_BIT(MATCH_SPORT) | KIND_BIT(MATCH_DPORT) },
+	{ encode_owner, KIND_BIT(MATCH_UID) | KIND_BIT(MATCH_GID) },
+	{ encode_conntrack, KIND_BIT(MATCH_CTSTATE) },
+	{ encode_mark, KIND_BIT(MATCH_MARK) },
+	{ encode_connmark, KIND_BIT(MATCH_CONNMARK) },
+	{ encode_comment, COMMENT_BIT },
 };
 
 void xt_match_iter_init(struct xt_match_iter *it, const struct rule *rule)
 {
 	it->rule = rule;
 	it->step = it->item = 0;
+	it->kinds = rule->comment ? COMMENT_BIT : 0;
+	for (unsigned i = 0; i < rule->n_matches; i++)
+		it->kinds |= KIND_BIT(rule->matches[i].kind);
 }
 
 int xt_match_next(struct xt_match_iter *it, struct xt_blob *blob)
 {
 	for (; it->step < ARRAY_SIZE(encoders); it->step++, it->item = 0) {
-		int ret = encoders[it->step](it->rule, it->item, blob);
+		int ret = it->kinds & encoders[it->step].kinds ?
+				  encoders[it->step].encode(it->rule, it->item, blob) : 0;
 
 		if (ret) {
 			it->item++;
@@ -273,9 +290,12 @@ int xt_target_encode(const struct rule *rule, enum family family, struct xt_blob
 
 static void address_set(const struct xt_fields *f, const struct match *m, unsigned side, uint8_t inverse)
 {
+	unsigned bytes = m->prefixes->len / 8, bits = m->prefixes->len % 8;
+
 	memcpy(f->addr[side], m->prefixes->addr, f->addr_len);
-	for (unsigned bit = 0; bit < m->prefixes->len; bit++)
-		f->mask[side][bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	memset(f->mask[side], 0xff, bytes);
+	if (bits)
+		f->mask[side][bytes] = (uint8_t)(0xff00 >> bits);
 	*f->inverse |= m->invert ? inverse : 0;
 }
 

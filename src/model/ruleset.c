@@ -205,8 +205,9 @@ bool match_is_vacuous(const struct match *m)
 
 void rule_iter_init(struct rule_iter *it, const struct rule *rule)
 {
-	memset(it, 0, sizeof(*it));
 	it->rule = rule;
+	memset(it->at, 0, sizeof(it->at));
+	it->started = it->has_lists = false;
 }
 
 /*
@@ -233,7 +234,7 @@ static bool rule_iter_step(struct rule_iter *it)
 
 bool rule_iter_next(struct rule_iter *it)
 {
-	if (it->started && !rule_iter_step(it))
+	if (it->started && !(it->has_lists && rule_iter_step(it)))
 		return false;
 	it->started = true;
 	it->flat = *it->rule;
@@ -242,6 +243,7 @@ bool rule_iter_next(struct rule_iter *it)
 	for (unsigned i = 0; i < it->rule->n_matches; i++) {
 		struct match *flat = &it->matches[it->flat.n_matches];
 
+		it->has_lists |= match_unrolls(&it->rule->matches[i]);
 		match_pick(flat, &it->rule->matches[i], it->at[i]);
 		if (!match_is_vacuous(flat))
 			it->flat.n_matches++;
@@ -271,6 +273,22 @@ const struct rule *chain_iter_next(struct chain_iter *it)
 		}
 		it->next++;
 	}
+}
+
+unsigned chain_count_rules(const struct chain *chain, enum family family)
+{
+	unsigned n = 0;
+
+	for (unsigned r = 0; r < chain->n_rules; r++) {
+		const struct rule *rule = &chain->rules[r];
+		unsigned product = rule->families & FAMILY_BIT(family) ? 1 : 0;
+
+		for (unsigned i = 0; i < rule->n_matches; i++)
+			if (match_unrolls(&rule->matches[i]))
+				product *= rule->matches[i].n;
+		n += product;
+	}
+	return n;
 }
 
 static bool items_equal(const struct match *a, const struct match *b)

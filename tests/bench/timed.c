@@ -2,8 +2,7 @@
 /*
  * Times sequences of commands, each sequence in a fresh network namespace.
  *
- *   timed run ROUNDS <SPEC    one line a run on stdout: NAME WALL_US CPU_US
- *   timed look COMMAND...     VmHWM at exit in KiB and the number of system calls
+ *   timed ROUNDS <SPEC    one line a run on stdout: NAME WALL_US CPU_US
  *
  * SPEC: a line "=NAME" begins a sequence; each line after it is one command, its
  * words separated by tabs, the first word the file for its standard input.  The
@@ -14,13 +13,10 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -154,60 +150,9 @@ static int run(unsigned rounds)
 	return 0;
 }
 
-static long hwm_read(pid_t pid)
-{
-	char path[64], line[256];
-	long kib = -1;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	file = fopen(path, "r");
-	while (file && fgets(line, sizeof(line), file))
-		sscanf(line, "VmHWM: %ld kB", &kib);
-	if (file)
-		fclose(file);
-	return kib;
-}
-
-/* ru_maxrss starts at the size of whoever forked, so the peak is read where the program ends. */
-static int look(char **argv)
-{
-	long stops = 0, kib = -1;
-	int status;
-	pid_t pid;
-
-	netns_make();
-	pid = fork();
-	if (pid == 0) {
-		int out = open("/dev/null", O_WRONLY);
-
-		dup2(out, 1);
-		dup2(out, 2);
-		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-		execv(argv[0], argv);
-		_exit(127);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) < 0 || !WIFSTOPPED(status))
-		errx(1, "cannot trace %s", argv[0]);
-	ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEEXIT | PTRACE_O_EXITKILL);
-	while (ptrace(PTRACE_SYSCALL, pid, NULL, NULL) == 0 && waitpid(pid, &status, 0) == pid && WIFSTOPPED(status)) {
-		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXIT << 8))
-			kib = hwm_read(pid);
-		else if (WSTOPSIG(status) == (SIGTRAP | 0x80))
-			stops++;
-	}
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		errx(1, "%s: status %#x", argv[0], status);
-	/* Each call stops twice, but for the last one. */
-	printf("%ld %ld\n", kib, (stops + 1) / 2);
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
-	if (argc == 3 && strcmp(argv[1], "run") == 0)
-		return run(strtoul(argv[2], NULL, 10));
-	if (argc > 2 && strcmp(argv[1], "look") == 0)
-		return look(argv + 2);
-	errx(64, "usage: timed run ROUNDS <SPEC | timed look COMMAND...");
+	if (argc != 2)
+		errx(64, "usage: timed ROUNDS <SPEC");
+	return run(strtoul(argv[1], NULL, 10));
 }
