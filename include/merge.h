@@ -16,6 +16,9 @@ bool match_is_single(const struct match *m);
 size_t match_item_size(const struct match *m);
 void match_merge(struct match *m, void *items, uint32_t n);
 
+/* The same for @n prefixes of one family, n >= 1; returns how many are left. */
+uint32_t prefixes_merge(struct prefix *items, uint32_t n);
+
 /* Whether the name ends in the wildcard. */
 bool iface_is_wildcard(const struct iface *iface);
 

@@ -134,7 +134,7 @@ static bool are_halves(const struct prefix *a, const struct prefix *b)
 	return prefix_equal(&other, b);
 }
 
-static uint32_t prefixes_merge(struct prefix *items, uint32_t n)
+uint32_t prefixes_merge(struct prefix *items, uint32_t n)
 {
 	bool single = prefixes_are_single(items, n);
 	uint32_t kept = 0;

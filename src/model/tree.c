@@ -15,13 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "merge.h"
 #include "util.h"
 
 #define LEVEL_BITS 4
-#define LEAF_MAX 8
+#define LEAF_MAX 16
 
 /* A chain of its own costs two rules more (the way there and back) and libiptc's search for its name. */
-#define DIRECT_MAX 5
+#define DIRECT_MAX 8
 
 struct tree {
 	struct ruleset *rs;
@@ -32,26 +33,6 @@ struct tree {
 	const char *rest;        /* chain that goes on where no prefix matches; NULL: back to the caller */
 	unsigned serial;
 };
-
-static int compare_prefixes(const void *a, const void *b)
-{
-	const struct prefix *x = a, *y = b;
-	int order = memcmp(x->addr, y->addr, sizeof(x->addr));
-
-	return order ? order : (int)x->len - (int)y->len;
-}
-
-/* Sorts and drops what lies in another prefix; returns how many are left. */
-static uint32_t make_disjoint(struct prefix *items, uint32_t n)
-{
-	uint32_t kept = 0;
-
-	qsort(items, n, sizeof(*items), compare_prefixes);
-	for (uint32_t i = 0; i < n; i++)
-		if (!kept || !prefix_contains(&items[kept - 1], &items[i]))
-			items[kept++] = items[i];
-	return kept;
-}
 
 static unsigned common_bits(const struct prefix *a, const struct prefix *b)
 {
@@ -164,7 +145,7 @@ static void replace_list(struct ruleset *rs, enum table_id table, unsigned c, un
 	const char *root;
 
 	memcpy(items, rule.matches[list].prefixes, n * sizeof(*items));
-	n = make_disjoint(items, n);
+	n = prefixes_merge(items, n);
 	if (rule.target.kind == TARGET_RETURN)
 		t.rest = split_rest(rs, table, c, index, number);
 	root = grow(&t, items, n);
