@@ -59,7 +59,8 @@ static void hand_out(char *to)
 		fresh = to;
 }
 
-void *malloc(size_t size)
+/* Not zeroed where it was in use before. */
+static struct block *block_take(size_t size)
 {
 	size_t need = sizeof(struct block) + block_room(size);
 	struct block *block;
@@ -73,7 +74,7 @@ void *malloc(size_t size)
 		if (!block)
 			return NULL;
 		*block = (struct block){ size, need };
-		return block + 1;
+		return block;
 	}
 	if ((size_t)(end - next) < need) {
 		char *area = map(AREA);
@@ -86,7 +87,14 @@ void *malloc(size_t size)
 	block = (struct block *)next;
 	hand_out(next + need);
 	*block = (struct block){ .size = size };
-	return block + 1;
+	return block;
+}
+
+void *malloc(size_t size)
+{
+	struct block *block = block_take(size);
+
+	return block ? block + 1 : NULL;
 }
 
 void free(void *p)
@@ -102,16 +110,21 @@ void free(void *p)
 
 void *calloc(size_t count, size_t size)
 {
-	char *used, *p;
+	char *used = fresh, *p;
+	struct block *block;
 
 	if (size && count > SIZE_MAX / size) {
 		errno = ENOMEM;
 		return NULL;
 	}
-	used = fresh;
-	p = malloc(count * size);
-	if (p && !((struct block *)p - 1)->mapped && used > p && used <= end)
-		memset(p, 0, count * size < (size_t)(used - p) ? count * size : (size_t)(used - p));
+	size *= count;
+	block = block_take(size);
+	if (!block)
+		return NULL;
+	p = (char *)(block + 1);
+	/* A mapping, or another area than before, is fresh as a whole. */
+	if (!block->mapped && used > p && used <= end)
+		memset(p, 0, size < (size_t)(used - p) ? size : (size_t)(used - p));
 	return p;
 }
 

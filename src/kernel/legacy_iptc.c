@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <net/if.h> /* before any <linux/netfilter...> header */
+#include <sys/socket.h>
 
 #include <libiptc/libip6tc.h>
 #include <libiptc/libiptc.h>
@@ -14,6 +15,26 @@ int legacy_fcntl(int fd, int command, ...)
 	(void)fd;
 	(void)command;
 	return 0;
+}
+
+static bool counters_are_zero(const struct xt_counters_info *info)
+{
+	for (unsigned i = 0; i < info->num_counters; i++)
+		if (info->counters[i].pcnt || info->counters[i].bcnt)
+			return false;
+	return true;
+}
+
+/*
+ * And instead of setsockopt(2): where no rule that stays has been hit there is nothing to add to the
+ * counters, and one step less that can fail when the table is already replaced.
+ */
+int legacy_setsockopt(int fd, int level, int name, const void *value, socklen_t size);
+int legacy_setsockopt(int fd, int level, int name, const void *value, socklen_t size)
+{
+	if (name == IPT_SO_SET_ADD_COUNTERS && counters_are_zero(value))
+		return 0;
+	return setsockopt(fd, level, name, value, size);
 }
 
 /* libiptc's 1 and 0 with errno. */
