@@ -7,7 +7,9 @@
 #   make check-unit       the unit tests, with the sanitizers
 #   make check            all tests (installs what they need)
 #   make check-faults     every fault and kill at every system call, not every fifth
+#   make check-builds     unit tests and dry runs on arm64 and big-endian s390x, under qemu; two builds, same bytes
 #   make check-pod        builds the image, runs it with podman beside a real proxy
+#   make ARCH=arm64       build/arm64/istio-init: a cross build for any architecture that Debian has a cross gcc for
 #   make lint | demo | bench | install | dist | clean
 #
 # CC=clang works with each of the first four, and then adds -clang to the name of the folder.
@@ -30,11 +32,25 @@ $(error LIBC is musl or glibc)
 endif
 libc = $(if $(filter musl,$(flavour)),musl,glibc)
 
-# GCC may be a cross compiler.  MUSL_GCC is a wrapper around it, and links what clang has compiled, too.
+# MUSL_GCC is a wrapper around GCC, and links what clang has compiled, too.
+ARCH      =
+ifneq ($(ARCH),)
+triplet   = $(patsubst amd64-%,x86_64-%,$(patsubst arm64-%,aarch64-%,$(patsubst ppc64el-%,powerpc64le-%,$(ARCH)-linux-gnu)))
+root      = build/root/$(ARCH)
+GCC       = $(triplet)-gcc
+AR        = $(triplet)-ar
+OBJCOPY   = $(triplet)-objcopy
+MUSL_GCC  = $(GCC) -specs $(root)/musl-gcc.specs
+check     = -isystem $(root)/usr/include
+checklibs = -L$(root)/usr/lib/$(triplet) -lcheck -lsubunit -pthread -lrt -lm
+else
 GCC       = gcc
 AR        = ar
 OBJCOPY   = objcopy
 MUSL_GCC  = musl-gcc
+check     = $(shell pkg-config --cflags check)
+checklibs = $(shell pkg-config --libs check)
+endif
 MULTIARCH := $(shell $(GCC) -print-multiarch 2>/dev/null)
 musl      = $(subst -gnu,-musl,$(MULTIARCH))
 ifeq ($(origin CC),default)
@@ -42,11 +58,11 @@ CC = $(if $(filter musl,$(libc)),$(MUSL_GCC),$(GCC))
 endif
 clang = $(findstring clang,$(CC))
 
-variant = $(flavour)$(clang:clang=-clang)
-bin     = $(patsubst build/musl/%,build/%,build/$(variant)/istio-init)
+variant = $(ARCH:%=%-)$(flavour)$(clang:clang=-clang)
+bin     = $(patsubst build/musl/%,build/%,build/$(variant:%-musl=%)/istio-init)
 unit    = $(patsubst build/unit-san/%,build/unit/%,build/unit-$(variant)/run-unit)
 obj     = build/obj/$(variant)
-lib     = build/lib/$(libc)
+lib     = build/lib/$(ARCH:%=%-)$(libc)
 
 sources      = $(wildcard src/*.c src/*/*.c)
 objects      = $(sources:%.c=$(obj)/%.o)
@@ -61,26 +77,27 @@ libs     = -L$(lib) -lip4tc -lip6tc -lnftnl -lmnl
 
 ifeq ($(flavour),musl)
 CFLAGS  = -Oz -fno-asynchronous-unwind-tables
-cflags += -idirafter build/lib/kernel-headers
+cflags += -idirafter $(lib)/kernel-headers
 cflags += $(if $(clang),-nostdinc -isystem /usr/include/$(musl) -isystem $(shell $(CC) -print-resource-dir)/include)
 # musl-gcc's specs know no -static-pie: its start files and linker options, spelt out
 link    = $(MUSL_GCC) -nostartfiles -Wl,-static,-pie,--no-dynamic-linker,-z,text -s \
-          /usr/lib/$(musl)/rcrt1.o /usr/lib/$(musl)/crti.o
-libs   += /usr/lib/$(musl)/crtn.o
+          $(root)/usr/lib/$(musl)/rcrt1.o $(root)/usr/lib/$(musl)/crti.o
+libs   += $(root)/usr/lib/$(musl)/crtn.o
 else ifeq ($(flavour),san)
 CFLAGS  = -O1 -g -fno-omit-frame-pointer
 cflags += -fsanitize=address,undefined -fno-sanitize-recover=all
 link    = $(CC) -pie -fsanitize=address,undefined
 else
 CFLAGS  = -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
-link    = $(CC) $(if $(DYN),-pie,-static-pie)
+# A cross build with glibc is for the unit tests only, and not all architectures have a static-pie.
+link    = $(CC) $(if $(DYN),-pie,$(if $(ARCH),-static,-static-pie))
 endif
 
 say  = $(if $(V),,@echo '  $(1) $@';)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DELETE_ON_ERROR:
-.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-pod lint demo bench install dist clean
+.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod lint demo bench install dist clean
 
 all: $(bin) ; @:
 objects: $(objects) ; @:
@@ -94,9 +111,9 @@ $(bin): $(objects) Makefile
 
 $(unit): $(unit_objects) Makefile
 	@mkdir -p $(@D)
-	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $(unit_objects) $(libs) $(shell pkg-config --libs check)
+	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $(unit_objects) $(libs) $(checklibs)
 
-$(obj)/tests/%.o: cflags += $(shell pkg-config --cflags check)
+$(obj)/tests/%.o: cflags += $(check)
 $(obj)/%.o: %.c Makefile $(lib)/stamp
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(cflags) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
@@ -104,8 +121,8 @@ $(obj)/%.o: %.c Makefile $(lib)/stamp
 missing = $(shell .ci/packages --missing build)
 $(lib)/stamp: .ci/libs
 	$(if $(missing),$(error missing Debian packages: $(missing) (".ci/packages build" installs them)))
-	$(call say,LIBS)CC=$(if $(filter musl,$(libc)),$(MUSL_GCC),$(GCC)) AR=$(AR) OBJCOPY=$(OBJCOPY) \
-	  MULTIARCH=$(MULTIARCH) .ci/libs $(libc)
+	$(call say,LIBS)CC='$(if $(filter musl,$(libc)),$(MUSL_GCC),$(GCC))' AR=$(AR) OBJCOPY=$(OBJCOPY) \
+	  MULTIARCH=$(MULTIARCH) ARCH=$(ARCH) .ci/libs $(libc)
 
 # The other variants, by name
 glibc:    ; @$(MAKE) --no-print-directory LIBC=glibc
@@ -130,6 +147,11 @@ check-faults:
 	@.ci/packages test
 	@$(MAKE) --no-print-directory $(jobs) all
 	@ISTIO_INIT_FAULTS=all tests/run -k test_faults
+
+check-builds:
+	@.ci/packages builds
+	@$(MAKE) --no-print-directory $(jobs) all
+	@tests/builds/run
 
 check-pod:
 	@.ci/packages image e2e

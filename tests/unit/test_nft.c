@@ -36,7 +36,7 @@ struct rule_case {
 	struct target target;
 	const char *comment;
 	const char *text;
-	const char *code; /* as libnftnl prints it: registers and data as 32-bit numbers of the machine */
+	const char *code; /* as libnftnl prints it on a little-endian machine */
 };
 
 #define RETURN { .kind = TARGET_RETURN }
@@ -245,14 +245,16 @@ START_TEST(rule_has_the_expressions_that_nft_makes)
 	const struct rule *rule = make_rule(rs, &cases[_i]);
 	struct nft_batch batch;
 	struct nftnl_rule *r;
-	char text[4096];
+	char text[4096], expected[4096];
 	unsigned sets = 0;
 
 	init_batch(&batch);
 	r = native_rule_encode(&batch, TABLE_NAT, "istio-output", rule, &sets);
 	nftnl_rule_snprintf(text, sizeof(text), r, NFTNL_OUTPUT_DEFAULT, 0);
 	nft_text_flatten(text);
-	ck_assert_str_eq(text, cases[_i].code);
+	snprintf(expected, sizeof(expected), "%s", cases[_i].code);
+	nft_text_of_this_machine(expected);
+	ck_assert_str_eq(text, expected);
 	nftnl_rule_free(r);
 	nft_batch_release(&batch);
 	ruleset_free(rs);
@@ -468,9 +470,7 @@ Suite *suite_nft(void)
 	TCase *tc = tcase_create("nft");
 
 	tcase_add_loop_test(tc, rule_is_printed_as_nft_prints_it, 0, ARRAY_SIZE(cases));
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 	tcase_add_loop_test(tc, rule_has_the_expressions_that_nft_makes, 0, ARRAY_SIZE(cases));
-#endif
 	tcase_add_loop_test(tc, rule_comes_back_as_it_went, 0, ARRAY_SIZE(cases));
 	tcase_add_test(tc, long_lists_are_split_over_messages);
 	tcase_add_test(tc, registers_have_the_byte_order_of_their_fields);

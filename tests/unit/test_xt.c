@@ -201,6 +201,40 @@ START_TEST(older_revisions)
 }
 END_TEST
 
+/* xtables' ports, owners and marks are the machine's numbers; those of NAT and TPROXY are the network's. */
+START_TEST(numbers_have_the_byte_order_of_their_fields)
+{
+	struct match matches[] = { M_PROTO(IPPROTO_TCP), M_RANGE(MATCH_DPORT, false, 15008, 15008),
+				   M_RANGE(MATCH_UID, false, 1337, 1337) };
+	struct rule rule = { .matches = matches, .n_matches = ARRAY_SIZE(matches) };
+	struct xt_match_iter it;
+	struct xt_blob blob;
+	union xt_info info;
+
+	xt_match_iter_init(&it, &rule);
+	ck_assert_int_eq(xt_match_next(&it, &blob), 1);
+	memcpy(&info, blob.data, blob.size);
+	ck_assert_uint_eq(info.tcp.dpts[0], 15008);
+	ck_assert_int_eq(xt_match_next(&it, &blob), 1);
+	memcpy(&info, blob.data, blob.size);
+	ck_assert_uint_eq(info.owner.uid_min, 1337);
+
+	rule.target = (struct target){ .kind = TARGET_REDIRECT, .port = 15001 };
+	ck_assert_int_eq(xt_target_encode(&rule, IPV4, &blob), 0);
+	memcpy(&info, blob.data, blob.size);
+	ck_assert_mem_eq(&info.redirect4.range[0].min, "\x3a\x99", 2);
+	ck_assert_int_eq(xt_target_encode(&rule, IPV6, &blob), 0);
+	memcpy(&info, blob.data, blob.size);
+	ck_assert_mem_eq(&info.redirect6.max_proto, "\x3a\x99", 2);
+
+	rule.target = (struct target){ .kind = TARGET_TPROXY, .port = 15006, .mark = { 1337, UINT32_MAX } };
+	ck_assert_int_eq(xt_target_encode(&rule, IPV4, &blob), 0);
+	memcpy(&info, blob.data, blob.size);
+	ck_assert_mem_eq(&info.tproxy.lport, "\x3a\x9e", 2);
+	ck_assert_uint_eq(info.tproxy.mark_value, 1337);
+}
+END_TEST
+
 /* Conditions that are there twice: only inverted owners make a list, whatever order the kernel has them in. */
 START_TEST(repeated)
 {
@@ -282,6 +316,7 @@ Suite *suite_xt(void)
 	tcase_add_loop_test(tcase, damaged, 0, ARRAY_SIZE(cases));
 	tcase_add_loop_test(tcase, stranger, 0, ARRAY_SIZE(strangers));
 	tcase_add_test(tcase, older_revisions);
+	tcase_add_test(tcase, numbers_have_the_byte_order_of_their_fields);
 	tcase_add_test(tcase, repeated);
 	tcase_add_test(tcase, inexpressible);
 	tcase_add_test(tcase, extensions);
