@@ -185,8 +185,12 @@ static int apply_rules(struct run *run, uint64_t start, struct err *err)
 	if (choice.n > 1) {
 		for (unsigned i = 0; i < choice.n; i++)
 			log_error("%s: %s; %s", choice.candidates[i]->name, errs[i].what, errs[i].hint);
+		if (choice.lacks_raw)
+			log_error("iptables-legacy: the capability NET_RAW is missing; add NET_RAW to "
+				  "securityContext.capabilities.add");
 		rc = err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP, "no backend works here");
-		err_hint(err, "load one of the modules named above on the node; istio-init never loads modules itself");
+		err_hint(err, "do what one of the lines above says, on the node or in the pod's spec (istio-init never loads "
+			      "modules itself); to choose another --backend alone does not help");
 	}
 	return rc;
 }

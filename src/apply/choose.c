@@ -58,6 +58,7 @@ static void choose_in_order(struct choice *choice, const struct run *run, bool l
 		choice->candidates[choice->n++] = &backend_legacy;
 	choice->candidates[choice->n++] = &backend_nftables;
 	choice->candidates[choice->n++] = &backend_iptables_nft;
+	choice->lacks_raw = !raw;
 	if (!raw)
 		log_debug("iptables-legacy is left out: the capability NET_RAW is missing");
 	else if (!legacy_first)

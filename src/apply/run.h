@@ -44,6 +44,7 @@ struct choice {
 	unsigned n;
 	const char *reason;
 	bool holds[BACKENDS]; /* by index of backend_at: Istio rules live there */
+	bool lacks_raw;       /* iptables-legacy is no candidate, for want of CAP_NET_RAW */
 };
 
 /* The backends in the order in which auto prefers them. */
