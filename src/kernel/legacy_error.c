@@ -39,8 +39,7 @@ static int permission_error(int error, struct err *err)
 	} else {
 		err_set(err, STATUS_NOPERM, error,
 			"the kernel refuses access to the iptables-legacy tables of this network namespace");
-		err_hint(err, "it belongs to another user namespace, or a policy (seccomp, SELinux, AppArmor) forbids "
-			      "it; --backend=nftables may be allowed");
+		err_hint(err, HINT_DENIED ", or --backend=nftables may be allowed");
 	}
 	return -error;
 }

@@ -19,7 +19,7 @@ static int permission_error(int error, struct err *err)
 		err_hint(err, "add NET_ADMIN to the container's securityContext.capabilities, or run as root");
 	} else {
 		err_set(err, STATUS_NOPERM, error, "the kernel refuses access to the nftables rules of this network namespace");
-		err_hint(err, "it belongs to another user namespace, or a policy (seccomp, SELinux, AppArmor) forbids it");
+		err_hint(err, HINT_DENIED);
 	}
 	return -error;
 }

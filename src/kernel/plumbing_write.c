@@ -9,6 +9,7 @@
 #include <linux/rtnetlink.h>
 
 #include "plumbing_state.h"
+#include "system.h"
 #include "util.h"
 
 void plumbing_put_lo(struct rtnl *rtnl, bool up)
@@ -123,9 +124,8 @@ int plumbing_fail(enum plumbing_step step, int rc, struct err *err)
 	const char *what = steps[step].what;
 
 	if (rc == -EPERM) {
-		err_set(err, STATUS_NOPERM, EPERM, "cannot %s: the capability NET_ADMIN is missing in the user namespace "
-						   "that owns this network namespace", what);
-		err_hint(err, "add NET_ADMIN to securityContext.capabilities.add of the init container, or run as root");
+		err_set(err, STATUS_NOPERM, EPERM, "cannot %s: the kernel refuses access to this network namespace", what);
+		err_hint(err, HINT_DENIED);
 	} else if (rc == -EINTR) {
 		err_set(err, STATUS_BUSY, EINTR, "cannot %s: they change again and again under way", what);
 		err_hint(err, "find out what changes addresses, ip rules or routes in this network namespace");
