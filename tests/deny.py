@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""deny.py nftables|legacy[,...] COMMAND…: runs a command under a kernel that seems to lack that part (seccomp)."""
+"""deny.py nftables|legacy|ipv6[,...] COMMAND…: runs a command under a kernel that seems to lack that part (seccomp)."""
 
 import ctypes
 import errno
@@ -11,7 +11,7 @@ import sys
 RET_ALLOW, RET_ERRNO = 0x7FFF0000, 0x00050000
 LD, JEQ, RET = 0x20, 0x15, 0x06
 SOCKET, GETSOCKOPT = 41, 55
-AF_NETLINK, NETLINK_NETFILTER, SOL_IP, SOL_IPV6, GET_INFO = 16, 12, 0, 41, 64
+AF_INET6, AF_NETLINK, NETLINK_NETFILTER, SOL_IP, SOL_IPV6, GET_INFO = 10, 16, 12, 0, 41, 64
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
 
 
@@ -29,6 +29,7 @@ PARTS = {
     "nftables": refuse(SOCKET, {0: AF_NETLINK, 2: NETLINK_NETFILTER}, errno.EPROTONOSUPPORT),
     "legacy": refuse(GETSOCKOPT, {1: SOL_IP, 2: GET_INFO}, errno.ENOPROTOOPT)
               + refuse(GETSOCKOPT, {1: SOL_IPV6, 2: GET_INFO}, errno.ENOPROTOOPT),
+    "ipv6": refuse(SOCKET, {0: AF_INET6}, errno.EAFNOSUPPORT),
 }
 
 
