@@ -105,8 +105,10 @@ static int fail_connect(const struct probe *p, int error)
 			 error == ETIMEDOUT    ? "nothing arrived in time" :
 						 strerror(error));
 
-	err_hint(p->err, "look at what is live with istio-init show, and that the init container ran in this pod with the "
-			 "same ports, --proxy-uid and --ipv6");
+	err_hint(p->err, error == ETIMEDOUT ?
+		 "look for rules of others that drop it (iptables-save, nft list ruleset), or wait longer with --probe-timeout" :
+		 "look at what is live with istio-init show, and that the init container ran in this pod with the same ports, "
+		 "--proxy-uid and --ipv6");
 	return rc;
 }
 
@@ -205,6 +207,15 @@ static int probe_families(const struct validation *v, struct err *err)
 	return rc;
 }
 
+static int fail_child(const struct validation *v, int error, const char *what, struct err *err)
+{
+	int rc = err_set(err, STATUS_INVALID, error, "validation: %s: %s", what, strerror(error));
+
+	err_hint(err, "raise the pod's limits of processes, open files and memory, or run the validation as UID %u, which takes "
+		      "no child", v->uid);
+	return rc;
+}
+
 /* The child hands its error up through a pipe; nothing of it is left when it ends. */
 static int probe_in_child(const struct validation *v, struct err *err)
 {
@@ -213,7 +224,7 @@ static int probe_in_child(const struct validation *v, struct err *err)
 	pid_t pid;
 
 	if (pipe2(pipe_fds, O_CLOEXEC))
-		return err_set(err, STATUS_INVALID, errno, "validation: cannot make a pipe: %m");
+		return fail_child(v, errno, "cannot make a pipe to the probe's child", err);
 	pid = fork();
 	if (pid == 0) {
 		int rc = setresuid(v->uid, v->uid, v->uid) ?
@@ -228,11 +239,11 @@ static int probe_in_child(const struct validation *v, struct err *err)
 	got = pid < 0 ? 0 : read(pipe_fds[0], err, sizeof(*err));
 	close(pipe_fds[0]);
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
-		return err_set(err, STATUS_INVALID, errno, "validation: cannot run the probe in a child: %m");
+		return fail_child(v, errno, "cannot run the probe in a child", err);
 	if (WIFEXITED(status) && !WEXITSTATUS(status))
 		return 0;
 	if (got != sizeof(*err))
-		return err_set(err, STATUS_INVALID, EIO, "validation: the probe's child ended without an answer");
+		return fail_child(v, EIO, "the probe's child ended without an answer", err);
 	return -EIO;
 }
 
