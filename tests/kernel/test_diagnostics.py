@@ -49,7 +49,8 @@ ROWS = {
         "kernel/test_refusals.py::test_read_only_root",
         "kernel/test_namespaces.py::test_without_a_lock_file_the_namespace_is_locked"],
     "gVisor: no comment, no raw table": [
-        "test_no_comment_match", "test_no_raw_table_in_auto", "test_a_table_that_the_kernel_lacks"],
+        "test_no_comment_match", "test_no_raw_table_in_auto", "test_a_hidden_list_of_tables",
+        "test_a_table_that_the_kernel_lacks"],
     "DNS lost: no zones": ["test_no_zones", "test_no_zones_in_auto", "test_what_a_rule_of_nftables_lacks"],
     "trailing comma": ["test_lists_with_empty_items_ranges_and_more_than_15_ports"],
     "ranges, more than 15 ports": ["test_lists_with_empty_items_ranges_and_more_than_15_ports"],
@@ -269,6 +270,17 @@ def test_a_rival_that_loses_interest(netns, backend):
     lib.checked(netns.istio_init(*SIDECAR, f"--backend={backend}",
                                  prefix=strace(netns, "inject=setsockopt:error=EAGAIN:when=1..3")))
     lib.checked(netns.istio_init("diff", *SIDECAR, f"--backend={backend}"))
+
+
+@pytest.mark.backends("iptables-legacy")
+def test_a_hidden_list_of_tables(netns, backend):
+    """gVisor and policies leave parts of /proc out; a list that is there and cannot be read is no empty one."""
+    before = netns.state()
+    files = proc_net(netns, ip6_tables_names="")
+    (netns.dir / "net/ip_tables_names").mkdir()
+    told(netns.istio_init(*SIDECAR, f"--backend={backend}", prefix=files), 1, ["/proc/net/ip_tables_names"],
+         ["/proc is mounted", "--backend=nftables"])
+    assert netns.state() == before
 
 
 @pytest.mark.backends("iptables-legacy")
