@@ -19,6 +19,10 @@ VERSION = 0.1.0
 PREFIX  = /usr/local
 SBINDIR = $(PREFIX)/sbin
 MANDIR  = $(PREFIX)/share/man
+# Where each shell looks for the completion of a command
+BASHDIR = $(PREFIX)/share/bash-completion/completions
+ZSHDIR  = $(PREFIX)/share/zsh/site-functions
+FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 
 LIBC = musl
 ifneq ($(SAN),)
@@ -51,6 +55,7 @@ MUSL_GCC  = musl-gcc
 check     = $(shell pkg-config --cflags check)
 checklibs = $(shell pkg-config --libs check)
 endif
+HOSTCC    = gcc
 MULTIARCH := $(shell $(GCC) -print-multiarch 2>/dev/null)
 musl      = $(subst -gnu,-musl,$(MULTIARCH))
 ifeq ($(origin CC),default)
@@ -97,7 +102,7 @@ say  = $(if $(V),,@echo '  $(1) $@';)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DELETE_ON_ERROR:
-.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod lint demo bench install dist clean
+.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod lint demo bench completions install dist clean
 
 all: $(bin) ; @:
 objects: $(objects) ; @:
@@ -138,7 +143,7 @@ check-unit:
 
 check:
 	@.ci/packages test
-	@$(MAKE) --no-print-directory $(jobs) WERROR=1 all glibc
+	@$(MAKE) --no-print-directory $(jobs) WERROR=1 all glibc completions
 	@$(MAKE) --no-print-directory $(jobs) WERROR=1 SAN=1 all run-unit
 	@$(MAKE) --no-print-directory $(jobs) WERROR=1 DYN=1 all run-unit
 	@tests/run
@@ -172,10 +177,23 @@ bench:
 	@$(MAKE) --no-print-directory $(jobs) all
 	@tests/bench/run
 
-install: all
+# Made by a tool that runs on the machine that builds, whatever that builds for
+completions: $(addprefix build/completion/,bash zsh fish) ; @:
+build/completion/generate: src/cli/completion/generate.c src/cli/options.def Makefile
+	@mkdir -p $(@D)
+	$(call say,HOSTCC)$(HOSTCC) -std=gnu11 $(warnings) -o $@ $<
+build/completion/bash build/completion/zsh build/completion/fish: build/completion/generate
+	$(call say,GEN)$< $(@F) >$@
+
+install: all completions
 	install -D -m 755 $(bin) $(DESTDIR)$(SBINDIR)/istio-init
 	ln -sfn istio-init $(DESTDIR)$(SBINDIR)/istio-iptables
 	install -D -m 644 man/istio-init.8 $(DESTDIR)$(MANDIR)/man8/istio-init.8
+	install -D -m 644 build/completion/bash $(DESTDIR)$(BASHDIR)/istio-init
+	ln -sfn istio-init $(DESTDIR)$(BASHDIR)/istio-iptables
+	install -D -m 644 build/completion/zsh $(DESTDIR)$(ZSHDIR)/_istio-init
+	install -D -m 644 build/completion/fish $(DESTDIR)$(FISHDIR)/istio-init.fish
+	ln -sfn istio-init.fish $(DESTDIR)$(FISHDIR)/istio-iptables.fish
 
 dist:
 	@mkdir -p build
