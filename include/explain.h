@@ -28,6 +28,7 @@ int packet_parse(struct packet *packet, char *const *words, struct err *err);
 /* One rule that matched. */
 struct explain_step {
 	enum table_id table;
+	enum hook hook;
 	const char *chain;
 	unsigned depth;
 	struct rule rule; /* as its layer holds it: lists of one */
@@ -45,11 +46,15 @@ struct explanation {
 	uint16_t port; /* REDIRECTED, TPROXIED */
 	struct explain_step *steps;
 	unsigned n_steps;
-	int decider; /* index of the step that decided, -1: no rule did */
+	/* PASSES: the rules but for which it would be captured; none: no rule captures it. */
+	struct explain_step *reasons;
+	unsigned n_reasons;
+	const char *because; /* the option that keeps it from capture without such a rule, or NULL */
 };
 
 /*
- * Walks raw, mangle and nat of the packet's hook as the kernel does.  The steps point into
+ * Walks raw, mangle and nat of the packet's hook as the kernel does, and PREROUTING, too, for
+ * what is sent over lo, by its own route or by REDIRECT.  The steps point into
  * @rs; free with explanation_free.  Fails only with more than 64 nested jumps (a loop).
  */
 int explain_packet(struct explanation *e, const struct ruleset *rs, const struct packet *packet, struct err *err);

@@ -28,6 +28,35 @@ static void find_origins(struct explanation *e, const struct ruleset *want, enum
 {
 	for (unsigned i = 0; i < e->n_steps; i++)
 		e->steps[i].rule.origin = find_origin(&e->steps[i], want, family);
+	for (unsigned i = 0; i < e->n_reasons; i++)
+		e->reasons[i].rule.origin = find_origin(&e->reasons[i], want, family);
+}
+
+/* The native layout names the included groups where it captures, not in a rule that lets the others go. */
+static bool is_kept_by_groups(const struct config *cfg, const struct ruleset *rs, const struct packet *packet)
+{
+	const struct range_list *groups = &cfg->owner_groups;
+	bool captured = false;
+
+	if (rs->layout != LAYOUT_NATIVE || groups->all || packet->hook != HOOK_OUTPUT)
+		return false;
+	for (uint32_t i = 0; i < groups->n && !captured; i++) {
+		struct packet member = *packet;
+		struct explanation e;
+		struct err err;
+
+		member.gid = groups->items[i].lo;
+		captured = !explain_packet(&e, rs, &member, &err) && e.fate != FATE_PASSES;
+		explanation_free(&e);
+	}
+	return captured;
+}
+
+static const char *find_cause(const struct config *cfg, const struct ruleset *rs, const struct packet *packet)
+{
+	if (packet->family == IPV6 && cfg->ipv6 == OFF)
+		return "--ipv6=off";
+	return is_kept_by_groups(cfg, rs, packet) ? "ISTIO_OUTBOUND_OWNER_GROUPS" : NULL;
 }
 
 /* @want: NULL if @rs is what the options ask for. */
@@ -42,6 +71,8 @@ static int explain_with(const struct config *cfg, const struct ruleset *rs, cons
 	rc = explain_packet(&e, rs, &packet, err);
 	if (!rc && want)
 		find_origins(&e, want, packet.family);
+	if (!rc && e.fate == FATE_PASSES && !e.n_reasons)
+		e.because = find_cause(cfg, rs, &packet);
 	if (!rc)
 		text_print_explanation(stdout, &e, &packet, rs->layout, cfg);
 	explanation_free(&e);

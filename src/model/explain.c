@@ -9,15 +9,29 @@
 #include "util.h"
 
 #define DEPTH_MAX 64
+/* Returns that one packet can meet, one behind the other, and be told of. */
+#define REASONS_MAX 64
 
 /* What a chain says: go on behind the rule that led into it, or it is decided for this table. */
 enum walk { WALK_ON, WALK_DECIDED, WALK_LOOP };
+
+struct decision {
+	enum table_id table;
+	const struct chain *chain;
+	const struct rule *rule;
+};
 
 struct walker {
 	struct explanation *e;
 	const struct ruleset *rs;
 	struct packet packet;
 	enum table_id table;
+	enum fate fate;
+	uint16_t port;
+	struct decision leave; /* the last RETURN of a table that captures */
+	bool quiet;            /* only the fate is asked for */
+	struct decision skip[REASONS_MAX];
+	unsigned n_skip;
 };
 
 static bool iface_matches(const char *pattern, const char *name)
@@ -132,17 +146,33 @@ static struct rule narrow(struct walker *w, const struct rule *rule)
 
 static void add_step(struct walker *w, const struct chain *chain, const struct rule *rule, unsigned depth)
 {
-	struct explain_step *step = array_push(&w->e->steps, &w->e->n_steps, sizeof(*step));
+	struct explain_step *step;
 
-	*step = (struct explain_step){ .table = w->table, .chain = chain->name, .depth = depth, .rule = narrow(w, rule) };
+	if (w->quiet)
+		return;
+	step = array_push(&w->e->steps, &w->e->n_steps, sizeof(*step));
+	*step = (struct explain_step){
+		.table = w->table,
+		.hook = w->packet.hook,
+		.chain = chain->name,
+		.depth = depth,
+		.rule = narrow(w, rule),
+	};
 }
 
 static enum walk decide(struct walker *w, enum fate fate, uint16_t port)
 {
-	w->e->fate = fate;
-	w->e->port = port;
-	w->e->decider = (int)w->e->n_steps - 1;
+	w->fate = fate;
+	w->port = port;
 	return WALK_DECIDED;
+}
+
+static bool is_skipped(const struct walker *w, const struct rule *rule)
+{
+	for (unsigned i = 0; i < w->n_skip; i++)
+		if (w->skip[i].rule == rule)
+			return true;
+	return false;
 }
 
 static enum walk walk_chain(struct walker *w, const struct chain *chain, unsigned depth);
@@ -161,8 +191,6 @@ static enum walk run_target(struct walker *w, const struct target *t, unsigned d
 	switch ((enum target_kind)t->kind) {
 	case TARGET_RETURN:
 		*done = true;
-		if (w->table == TABLE_NAT && w->e->fate == FATE_PASSES)
-			w->e->decider = (int)w->e->n_steps - 1;
 		return WALK_ON;
 	case TARGET_ACCEPT:
 		return WALK_DECIDED;
@@ -176,7 +204,7 @@ static enum walk run_target(struct walker *w, const struct target *t, unsigned d
 		return walk;
 	case TARGET_REDIRECT:
 		/* What TPROXY took in mangle has its socket already. */
-		return w->e->fate == FATE_TPROXIED ? WALK_DECIDED : decide(w, FATE_REDIRECTED, t->port);
+		return w->fate == FATE_TPROXIED ? WALK_DECIDED : decide(w, FATE_REDIRECTED, t->port);
 	case TARGET_TPROXY:
 		p->mark = (p->mark & ~t->mark.mask) ^ t->mark.value;
 		return decide(w, FATE_TPROXIED, t->port);
@@ -197,6 +225,13 @@ static enum walk run_target(struct walker *w, const struct target *t, unsigned d
 	return WALK_ON;
 }
 
+/* Whether rules of this table and hook could have captured the packet. */
+static bool captures(const struct walker *w)
+{
+	return w->fate == FATE_PASSES &&
+	       (w->table == TABLE_NAT || (w->table == TABLE_MANGLE && w->packet.hook == HOOK_PREROUTING));
+}
+
 static enum walk walk_chain(struct walker *w, const struct chain *chain, unsigned depth)
 {
 	bool done = false;
@@ -205,8 +240,10 @@ static enum walk walk_chain(struct walker *w, const struct chain *chain, unsigne
 	if (depth > DEPTH_MAX)
 		return WALK_LOOP;
 	for (unsigned i = 0; chain && i < chain->n_rules && !done; i++) {
-		if (!rule_holds(&chain->rules[i], &w->packet, w->rs->layout))
+		if (!rule_holds(&chain->rules[i], &w->packet, w->rs->layout) || is_skipped(w, &chain->rules[i]))
 			continue;
+		if (chain->rules[i].target.kind == TARGET_RETURN && captures(w))
+			w->leave = (struct decision){ w->table, chain, &chain->rules[i] };
 		add_step(w, chain, &chain->rules[i], depth);
 		walk = run_target(w, &chain->rules[i].target, depth, &done);
 		if (walk != WALK_ON)
@@ -215,26 +252,113 @@ static enum walk walk_chain(struct walker *w, const struct chain *chain, unsigne
 	return WALK_ON;
 }
 
-int explain_packet(struct explanation *e, const struct ruleset *rs, const struct packet *packet, struct err *err)
+static bool is_lo(const struct iface *iface)
+{
+	return !strcmp(iface->name, "lo");
+}
+
+static enum walk walk_hook(struct walker *w)
 {
 	static const enum table_id order[] = { TABLE_RAW, TABLE_MANGLE, TABLE_NAT };
-	struct walker w = { .e = e, .rs = rs, .packet = *packet };
+	/* Only the first packet of a connection sees nat; what comes over lo saw it when it was sent. */
+	bool nat = w->packet.ctstate == CTSTATE_NEW && !(w->packet.hook == HOOK_PREROUTING && is_lo(&w->packet.iif));
 
-	*e = (struct explanation){ .fate = FATE_PASSES, .decider = -1 };
-	for (unsigned i = 0; i < ARRAY_SIZE(order) && e->fate != FATE_DROPPED; i++) {
-		w.table = order[i];
-		/* Only the first packet of a connection sees nat. */
-		if (w.table == TABLE_NAT && packet->ctstate != CTSTATE_NEW)
-			break;
-		if (walk_chain(&w, ruleset_find(rs, w.table, hook_name(packet->hook)), 0) == WALK_LOOP)
-			return err_set(err, STATUS_FAILED, ELOOP, "explain: the live chains jump in a circle");
+	for (unsigned i = 0; i < ARRAY_SIZE(order) && w->fate != FATE_DROPPED; i++) {
+		w->table = order[i];
+		if ((w->table != TABLE_NAT || nat) &&
+		    walk_chain(w, ruleset_find(w->rs, w->table, hook_name(w->packet.hook)), 0) == WALK_LOOP)
+			return WALK_LOOP;
 	}
+	return WALK_ON;
+}
+
+/* What is sent over lo comes in there.  REDIRECT on the way out means to the loopback address. */
+static void come_in_by_lo(struct walker *w)
+{
+	struct packet *p = &w->packet;
+
+	p->hook = HOOK_PREROUTING;
+	p->has_owner = false;
+	strcpy(p->iif.name, "lo");
+	if (w->fate != FATE_REDIRECTED)
+		return;
+	p->dport = w->port;
+	memset(p->dst, 0, sizeof(p->dst));
+	p->dst[0] = p->family == IPV4 ? 127 : 0;
+	p->dst[family_addr_len(p->family) - 1] = 1;
+}
+
+static enum walk walk_packet(struct walker *w, const struct packet *packet)
+{
+	enum walk rc;
+
+	w->packet = *packet;
+	w->fate = FATE_PASSES;
+	w->port = 0;
+	w->leave = (struct decision){ .rule = NULL };
+	rc = walk_hook(w);
+	if (rc == WALK_LOOP || packet->hook != HOOK_OUTPUT || w->fate == FATE_DROPPED ||
+	    (w->fate != FATE_REDIRECTED && !is_lo(&packet->oif)))
+		return rc;
+	come_in_by_lo(w);
+	return walk_hook(w);
+}
+
+/* Which of the rules that let the packet go would each, if it were alone, keep it from capture. */
+static void find_reasons(struct walker *w, const struct packet *packet)
+{
+	struct decision one;
+
+	w->quiet = true;
+	while (w->fate == FATE_PASSES && w->leave.rule && w->n_skip < REASONS_MAX) {
+		w->skip[w->n_skip++] = w->leave;
+		walk_packet(w, packet);
+	}
+	if (w->fate == FATE_PASSES)
+		return;
+	for (unsigned i = w->n_skip; i-- > 0;) {
+		one = w->skip[i];
+		w->skip[i].rule = NULL;
+		walk_packet(w, packet);
+		if (w->fate == FATE_PASSES)
+			w->skip[i] = one;
+	}
+	w->packet = *packet;
+	for (unsigned i = 0; i < w->n_skip; i++)
+		if (w->skip[i].rule) {
+			struct explain_step *step = array_push(&w->e->reasons, &w->e->n_reasons, sizeof(*step));
+
+			*step = (struct explain_step){
+				.table = w->skip[i].table,
+				.chain = w->skip[i].chain->name,
+				.rule = narrow(w, w->skip[i].rule),
+			};
+		}
+}
+
+int explain_packet(struct explanation *e, const struct ruleset *rs, const struct packet *packet, struct err *err)
+{
+	struct walker w = { .e = e, .rs = rs };
+
+	*e = (struct explanation){ .fate = FATE_PASSES };
+	if (walk_packet(&w, packet) == WALK_LOOP)
+		return err_set(err, STATUS_FAILED, ELOOP, "explain: the live chains jump in a circle");
+	e->fate = w.fate;
+	e->port = w.port;
+	if (e->fate == FATE_PASSES && packet->ctstate == CTSTATE_NEW)
+		find_reasons(&w, packet);
 	return 0;
+}
+
+static void free_steps(struct explain_step *steps, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		free(steps[i].rule.matches);
+	free(steps);
 }
 
 void explanation_free(struct explanation *e)
 {
-	for (unsigned i = 0; i < e->n_steps; i++)
-		free(e->steps[i].rule.matches);
-	free(e->steps);
+	free_steps(e->steps, e->n_steps);
+	free_steps(e->reasons, e->n_reasons);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "text.h"
 
@@ -72,36 +73,65 @@ static const char *port_meaning(uint16_t port, const struct config *cfg)
 	return port == cfg->dns_port ? "captured, DNS proxy of the agent" : "captured";
 }
 
+static bool is_named_before(const struct explanation *e, unsigned i)
+{
+	for (unsigned k = 0; k < i; k++)
+		if (e->reasons[k].rule.origin == e->reasons[i].rule.origin)
+			return true;
+	return false;
+}
+
+static void print_reasons(FILE *out, const struct explanation *e)
+{
+	fputs("PASSES: not captured, because of ", out);
+	for (unsigned i = 0; i < e->n_reasons; i++) {
+		const char *origin = e->reasons[i].rule.origin;
+
+		if (!is_named_before(e, i))
+			fprintf(out, "%s%s", i ? "; " : "", origin ? origin : "a rule above that no option asks for");
+	}
+	fputc('\n', out);
+}
+
+static const char *passing_reason(const struct packet *p, const struct config *cfg)
+{
+	bool dns = p->hook == HOOK_OUTPUT && p->proto == IPPROTO_UDP && p->dport == 53;
+
+	if (dns && !cfg->redirect_dns)
+		return "--redirect-dns is not given";
+	if (dns)
+		return "it goes to no server that --redirect-dns knows (without --capture-all-dns)";
+	if (p->proto != IPPROTO_TCP)
+		return "only TCP (and DNS, with --redirect-dns) is";
+	if (p->hook == HOOK_OUTPUT)
+		return "no rule of --istio-service-cidr or --istio-outbound-ports does";
+	return strcmp(p->iif.name, "lo") ? "no rule of --istio-inbound-ports does" :
+					   "what comes over lo was decided when it was sent (explain out)";
+}
+
 static void print_passing(FILE *out, const struct explanation *e, const struct packet *p, const struct config *cfg)
 {
-	const struct rule *decider = e->decider >= 0 ? &e->steps[e->decider].rule : NULL;
-
 	if (p->ctstate != CTSTATE_NEW)
 		fputs("PASSES: it belongs to a connection; nat decided with its first packet\n", out);
-	else if (decider && decider->origin)
-		fprintf(out, "PASSES: not captured, because of %s\n", decider->origin);
-	else if (p->proto != IPPROTO_TCP && !(p->proto == IPPROTO_UDP && p->dport == 53))
-		fputs("PASSES: not captured, because only TCP (and DNS, with --redirect-dns) is\n", out);
-	else if (p->hook == HOOK_OUTPUT && p->dport == 53 && !cfg->redirect_dns && p->proto == IPPROTO_UDP)
-		fputs("PASSES: not captured, because --redirect-dns is not given\n", out);
-	else if (decider)
-		fputs("PASSES: not captured, because the last rule above lets it go\n", out);
+	else if (e->n_reasons)
+		print_reasons(out, e);
 	else
-		fprintf(out, "PASSES: not captured, because no rule of %s does\n",
-			p->hook == HOOK_OUTPUT ? "--istio-service-cidr or --istio-outbound-ports" : "--istio-inbound-ports");
+		fprintf(out, "PASSES: not captured, because %s%s\n", e->because ? "of " : "",
+			e->because ? e->because : passing_reason(p, cfg));
 }
 
 void text_print_explanation(FILE *out, const struct explanation *e, const struct packet *packet, enum layout layout,
 			    const struct config *cfg)
 {
-	enum table_id table = TABLES;
+	const struct explain_step *step, *before = NULL;
 
 	print_packet(out, packet);
 	for (unsigned i = 0; i < e->n_steps; i++) {
-		if (e->steps[i].table != table)
-			fprintf(out, "%s %s\n", table_name(e->steps[i].table), hook_name(packet->hook));
-		table = e->steps[i].table;
-		print_step(out, &e->steps[i], packet->family, layout);
+		step = &e->steps[i];
+		if (!before || step->table != before->table || step->hook != before->hook)
+			fprintf(out, "%s %s\n", table_name(step->table), hook_name(step->hook));
+		print_step(out, step, packet->family, layout);
+		before = step;
 	}
 	fputs("verdict: ", out);
 	switch (e->fate) {
