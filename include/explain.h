@@ -17,6 +17,7 @@ struct packet {
 	uint32_t uid, gid;
 	struct iface iif, oif; /* the one of the hook's direction is set */
 	uint32_t mark, connmark, ctstate;
+	bool guessed_src, guessed_iface; /* not given to packet_parse */
 };
 
 /*

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "addr.h"
 #include "err.h"
 
 /* Enters the network namespace at @path (its user namespace too where that is needed). */
@@ -24,6 +25,15 @@ bool netns_link_lacks_ipv4(const char *name);
 #define HINT_DENIED \
 	"if it belongs to another user namespace, run as root of that one or of the node; if not, a policy (seccomp, " \
 	"SELinux, AppArmor) has to allow it"
+
+struct netns_route {
+	char oif[16];
+	bool has_src;
+	uint8_t src[16]; /* network order */
+};
+
+/* By which interface, and from which address, a packet to @dst would leave; false: by none. */
+bool netns_find_route(struct netns_route *route, enum family family, const uint8_t *dst, uint32_t mark);
 
 /* Effective capabilities of this thread, as a bit mask. */
 uint64_t caps_effective(void);

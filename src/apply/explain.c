@@ -2,9 +2,11 @@
 #include "explain.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "capture.h"
 #include "run.h"
+#include "system.h"
 #include "text.h"
 
 static const char *find_origin(const struct explain_step *step, const struct ruleset *want, enum family family)
@@ -52,11 +54,41 @@ static bool is_kept_by_groups(const struct config *cfg, const struct ruleset *rs
 	return captured;
 }
 
+/* Whether rules for both families would capture what those for IPv4 alone do not. */
+static bool is_kept_by_family(const struct config *cfg, enum layout layout, const struct packet *packet)
+{
+	struct ruleset *both;
+	struct explanation e;
+	struct err err;
+	bool captured;
+
+	if (packet->family != IPV6 || cfg->ipv6 != OFF)
+		return false;
+	both = capture_build(cfg, &(struct capture_options){ .layout = layout, .families = FAMILY_BOTH });
+	captured = !explain_packet(&e, both, packet, &err) && e.fate != FATE_PASSES;
+	explanation_free(&e);
+	ruleset_free(both);
+	return captured;
+}
+
 static const char *find_cause(const struct config *cfg, const struct ruleset *rs, const struct packet *packet)
 {
-	if (packet->family == IPV6 && cfg->ipv6 == OFF)
+	if (is_kept_by_family(cfg, rs->layout, packet))
 		return "--ipv6=off";
 	return is_kept_by_groups(cfg, rs, packet) ? "ISTIO_OUTBOUND_OWNER_GROUPS" : NULL;
+}
+
+/* The live routes know by where a packet leaves: by lo if it is for the pod itself. */
+static void use_live_route(struct packet *packet)
+{
+	struct netns_route route;
+
+	if (packet->hook != HOOK_OUTPUT || !netns_find_route(&route, packet->family, packet->dst, packet->mark))
+		return;
+	if (packet->guessed_iface)
+		memcpy(packet->oif.name, route.oif, sizeof(route.oif));
+	if (packet->guessed_src && route.has_src)
+		memcpy(packet->src, route.src, sizeof(packet->src));
 }
 
 /* @want: NULL if @rs is what the options ask for. */
@@ -68,6 +100,8 @@ static int explain_with(const struct config *cfg, const struct ruleset *rs, cons
 
 	if (rc)
 		return rc;
+	if (want)
+		use_live_route(&packet);
 	rc = explain_packet(&e, rs, &packet, err);
 	if (!rc && want)
 		find_origins(&e, want, packet.family);

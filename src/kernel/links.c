@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Links: telling a node with pods from a machine of its own; interfaces without an address. */
+/* Links: telling a node with pods from a machine of its own; interfaces without an address; routes. */
 #include <errno.h>
 #include <net/if.h>
 #include <string.h>
@@ -75,4 +75,51 @@ bool netns_link_lacks_ipv4(const char *name)
 
 	strncpy(request.ifr_name, name, sizeof(request.ifr_name) - 1);
 	return fd >= 0 && ioctl(fd, SIOCGIFADDR, &request) && errno == EADDRNOTAVAIL;
+}
+
+static int route_cb(const struct nlattr *attr, void *data)
+{
+	struct netns_route *route = data;
+	uint16_t len = mnl_attr_get_payload_len(attr);
+
+	if (mnl_attr_get_type(attr) == RTA_OIF && len == sizeof(uint32_t) && !route->oif[0] &&
+	    !if_indextoname(mnl_attr_get_u32(attr), route->oif))
+		route->oif[0] = '\0';
+	if (mnl_attr_get_type(attr) == RTA_PREFSRC && len <= sizeof(route->src)) {
+		memcpy(route->src, mnl_attr_get_payload(attr), len);
+		route->has_src = true;
+	}
+	return MNL_CB_OK;
+}
+
+static void see_route(const struct nlmsghdr *nlh, void *data)
+{
+	const struct rtmsg *header = mnl_nlmsg_get_payload(nlh);
+	struct netns_route *route = data;
+
+	/* IPv6 names the link that has the address, but what is sent to it goes over lo. */
+	if (header->rtm_type == RTN_LOCAL)
+		strcpy(route->oif, "lo");
+	mnl_attr_parse(nlh, sizeof(*header), route_cb, route);
+}
+
+bool netns_find_route(struct netns_route *route, enum family family, const uint8_t *dst, uint32_t mark)
+{
+	static const struct rtnl_query query = { RTM_NEWROUTE, sizeof(struct rtmsg), see_route, NULL };
+	struct rtnl rtnl = { 0 };
+	struct rtmsg *header;
+	struct nlmsghdr *nlh;
+	int rc = rtnl_open(&rtnl);
+
+	memset(route, 0, sizeof(*route));
+	if (rc)
+		return false;
+	nlh = rtnl_request(&rtnl, RTM_GETROUTE, 0, &header, sizeof(*header));
+	header->rtm_family = family_to_af(family);
+	header->rtm_dst_len = (uint8_t)(family_addr_len(family) * 8);
+	mnl_attr_put(nlh, RTA_DST, family_addr_len(family), dst);
+	mnl_attr_put_u32(nlh, RTA_MARK, mark);
+	rc = rtnl_get(&rtnl, &query, route);
+	rtnl_close(&rtnl);
+	return !rc && route->oif[0];
 }

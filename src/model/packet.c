@@ -174,6 +174,8 @@ static int complete(struct parsing *p, struct err *err)
 		default_addr(&p->src, family, loopback, packet->hook == HOOK_OUTPUT ? 1 : 80);
 	if (!p->has_iface)
 		strcpy(iface->name, loopback ? "lo" : "eth0");
+	packet->guessed_src = !p->has_src;
+	packet->guessed_iface = !p->has_iface;
 	packet->family = family;
 	memcpy(packet->src, p->src.addr, sizeof(packet->src));
 	memcpy(packet->dst, p->dst.addr, sizeof(packet->dst));
