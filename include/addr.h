@@ -65,6 +65,9 @@ struct cidr_list {
  */
 const char *port_parse(const char *word, struct range *port);
 const char *prefix_parse(const char *word, struct prefix *prefix, bool *loopback);
+
+/* Whether the address is in 127.0.0.0/8, or is ::1. */
+bool prefix_is_loopback(const struct prefix *p);
 const char *iface_parse(const char *word, struct iface *iface);
 const char *mark_parse(const char *word, uint32_t *value);
 /* A decimal number of at most @max, digits only. */

@@ -50,7 +50,8 @@ struct explanation {
 	/* PASSES: the rules but for which it would be captured; none: no rule captures it. */
 	struct explain_step *reasons;
 	unsigned n_reasons;
-	const char *because; /* the option that keeps it from capture without such a rule, or NULL */
+	/* What keeps it from capture without a rule: not in an owner group, no rules for IPv6. */
+	bool by_groups, by_family;
 };
 
 /*
@@ -60,5 +61,8 @@ struct explanation {
  */
 int explain_packet(struct explanation *e, const struct ruleset *rs, const struct packet *packet, struct err *err);
 void explanation_free(struct explanation *e);
+
+/* The option that asks for a live rule which lets packets of @hook go, by what it tests; NULL if none does. */
+const char *rule_guess_origin(const struct rule *rule, enum hook hook);
 
 #endif

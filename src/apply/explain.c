@@ -25,57 +25,35 @@ static const char *find_origin(const struct explain_step *step, const struct rul
 	return NULL;
 }
 
-/* A live rule does not say which option asked for it; the same rule of the options does. */
-static void find_origins(struct explanation *e, const struct ruleset *want, enum family family)
+/* A live rule does not say which option asked for it; the same rule of the options does, or else its looks. */
+static void find_origins(struct explain_step *steps, unsigned n, const struct ruleset *want, enum family family)
 {
-	for (unsigned i = 0; i < e->n_steps; i++)
-		e->steps[i].rule.origin = find_origin(&e->steps[i], want, family);
-	for (unsigned i = 0; i < e->n_reasons; i++)
-		e->reasons[i].rule.origin = find_origin(&e->reasons[i], want, family);
-}
+	for (unsigned i = 0; i < n; i++) {
+		const char *origin = find_origin(&steps[i], want, family);
 
-/* The native layout names the included groups where it captures, not in a rule that lets the others go. */
-static bool is_kept_by_groups(const struct config *cfg, const struct ruleset *rs, const struct packet *packet)
-{
-	const struct range_list *groups = &cfg->owner_groups;
-	bool captured = false;
-
-	if (rs->layout != LAYOUT_NATIVE || groups->all || packet->hook != HOOK_OUTPUT)
-		return false;
-	for (uint32_t i = 0; i < groups->n && !captured; i++) {
-		struct packet member = *packet;
-		struct explanation e;
-		struct err err;
-
-		member.gid = groups->items[i].lo;
-		captured = !explain_packet(&e, rs, &member, &err) && e.fate != FATE_PASSES;
-		explanation_free(&e);
+		steps[i].rule.origin = origin ? origin : rule_guess_origin(&steps[i].rule, steps[i].hook);
 	}
-	return captured;
 }
 
-/* Whether rules for both families would capture what those for IPv4 alone do not. */
-static bool is_kept_by_family(const struct config *cfg, enum layout layout, const struct packet *packet)
+/* Without rules for IPv6 it takes those for both families to know what else keeps the packet from capture. */
+static void explain_family_off(struct explanation *e, const struct config *cfg, enum layout layout,
+			       const struct packet *packet)
 {
-	struct ruleset *both;
-	struct explanation e;
+	struct ruleset *both = capture_build(cfg, &(struct capture_options){ .layout = layout, .families = FAMILY_BOTH });
+	struct explanation on, before;
 	struct err err;
-	bool captured;
 
-	if (packet->family != IPV6 || cfg->ipv6 != OFF)
-		return false;
-	both = capture_build(cfg, &(struct capture_options){ .layout = layout, .families = FAMILY_BOTH });
-	captured = !explain_packet(&e, both, packet, &err) && e.fate != FATE_PASSES;
-	explanation_free(&e);
+	if (!explain_packet(&on, both, packet, &err)) {
+		e->by_family = on.fate != FATE_PASSES || on.n_reasons || on.by_groups;
+		e->by_groups = on.by_groups;
+		before = *e;
+		e->reasons = on.reasons;
+		e->n_reasons = on.n_reasons;
+		on.reasons = before.reasons;
+		on.n_reasons = before.n_reasons;
+	}
+	explanation_free(&on);
 	ruleset_free(both);
-	return captured;
-}
-
-static const char *find_cause(const struct config *cfg, const struct ruleset *rs, const struct packet *packet)
-{
-	if (is_kept_by_family(cfg, rs->layout, packet))
-		return "--ipv6=off";
-	return is_kept_by_groups(cfg, rs, packet) ? "ISTIO_OUTBOUND_OWNER_GROUPS" : NULL;
 }
 
 /* The live routes know by where a packet leaves: by lo if it is for the pod itself. */
@@ -103,10 +81,12 @@ static int explain_with(const struct config *cfg, const struct ruleset *rs, cons
 	if (want)
 		use_live_route(&packet);
 	rc = explain_packet(&e, rs, &packet, err);
-	if (!rc && want)
-		find_origins(&e, want, packet.family);
-	if (!rc && e.fate == FATE_PASSES && !e.n_reasons)
-		e.because = find_cause(cfg, rs, &packet);
+	if (!rc && want) {
+		find_origins(e.steps, e.n_steps, want, packet.family);
+		find_origins(e.reasons, e.n_reasons, want, packet.family);
+	}
+	if (!rc && packet.family == IPV6 && cfg->ipv6 == OFF && e.fate == FATE_PASSES)
+		explain_family_off(&e, cfg, rs->layout, &packet);
 	if (!rc)
 		text_print_explanation(stdout, &e, &packet, rs->layout, cfg);
 	explanation_free(&e);

@@ -89,7 +89,7 @@ const char *iface_parse(const char *word, struct iface *iface)
 	return NULL;
 }
 
-static bool addr_is_loopback(const struct prefix *p)
+bool prefix_is_loopback(const struct prefix *p)
 {
 	static const uint8_t loopback6[16] = { [15] = 1 };
 
@@ -138,7 +138,7 @@ const char *prefix_parse(const char *word, struct prefix *prefix, bool *loopback
 		return "the plain IPv4 address instead of an IPv4-mapped IPv6 one";
 	prefix->len = (uint8_t)len;
 	if (loopback)
-		*loopback = addr_is_loopback(prefix);
+		*loopback = prefix_is_loopback(prefix);
 	prefix_mask_host_bits(prefix);
 	return NULL;
 }

@@ -17,6 +17,7 @@ enum walk { WALK_ON, WALK_DECIDED, WALK_LOOP };
 
 struct decision {
 	enum table_id table;
+	enum hook hook;
 	const struct chain *chain;
 	const struct rule *rule;
 };
@@ -30,6 +31,7 @@ struct walker {
 	uint16_t port;
 	struct decision leave; /* the last RETURN of a table that captures */
 	bool quiet;            /* only the fate is asked for */
+	bool any_group;        /* as if the sender were in each of the owner groups that are captured */
 	struct decision skip[REASONS_MAX];
 	unsigned n_skip;
 };
@@ -106,12 +108,24 @@ static bool match_holds(const struct match *m, const struct packet *p, enum layo
 	return m->invert;
 }
 
-static bool rule_holds(const struct rule *rule, const struct packet *p, enum layout layout)
+/* The native layout names the included groups where it captures, not in a rule that lets the others go. */
+static bool is_owner_group(const struct rule *rule, const struct match *m)
 {
-	if (!(rule->families & FAMILY_BIT(p->family)) || rule->unknown)
+	if (m->kind != MATCH_GID || m->invert || rule->target.kind != TARGET_JUMP)
 		return false;
 	for (unsigned i = 0; i < rule->n_matches; i++)
-		if (!match_holds(&rule->matches[i], p, layout))
+		if (rule->matches[i].kind == MATCH_OIF) /* of the proxy's traffic over lo */
+			return false;
+	return true;
+}
+
+static bool rule_holds(const struct walker *w, const struct rule *rule)
+{
+	if (!(rule->families & FAMILY_BIT(w->packet.family)) || rule->unknown)
+		return false;
+	for (unsigned i = 0; i < rule->n_matches; i++)
+		if (!(w->any_group && is_owner_group(rule, &rule->matches[i])) &&
+		    !match_holds(&rule->matches[i], &w->packet, w->rs->layout))
 			return false;
 	return true;
 }
@@ -240,10 +254,10 @@ static enum walk walk_chain(struct walker *w, const struct chain *chain, unsigne
 	if (depth > DEPTH_MAX)
 		return WALK_LOOP;
 	for (unsigned i = 0; chain && i < chain->n_rules && !done; i++) {
-		if (!rule_holds(&chain->rules[i], &w->packet, w->rs->layout) || is_skipped(w, &chain->rules[i]))
+		if (!rule_holds(w, &chain->rules[i]) || is_skipped(w, &chain->rules[i]))
 			continue;
 		if (chain->rules[i].target.kind == TARGET_RETURN && captures(w))
-			w->leave = (struct decision){ w->table, chain, &chain->rules[i] };
+			w->leave = (struct decision){ w->table, w->packet.hook, chain, &chain->rules[i] };
 		add_step(w, chain, &chain->rules[i], depth);
 		walk = run_target(w, &chain->rules[i].target, depth, &done);
 		if (walk != WALK_ON)
@@ -304,18 +318,30 @@ static enum walk walk_packet(struct walker *w, const struct packet *packet)
 	return walk_hook(w);
 }
 
+/* Walks without the rules that let the packet go, one after the other. */
+static void walk_until_captured(struct walker *w, const struct packet *packet)
+{
+	while (w->fate == FATE_PASSES && w->leave.rule && w->n_skip < REASONS_MAX) {
+		w->skip[w->n_skip++] = w->leave;
+		walk_packet(w, packet);
+	}
+}
+
 /* Which of the rules that let the packet go would each, if it were alone, keep it from capture. */
 static void find_reasons(struct walker *w, const struct packet *packet)
 {
 	struct decision one;
 
 	w->quiet = true;
-	while (w->fate == FATE_PASSES && w->leave.rule && w->n_skip < REASONS_MAX) {
-		w->skip[w->n_skip++] = w->leave;
+	walk_until_captured(w, packet);
+	if (w->fate == FATE_PASSES) {
+		w->any_group = true;
 		walk_packet(w, packet);
+		walk_until_captured(w, packet);
 	}
 	if (w->fate == FATE_PASSES)
 		return;
+	w->e->by_groups = w->any_group;
 	for (unsigned i = w->n_skip; i-- > 0;) {
 		one = w->skip[i];
 		w->skip[i].rule = NULL;
@@ -330,6 +356,7 @@ static void find_reasons(struct walker *w, const struct packet *packet)
 
 			*step = (struct explain_step){
 				.table = w->skip[i].table,
+				.hook = w->skip[i].hook,
 				.chain = w->skip[i].chain->name,
 				.rule = narrow(w, w->skip[i].rule),
 			};

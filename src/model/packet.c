@@ -142,13 +142,6 @@ static int parse_word(struct parsing *p, const char *word, struct err *err)
 				    "oif, mark or ctstate");
 }
 
-static bool is_loopback(const struct prefix *p)
-{
-	static const uint8_t loopback6[16] = { [15] = 1 };
-
-	return p->family == IPV4 ? p->addr[0] == 127 : !memcmp(p->addr, loopback6, sizeof(loopback6));
-}
-
 /* Addresses that are not given: TEST-NET and documentation prefixes (RFC 5737, RFC 3849). */
 static void default_addr(struct prefix *p, enum family family, bool loopback, uint8_t last)
 {
@@ -169,7 +162,7 @@ static int complete(struct parsing *p, struct err *err)
 		return fail_word(err, "src", "an address of the same family as dst");
 	if (!p->has_dst)
 		default_addr(&p->dst, family, false, packet->hook == HOOK_OUTPUT ? 80 : 1);
-	loopback = is_loopback(&p->dst);
+	loopback = prefix_is_loopback(&p->dst);
 	if (!p->has_src)
 		default_addr(&p->src, family, loopback, packet->hook == HOOK_OUTPUT ? 1 : 80);
 	if (!p->has_iface)

@@ -83,24 +83,28 @@ static bool is_named_before(const struct explanation *e, unsigned i)
 
 static void print_reasons(FILE *out, const struct explanation *e)
 {
-	fputs("PASSES: not captured, because of ", out);
+	const char *before = "PASSES: not captured, because of ";
+
+	if (e->by_family)
+		fprintf(out, "%s--ipv6=off", before);
+	before = e->by_family ? "; " : before;
+	if (e->by_groups)
+		fprintf(out, "%sISTIO_OUTBOUND_OWNER_GROUPS", before);
+	before = e->by_groups ? "; " : before;
 	for (unsigned i = 0; i < e->n_reasons; i++) {
 		const char *origin = e->reasons[i].rule.origin;
 
 		if (!is_named_before(e, i))
-			fprintf(out, "%s%s", i ? "; " : "", origin ? origin : "a rule above that no option asks for");
+			fprintf(out, "%s%s", before, origin ? origin : "a rule that no option asks for");
+		before = "; ";
 	}
 	fputc('\n', out);
 }
 
-static const char *passing_reason(const struct packet *p, const struct config *cfg)
+static const char *passing_reason(const struct packet *p)
 {
-	bool dns = p->hook == HOOK_OUTPUT && p->proto == IPPROTO_UDP && p->dport == 53;
-
-	if (dns && !cfg->redirect_dns)
-		return "--redirect-dns is not given";
-	if (dns)
-		return "it goes to no server that --redirect-dns knows (without --capture-all-dns)";
+	if (p->hook == HOOK_OUTPUT && p->proto == IPPROTO_UDP && p->dport == 53)
+		return "no rule of --redirect-dns or --capture-all-dns does";
 	if (p->proto != IPPROTO_TCP)
 		return "only TCP (and DNS, with --redirect-dns) is";
 	if (p->hook == HOOK_OUTPUT)
@@ -109,15 +113,14 @@ static const char *passing_reason(const struct packet *p, const struct config *c
 					   "what comes over lo was decided when it was sent (explain out)";
 }
 
-static void print_passing(FILE *out, const struct explanation *e, const struct packet *p, const struct config *cfg)
+static void print_passing(FILE *out, const struct explanation *e, const struct packet *p)
 {
 	if (p->ctstate != CTSTATE_NEW)
 		fputs("PASSES: it belongs to a connection; nat decided with its first packet\n", out);
-	else if (e->n_reasons)
+	else if (e->n_reasons || e->by_groups || e->by_family)
 		print_reasons(out, e);
 	else
-		fprintf(out, "PASSES: not captured, because %s%s\n", e->because ? "of " : "",
-			e->because ? e->because : passing_reason(p, cfg));
+		fprintf(out, "PASSES: not captured, because %s\n", passing_reason(p));
 }
 
 void text_print_explanation(FILE *out, const struct explanation *e, const struct packet *packet, enum layout layout,
@@ -136,7 +139,7 @@ void text_print_explanation(FILE *out, const struct explanation *e, const struct
 	fputs("verdict: ", out);
 	switch (e->fate) {
 	case FATE_PASSES:
-		print_passing(out, e, packet, cfg);
+		print_passing(out, e, packet);
 		break;
 	case FATE_REDIRECTED:
 		fprintf(out, "REDIRECT to :%u: %s\n", e->port, port_meaning(e->port, cfg));

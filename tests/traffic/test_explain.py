@@ -31,12 +31,12 @@ MARKS = [3, 0x300, 0x10300, 0x400, 1338]
 RESOLV = [f"nameserver {DNS}\n", f"nameserver {DNS6}\n", f"nameserver {DNS}\nnameserver {DNS6}\nnameserver 127.0.0.53\n"]
 
 
-def far_cidrs(rng, most):
+def far_cidrs(rng, most, longer=1):
     """Blocks in the peer's space, many of them next to or in each other."""
     found = []
     for _ in range(rng.randint(1, most)):
         space = rng.choice(FAR)
-        length = rng.randint(space.prefixlen + 1, space.max_prefixlen)
+        length = rng.randint(space.prefixlen + longer, space.max_prefixlen)
         base = int(space.network_address) | rng.getrandbits(space.max_prefixlen - space.prefixlen)
         found.append(ipaddress.ip_network((base, length), strict=False))
         if rng.random() < 0.3 and found[-1].broadcast_address + 1 in space:
@@ -151,3 +151,84 @@ def test_explain_says_what_connections_meet(seed, backend, tmp_path):
             if {place(said, addr) for said in both} != {met}:
                 wrong.append(f"{' '.join(words + whence)}: {met}; wanted {both[0]}, live {both[1]}")
     assert not wrong, "\n".join([shlex.join(args), str(env), *wrong])
+
+
+# An option's value without effect; what is not here has the empty one.  Nothing belongs to 4242.
+NONE = {"proxy-uid": "4242", "proxy-gid": "4242", "inbound-tunnel-port": "4242", "ipv6": "on",
+        "ISTIO_OUTBOUND_OWNER_GROUPS": "*", "exclude-outbound-ports-for-uids": []}
+EXCLUSIONS = ["istio-local-exclude-ports", "istio-service-exclude-cidr", "istio-local-outbound-ports-exclude",
+              "istio-exclude-interfaces", "kube-virt-interfaces", "exclude-outbound-uids", "exclude-outbound-gids",
+              "exclude-inbound-cidrs", "bypass-mark", "ISTIO_OUTBOUND_OWNER_GROUPS_EXCLUDE", *NONE]
+
+
+def without(config, options):
+    changed = {**config, **{name: NONE.get(name, "") for name in options}}
+    if "ISTIO_OUTBOUND_OWNER_GROUPS" in options:
+        # That has an effect only where all groups are included.
+        changed["ISTIO_OUTBOUND_OWNER_GROUPS_EXCLUDE"] = ""
+    return changed
+
+
+def named_options(reason):
+    """The options that explain names, None if it names something else as well."""
+    names = [name.removesuffix("=off").removeprefix("--") for name in reason.removeprefix("not captured, because of ").split("; ")]
+    return names if set(names) <= {*EXCLUSIONS} else None
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_options_that_explain_names_are_what_keeps_from_capture(seed, netns, tmp_path):
+    """Without all of them the packet is captured; any one of them is enough to keep it; without exclusions nothing is."""
+    rng = random.Random(seed)
+    config, cidrs = random_policy(rng)
+    # Else that follows the UIDs.
+    config.setdefault("proxy-gid", "1337")
+    config["backend"] = rng.choice(["nftables", "iptables-legacy"])
+
+    def ask(config, words):
+        args, env = configs.command_line(config, tmp_path)
+        return explain(netns, args, env, [words])[0]
+
+    wrong = []
+    for _, words, whence in [random_packet(rng, config, cidrs) for _ in range(PACKETS)]:
+        words += whence
+        passes, _, _, reason = ask(config, words)
+        # Over lo the rules of the proxy's owners keep everybody else's traffic.
+        if not passes or "oif=lo" in words:
+            continue
+        names = named_options(reason)
+        if " because of " not in reason:
+            if not ask(without(config, EXCLUSIONS), words)[0]:
+                wrong.append(f"{words}: {reason}, but an exclusion does")
+        elif names:
+            if ask(without(config, names), words)[0]:
+                wrong.append(f"{words}: {reason}, but not captured without")
+            wrong += [f"{words}: {reason}, but {name} is not enough" for name in names
+                      if not ask(without(config, [other for other in names if other != name]), words)[0]]
+    assert not wrong, "\n".join([str(config), *wrong])
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + 3))
+def test_a_tree_of_chains_decides_as_the_linear_list(seed, netns, tmp_path):
+    rng = random.Random(seed)
+    cidrs = far_cidrs(rng, 2000, 9) + far_cidrs(rng, 2000, 9)
+    (tmp_path / "cidrs").write_text("\n".join(map(str, cidrs)))
+    option = ["istio-service-cidr", "istio-service-exclude-cidr", "exclude-inbound-cidrs"][seed % 3]
+    hook, end = ("in", "src") if option == "exclude-inbound-cidrs" else ("out", "dst")
+    args = [*(["--sidecar"] if option != "istio-service-cidr" else []), f"--{option}=@{tmp_path}/cidrs"]
+    questions = [[hook, f"{end}={far_address(rng, cidrs, rng.choice([4, 6]))}"] for _ in range(300)]
+    linear, tree = (explain(netns, [*args, f"--long-lists={form}"], {}, questions) for form in ("linear", "tree"))
+    assert linear == tree
+    assert len({said[0] for said in linear}) == 2, "addresses on one side of the list only"
+
+
+@pytest.mark.parametrize(("words", "option"), [
+    ("out dst=10.96.1.1", "--istio-service-exclude-cidr"), ("out dport=3306", "--istio-local-outbound-ports-exclude"),
+    ("out mark=7", "--bypass-mark"), ("in dport=15008", "--inbound-tunnel-port"),
+    ("in src=192.168.1.1", "--exclude-inbound-cidrs"), ("in iif=eth7", "--istio-exclude-interfaces or --kube-virt-interfaces"),
+    ("out uid=7", "--proxy-uid or --exclude-outbound-uids")])
+def test_live_rules_alone_tell_the_option(words, option, backend, netns):
+    """Who looks into a pod does not know with which options its rules were made."""
+    lib.checked(netns.istio_init("--sidecar", f"--backend={backend}", "-x", "10.96.0.0/12", "-o", "3306", "-c", "eth7",
+                                 "--bypass-mark=7", "--exclude-outbound-uids=7", "--exclude-inbound-cidrs=192.168.0.0/16"))
+    said = lib.checked(netns.istio_init("explain", "--live", *words.split()))
+    assert f"verdict: PASSES: not captured, because of {option}\n" in said
