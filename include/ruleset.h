@@ -120,6 +120,7 @@ struct table {
 struct ruleset {
 	enum layout layout;
 	uint8_t families; /* mask of families it is for */
+	bool with_foreign; /* read back with it, the built-in chains are shown whole: only to look at */
 	struct table tables[TABLES];
 	struct arena *arena; /* holds matches, items of live rules, names */
 };

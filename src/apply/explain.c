@@ -31,7 +31,7 @@ static void find_origins(struct explain_step *steps, unsigned n, const struct ru
 	for (unsigned i = 0; i < n; i++) {
 		const char *origin = find_origin(&steps[i], want, family);
 
-		steps[i].rule.origin = origin ? origin : rule_guess_origin(&steps[i].rule, steps[i].hook);
+		steps[i].rule.origin = origin ? origin : rule_guess_origin(&steps[i].rule, steps[i].chain, steps[i].hook);
 	}
 }
 
@@ -119,6 +119,8 @@ static int explain_live(const struct run *run, struct err *err)
 		return rc;
 	ops = choice.candidates[0];
 	want = run_wanted(run, ops->layout, true);
+	/* A user's rules decide, too, and without the options nobody knows whose a RETURN is. */
+	want->with_foreign = true;
 	rc = ops->open(&backend, want, err);
 	if (!rc) {
 		rc = explain_with(run->cfg, ops->live(backend), want, err);

@@ -105,6 +105,8 @@ static void know_rules(struct backend *b, const struct ruleset *want)
 	struct chain_iter it;
 	const struct rule *rule;
 
+	if (want)
+		b->known->with_foreign = want->with_foreign;
 	for (enum table_id id = 0; want && id < TABLES; id++)
 		for (enum hook hook = 0; hook < HOOK_NONE; hook++)
 			for (enum family f = 0; f < FAMILIES; f++) {

@@ -29,7 +29,7 @@ struct walker {
 	enum table_id table;
 	enum fate fate;
 	uint16_t port;
-	struct decision leave; /* the last RETURN of a table that captures */
+	struct decision leave; /* the last RETURN or ACCEPT of a table that captures */
 	bool quiet;            /* only the fate is asked for */
 	bool any_group;        /* as if the sender were in each of the owner groups that are captured */
 	struct decision skip[REASONS_MAX];
@@ -256,7 +256,8 @@ static enum walk walk_chain(struct walker *w, const struct chain *chain, unsigne
 	for (unsigned i = 0; chain && i < chain->n_rules && !done; i++) {
 		if (!rule_holds(w, &chain->rules[i]) || is_skipped(w, &chain->rules[i]))
 			continue;
-		if (chain->rules[i].target.kind == TARGET_RETURN && captures(w))
+		if ((chain->rules[i].target.kind == TARGET_RETURN || chain->rules[i].target.kind == TARGET_ACCEPT) &&
+		    captures(w))
 			w->leave = (struct decision){ w->table, w->packet.hook, chain, &chain->rules[i] };
 		add_step(w, chain, &chain->rules[i], depth);
 		walk = run_target(w, &chain->rules[i].target, depth, &done);

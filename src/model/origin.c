@@ -39,8 +39,9 @@ static const struct {
 	{ HOOK_PREROUTING, KIND(IIF) | KIND(MARK), "the application's own connection over lo" },
 };
 
-const char *rule_guess_origin(const struct rule *rule, enum hook hook)
+const char *rule_guess_origin(const struct rule *rule, const char *chain, enum hook hook)
 {
+	bool builtin = !strcmp(chain, hook_name(hook));
 	uint32_t kinds = 0;
 
 	if (rule->target.kind != TARGET_RETURN)
@@ -53,12 +54,17 @@ const char *rule_guess_origin(const struct rule *rule, enum hook hook)
 		kinds |= 1u << m->kind;
 		if ((m->kind == MATCH_UID || m->kind == MATCH_GID) && m->invert)
 			kinds |= OTHERS;
+		if (builtin)
+			continue;
 		if (m->kind == MATCH_DST && prefix_is_loopback(&m->prefixes[0]))
 			return "loopback traffic is never captured";
 		/* With sets nobody's name is in the rule that lets go what is left of lo. */
 		if (rule->n_matches == 1 && m->kind == MATCH_OIF && !strcmp(m->ifaces[0].name, "lo"))
 			return "--proxy-uid";
 	}
+	/* Others in the built-in chains are a user's own. */
+	if (builtin && kinds != KIND(IIF) && kinds != KIND(OIF) && kinds != KIND(NFPROTO))
+		return NULL;
 	for (unsigned i = 0; i < ARRAY_SIZE(shapes); i++)
 		if (shapes[i].hook == hook && shapes[i].kinds == kinds)
 			return shapes[i].origin;

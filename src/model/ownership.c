@@ -87,5 +87,5 @@ bool capture_owns(const struct rule *rule, enum table_id table, enum hook hook, 
 		return chain_is_istio(rule->target.chain);
 	if (table == TABLE_MANGLE && is_tproxy_rule(rule, hook, tproxy_mark))
 		return true;
-	return is_wanted_return(rule, table, hook, family, want);
+	return (want && want->with_foreign) || is_wanted_return(rule, table, hook, family, want);
 }

@@ -148,7 +148,8 @@ void text_print_explanation(FILE *out, const struct explanation *e, const struct
 		fprintf(out, "TPROXY to :%u: %s, both addresses kept\n", e->port, port_meaning(e->port, cfg));
 		break;
 	case FATE_DROPPED:
-		fputs("DROP: conntrack calls it INVALID (--drop-invalid)\n", out);
+		fprintf(out, "DROP: %s\n", packet->ctstate == CTSTATE_INVALID ? "conntrack calls it INVALID (--drop-invalid)" :
+										"the last rule above drops it");
 		break;
 	}
 }

@@ -17,7 +17,7 @@ import test_oracle
 from pod import DNS, DNS6, PEER, PEER6, POD, POD6, POD_VM, POD_VM6, SERVICE, SERVICE6, VM, VM6, Pod
 
 FIRST = int(os.environ.get("ISTIO_INIT_SEED", "0"))
-SEEDS = range(FIRST, FIRST + max(2, int(os.environ.get("ISTIO_INIT_RANDOM", "100")) // 3))
+SEEDS = range(FIRST, FIRST + max(2, int(os.environ.get("ISTIO_INIT_RANDOM", "100")) // 6))
 PACKETS = 40
 LINE = re.compile(r"^verdict: (?:(PASSES)|(DROP)|(?:REDIRECT|TPROXY) to :(\d+)): (.*)", re.M)
 PLACES = {"15001": "proxy", "15006": "inbound", "15053": "dns"}
@@ -232,3 +232,13 @@ def test_live_rules_alone_tell_the_option(words, option, backend, netns):
                                  "--bypass-mark=7", "--exclude-outbound-uids=7", "--exclude-inbound-cidrs=192.168.0.0/16"))
     said = lib.checked(netns.istio_init("explain", "--live", *words.split()))
     assert f"verdict: PASSES: not captured, because of {option}\n" in said
+
+
+@pytest.mark.backends("iptables-legacy", "iptables-nft")
+@pytest.mark.parametrize("verdict", ["RETURN", "ACCEPT"])
+def test_live_shows_a_rule_of_the_users_own(verdict, backend, netns):
+    lib.checked(netns.istio_init("--sidecar", f"--backend={backend}"))
+    netns.sh(f"{backend} -t nat -I OUTPUT -d 192.0.2.7 -j {verdict}")
+    said = lib.checked(netns.istio_init("explain", "--live", "out", "dst=192.0.2.7"))
+    assert f"-A OUTPUT -d 192.0.2.7/32 -j {verdict}\n" in said
+    assert "verdict: PASSES: not captured, because of a rule that no option asks for\n" in said
