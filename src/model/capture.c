@@ -12,7 +12,6 @@
 
 #include "capture_builder.h"
 #include "merge.h"
-#include "merge.h"
 #include "tree.h"
 
 static const char *const chain_names[][OWN_CHAINS] = {
@@ -333,8 +332,6 @@ struct ruleset *capture_build(const struct config *cfg, const struct capture_opt
 	builder_add_output(&b);
 	add_tproxy_marks(&b);
 	add_family_guards(&b);
-	if (options->layout == LAYOUT_NATIVE)
-		ruleset_normalize(b.rs);
 	if (options->layout == LAYOUT_NATIVE)
 		ruleset_normalize(b.rs);
 	else if (cfg->long_lists != LONG_LISTS_LINEAR)
