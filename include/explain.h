@@ -62,7 +62,7 @@ struct explanation {
 int explain_packet(struct explanation *e, const struct ruleset *rs, const struct packet *packet, struct err *err);
 void explanation_free(struct explanation *e);
 
-/* The option that asks for a live rule of @chain which lets packets of @hook go, by what it tests; NULL if none does. */
+/* The option that asks for a live rule of @chain that lets packets of @hook go, by what it tests, or NULL. */
 const char *rule_guess_origin(const struct rule *rule, const char *chain, enum hook hook);
 
 #endif

@@ -28,7 +28,8 @@ OWN = {POD: POD, POD6: POD6, POD_VM: POD_VM, POD_VM6: POD_VM6, "127.0.0.1": "127
 PORTS = [1, 2, 7, 10, 22, 53, 53, 53, 80, 80, 443, 999, 1000, 2000, 2001, 8080, 15008, 15008, 65535]
 IDS = [0, 1, 5, 7, 60, 1000, 1000, 1005, 1006, 1337, 1337, 65534, 3999999999, 4000000000, 4294967294]
 MARKS = [3, 0x300, 0x10300, 0x400, 1338]
-RESOLV = [f"nameserver {DNS}\n", f"nameserver {DNS6}\n", f"nameserver {DNS}\nnameserver {DNS6}\nnameserver 127.0.0.53\n"]
+RESOLV = [f"nameserver {DNS}\n", f"nameserver {DNS6}\n",
+          f"nameserver {DNS}\nnameserver {DNS6}\nnameserver 127.0.0.53\n"]
 
 
 def far_cidrs(rng, most, longer=1):
@@ -171,13 +172,14 @@ def without(config, options):
 
 def named_options(reason):
     """The options that explain names, None if it names something else as well."""
-    names = [name.removesuffix("=off").removeprefix("--") for name in reason.removeprefix("not captured, because of ").split("; ")]
+    words = reason.removeprefix("not captured, because of ").split("; ")
+    names = [word.removesuffix("=off").removeprefix("--") for word in words]
     return names if set(names) <= {*EXCLUSIONS} else None
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_options_that_explain_names_are_what_keeps_from_capture(seed, netns, tmp_path):
-    """Without all of them the packet is captured; any one of them is enough to keep it; without exclusions nothing is."""
+    """Without them the packet is captured, and any one of them keeps it; where none is named none would help."""
     rng = random.Random(seed)
     config, cidrs = random_policy(rng)
     # Else that follows the UIDs.
@@ -224,12 +226,14 @@ def test_a_tree_of_chains_decides_as_the_linear_list(seed, netns, tmp_path):
 @pytest.mark.parametrize(("words", "option"), [
     ("out dst=10.96.1.1", "--istio-service-exclude-cidr"), ("out dport=3306", "--istio-local-outbound-ports-exclude"),
     ("out mark=7", "--bypass-mark"), ("in dport=15008", "--inbound-tunnel-port"),
-    ("in src=192.168.1.1", "--exclude-inbound-cidrs"), ("in iif=eth7", "--istio-exclude-interfaces or --kube-virt-interfaces"),
+    ("in src=192.168.1.1", "--exclude-inbound-cidrs"),
+    ("in iif=eth7", "--istio-exclude-interfaces or --kube-virt-interfaces"),
     ("out uid=7", "--proxy-uid or --exclude-outbound-uids")])
 def test_live_rules_alone_tell_the_option(words, option, backend, netns):
     """Who looks into a pod does not know with which options its rules were made."""
-    lib.checked(netns.istio_init("--sidecar", f"--backend={backend}", "-x", "10.96.0.0/12", "-o", "3306", "-c", "eth7",
-                                 "--bypass-mark=7", "--exclude-outbound-uids=7", "--exclude-inbound-cidrs=192.168.0.0/16"))
+    lib.checked(netns.istio_init("--sidecar", f"--backend={backend}", "-x", "10.96.0.0/12", "-o", "3306",
+                                 "-c", "eth7", "--bypass-mark=7", "--exclude-outbound-uids=7",
+                                 "--exclude-inbound-cidrs=192.168.0.0/16"))
     said = lib.checked(netns.istio_init("explain", "--live", *words.split()))
     assert f"verdict: PASSES: not captured, because of {option}\n" in said
 
