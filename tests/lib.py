@@ -28,6 +28,9 @@ TOOLS = ["capsh", "ip", "ip6tables-legacy-restore", "ip6tables-legacy-save", "ip
          "strace", "unshare"]
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
+# System calls that change something: replacing a table, a netlink message that is no dump.
+WRITES = re.compile(r"setsockopt\(\d+, SOL_IPV?6?, |send(msg|to)\(.*(RTM_NEW|RTM_DEL|NFT_MSG_NEW|NFT_MSG_DEL)|SIOCS")
+
 CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 

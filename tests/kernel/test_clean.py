@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Clean: what was there before ours is there after it."""
+
+import configs
+import lib
+import pytest
+
+# Of each family, in its built-in chains and in chains of its own, all with counters.
+FOREIGN = """*mangle
+:PREROUTING ACCEPT [1:100]
+:OUTPUT ACCEPT [2:200]
+:A - [0:0]
+:ISTIO - [0:0]
+[11:1100] -A PREROUTING -p udp -m mark --mark 0x539 -j CONNMARK --save-mark
+[12:1200] -A PREROUTING -p tcp -m mark --mark 0x539/0xffff -j CONNMARK --save-mark
+[13:1300] -A OUTPUT -o lo -p tcp -m mark --mark 0x7 -j RETURN
+[14:1400] -A OUTPUT -p tcp -m connmark --mark 0x7 -j CONNMARK --restore-mark
+[15:1500] -A OUTPUT -j A
+[16:1600] -A A -j ISTIO
+[17:1700] -A ISTIO -j MARK --set-xmark 0x53a/0xffffffff
+COMMIT
+*nat
+:PREROUTING ACCEPT [3:300]
+:OUTPUT ACCEPT [4:400]
+:A - [0:0]
+:Z - [0:0]
+[21:2100] -A PREROUTING -p tcp -m tcp --dport 9 -j A
+[22:2200] -A PREROUTING -p tcp -j Z
+[23:2300] -A OUTPUT -p tcp -m tcp --dport 9 -j A
+[24:2400] -A OUTPUT -o eth9 -j RETURN
+[25:2500] -A OUTPUT -j Z
+[26:2600] -A A -p tcp -j REDIRECT --to-ports 15001
+[27:2700] -A Z -m comment --comment "not ISTIO_OUTPUT" -j RETURN
+COMMIT
+*raw
+:PREROUTING ACCEPT [5:500]
+:OUTPUT ACCEPT [6:600]
+[31:3100] -A PREROUTING -p udp -m udp --sport 53 -j CT --zone 9
+[32:3200] -A OUTPUT -p udp -m udp --dport 53 -m owner --uid-owner 1337 -j CT --zone 1
+[33:3300] -A OUTPUT -p udp -j CT --zone 9
+COMMIT
+"""
+NATIVE = """
+add table inet aaa; add table ip istio-proxy-nat; add table inet istio-proxy-nat2
+add chain inet aaa output { type nat hook output priority -100; policy accept; }
+add set inet aaa istio-0 { type ipv4_addr; flags interval; elements = { 10.0.0.0/8 }; }
+add rule inet aaa output ip daddr @istio-0 counter packets 41 bytes 4100 return
+add chain ip istio-proxy-nat istio-output
+add rule ip istio-proxy-nat istio-output counter packets 42 bytes 4200 return
+add chain inet istio-proxy-nat2 istio-output
+"""
+ROUTES = """
+for f in -4 -6; do
+    ip $f rule add fwmark 1337 lookup 99; ip $f rule add fwmark 9 lookup 98 pref 40
+    ip $f rule add fwmark 1337 uidrange 5-6 lookup 98; ip $f route add unreachable default metric 9999 table 99
+done
+ip addr add 127.0.0.6/32 dev lo; ip -6 addr add ::7/128 dev lo"""
+FLAVOURS = {"iptables-legacy": ["legacy"], "iptables-nft": ["nft"], "nftables": []}
+SHARES = 4
+INTERFACES = {"istio-exclude-interfaces", "kube-virt-interfaces"}
+
+
+def restore(pod, family, flavour, text, *options):
+    tool = {"ipv4": "iptables", "ipv6": "ip6tables"}[family]
+    lib.checked(pod.run([f"{tool}-{flavour}-restore", "-c", *options], input=text))
+
+
+@pytest.fixture
+def pod(netns, backend):
+    """A namespace where others have rules, routes and addresses everywhere; run(name, *words) runs the program."""
+    def run(name, *words, **kwargs):
+        args, env = configs.command_line(configs.NAMED[name], netns.dir) if name else ([], {})
+        return netns.istio_init(*words, *args, env=env, **kwargs)
+
+    for flavour in "legacy", "nft":
+        for family in lib.FAMILIES:
+            restore(netns, family, flavour, FOREIGN)
+    lib.checked(netns.run(["nft", "-f", "-"], input=NATIVE))
+    netns.sh(ROUTES)
+    netns.apply = run
+    return netns
+
+
+def clean(pod, name=None):
+    """Once, and again: then nothing is written.  Returns what is left."""
+    assert "removed" in pod.apply(name, "clean").stderr
+    again = pod.apply(name, "clean", prefix=["strace", "-v", "-s", "200", "-o", pod.dir / "trace"])
+    lib.checked(again)
+    assert "nothing to clean" in again.stderr
+    assert not lib.WRITES.search((pod.dir / "trace").read_text())
+    return pod.snapshot()
+
+
+def mix(pod, flavour, foreign):
+    """Puts the foreign rules of each chain between ours, and what is over behind them, counters and all."""
+    for family in lib.FAMILIES:
+        script = ""
+        for table in pod.save(family, counters=True, flavour=flavour).split("\n*")[1:]:
+            script += f"*{table.split()[0]}\n"
+            # Without these lines the legacy tool sets the counters of the policies to zero.
+            script += "".join(f"{line}\n" for line in table.splitlines() if line.startswith(":") and flavour == "legacy"
+                              and " - " not in line)
+            rules = [line for line in table.splitlines() if line.startswith("[")]
+            for chain in {rule.split()[2]: 0 for rule in rules if rule in foreign}:
+                here = [rule for rule in rules if rule.split()[2] == chain]
+                ours = sum(rule not in foreign for rule in here)
+                theirs = [rule for rule in here if rule in foreign]
+                for rule in reversed(theirs):
+                    script += f"-D {chain} {here.index(rule) + 1}\n"
+                for number, rule in enumerate(theirs):
+                    counters, _, _, words = rule.split(" ", 3)
+                    script += f"{counters} -I {chain} {number + 1 + min(number + 1, ours)} {words}\n"
+            script += "COMMIT\n"
+        restore(pod, family, flavour, script, "--noflush")
+
+
+@pytest.mark.parametrize("share", range(SHARES))
+def test_nothing_but_ours_goes_after_any_configuration(pod, backend, share):
+    before = pod.snapshot()
+    foreign = [line for line in before.splitlines() if line.startswith("[") and " -A " in line]
+    for name in list(configs.NAMED)[share::SHARES]:
+        needs_options = backend != "nftables" and INTERFACES & set(configs.NAMED[name])
+        for options in [name] if needs_options else [None, name]:
+            lib.checked(pod.apply(name, f"--backend={backend}"))
+            for flavour in FLAVOURS[backend] if options else []:
+                mix(pod, flavour, foreign)
+            assert clean(pod, options) == before, (name, options)
