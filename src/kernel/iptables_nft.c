@@ -112,15 +112,24 @@ static int inft_replace(struct backend *b, const struct ruleset *want, bool forc
 static int undo_once(const struct backend *b, struct inft_state *now, struct err *err)
 {
 	struct nft_batch batch;
+	bool anew = false;
 	int rc = inft_state_read(now, b->link, b->want, false, err);
 
 	if (rc)
 		return rc;
 	batch_init(&batch, b->link);
+	/* The kernel lists tables by age: behind one that has to be made again the others are made again, too. */
+	for (unsigned i = 0; i < b->state.n_order; i++) {
+		const struct inft_table *saved = b->state.order[i], *t = &now->tables[saved->family][saved->id];
+
+		anew = anew || !t->nlh;
+		if (anew || b->written[saved->family][saved->id])
+			inft_table_restore(&batch, now, t, &b->state, anew);
+	}
 	for (enum family f = 0; f < FAMILIES; f++)
 		for (enum table_id t = 0; t < TABLES; t++)
-			if (b->written[f][t])
-				inft_table_restore(&batch, now, &now->tables[f][t], &b->state);
+			if (b->written[f][t] && !b->state.tables[f][t].nlh)
+				inft_table_restore(&batch, now, &now->tables[f][t], &b->state, false);
 	rc = send_unless_empty(&batch, b->link, err);
 	nft_batch_release(&batch);
 	return rc;

@@ -65,6 +65,8 @@ struct inft_table {
 struct inft_state {
 	struct ruleset *live;
 	struct inft_table tables[FAMILIES][TABLES];
+	struct inft_table *order[FAMILIES * TABLES]; /* those that exist, the oldest first, as the kernel lists them */
+	unsigned n_order;
 };
 
 /*
@@ -84,12 +86,12 @@ struct inft_chain *inft_chain_find(const struct inft_table *t, const char *name)
  * Adds to the batch what turns Istio's part of the table, as @now has it, into that of @want; or into
  * what it was in @saved.  A table or chain of ours that is not there any more is deleted, and so is what
  * iptables-nft would make anew at once: a built-in chain without rules, a table of nothing else.
- * Returns 0, or -errno with @err.
+ * Returns 0, or -errno with @err.  @anew: the table is made again if nobody else has anything in it.
  */
 int inft_table_edit(struct nft_batch *batch, const struct inft_state *now, const struct inft_table *t,
 		    const struct ruleset *want, struct err *err);
 void inft_table_restore(struct nft_batch *batch, const struct inft_state *now, const struct inft_table *t,
-			const struct inft_state *saved);
+			const struct inft_state *saved, bool anew);
 
 /* For nft_batch.explain: what is missing behind nft_compat. */
 int inft_explain(const struct nft_refusal *refusal, struct err *err);

@@ -51,10 +51,13 @@ static const struct nlmsghdr *keep(struct inft_state *state, const struct nlmsgh
 
 static int take_table(const struct nlmsghdr *nlh, void *data)
 {
-	struct inft_table *t = message_table(data, nlh);
+	struct inft_state *state = data;
+	struct inft_table *t = message_table(state, nlh);
 
+	if (t && !t->nlh)
+		state->order[state->n_order++] = t;
 	if (t)
-		t->nlh = keep(data, nlh);
+		t->nlh = keep(state, nlh);
 	return MNL_CB_OK;
 }
 
@@ -165,7 +168,6 @@ static int read_all(struct nft_link *link, void *data, struct err *err)
 	struct nft_query query = { .type = NFT_MSG_GETTABLE, .family = NFPROTO_UNSPEC };
 	struct reading *reading = data;
 	struct inft_state *state = reading->state;
-	bool present = false;
 	int rc;
 
 	inft_state_forget(state);
@@ -176,10 +178,7 @@ static int read_all(struct nft_link *link, void *data, struct err *err)
 			state->tables[f][t].id = t;
 		}
 	rc = nft_link_dump(link, &query, take_table, state, err);
-	for (enum family f = 0; f < FAMILIES; f++)
-		for (enum table_id t = 0; t < TABLES; t++)
-			present |= state->tables[f][t].nlh != NULL;
-	if (rc || !present)
+	if (rc || !state->n_order)
 		return rc;
 	query.type = NFT_MSG_GETCHAIN;
 	rc = nft_link_dump(link, &query, take_chain, state, err);

@@ -273,19 +273,23 @@ static void put_back_rules(struct nft_batch *batch, const struct inft_table *t, 
 }
 
 void inft_table_restore(struct nft_batch *batch, const struct inft_state *now, const struct inft_table *t,
-			const struct inft_state *state)
+			const struct inft_state *state, bool anew)
 {
 	const struct inft_table *saved = &state->tables[t->family][t->id];
 	const struct goal goal = { .rs = state->live, .saved = saved }, live = { .rs = now->live };
-	bool present = clear(batch, &goal, t);
+	bool present = false;
 
+	if (anew && t->nlh && table_is_void(t))
+		put_message(batch, t, NFT_MSG_DELTABLE, 0, 0, NULL);
+	else
+		present = clear(batch, &goal, t);
 	if (!present && saved->nlh)
 		nft_put_back(batch, saved->nlh, 0);
 	for (unsigned i = 0; i < saved->n_chains; i++) {
 		const struct inft_chain *chain = &saved->chains[i];
 
 		if (chain->istio ? !(present && goal_has_chain(&live, t, chain->name)) :
-				   chain->builtin && !inft_chain_find(t, chain->name))
+				   chain->builtin && !(present && inft_chain_find(t, chain->name)))
 			nft_put_back(batch, chain->nlh, 0);
 	}
 	for (unsigned i = 0; i < saved->n_chains; i++) {

@@ -270,6 +270,21 @@ static int native_replace(struct backend *b, const struct ruleset *want, bool fo
 	return send_unless_empty(&batch, b->link, err);
 }
 
+/* The kernel lists tables by age: behind one that has to be made again the others are made again, too. */
+static void clear_for_undo(struct nft_batch *batch, const struct backend *b, const struct backend *now)
+{
+	bool keep = true;
+
+	for (unsigned i = 0; i < b->dump.n && NFNL_MSG_TYPE(b->dump.messages[i]->nlmsg_type) == NFT_MSG_NEWTABLE; i++) {
+		enum table_id t = message_table(b->dump.messages[i]);
+
+		keep = clear_table(batch, now, t, keep && !native_table_flags(&b->dump, t));
+	}
+	for (enum table_id t = 0; t < TABLES; t++)
+		if (!b->present[t])
+			clear_table(batch, now, t, false);
+}
+
 static int undo_once(const struct backend *b, struct backend *now, struct err *err)
 {
 	struct nft_batch batch;
@@ -278,8 +293,7 @@ static int undo_once(const struct backend *b, struct backend *now, struct err *e
 	if (rc)
 		return rc;
 	nft_batch_init(&batch, now->link);
-	for (enum table_id t = 0; t < TABLES; t++)
-		clear_table(&batch, now, t, b->present[t] && !native_table_flags(&b->dump, t));
+	clear_for_undo(&batch, b, now);
 	native_put_back(&batch, &b->dump);
 	return send_unless_empty(&batch, now->link, err);
 }

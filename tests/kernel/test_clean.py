@@ -125,3 +125,27 @@ def test_nothing_but_ours_goes_after_any_configuration(pod, backend, share):
             for flavour in FLAVOURS[backend] if options else []:
                 mix(pod, flavour, foreign)
             assert clean(pod, options) == before, (name, options)
+
+
+def nth_delrule(pod, *args):
+    """Which netlink request of a run it is that removes the first ip rule."""
+    pod.istio_init(*args, prefix=["strace", "-o", pod.dir / "trace", "-e", "trace=sendto"])
+    lines = (pod.dir / "trace").read_text().splitlines()
+    return next(number for number, line in enumerate(lines, 1) if "RTM_DELRULE" in line)
+
+
+@pytest.mark.parametrize("change", [["clean"], ["--sidecar", "--reconcile"], ["--sidecar", "--reconcile", "-p", "16001"]])
+def test_a_clean_that_fails_at_the_end_has_changed_nothing(netns, backend, change):
+    """The ip rule cannot be removed: tables that were gone are back, in the order in which they were listed."""
+    tproxy = ["--sidecar", "-m", "TPROXY", "--drop-invalid", "--redirect-dns", "--capture-all-dns",
+              "--resolv-conf=/dev/null", f"--backend={backend}"]
+    with lib.Netns() as rehearsal:
+        lib.checked(rehearsal.istio_init(*tproxy))
+        call = nth_delrule(rehearsal, *change)
+    lib.checked(netns.run(["nft", "-f", "-"], input=NATIVE))
+    lib.checked(netns.istio_init(*tproxy))
+    before = netns.snapshot()
+    result = netns.istio_init(*change, prefix=["strace", "-o", netns.dir / "trace", "-e", "trace=sendto", "-e",
+                                               f"inject=sendto:error=ENOMEM:when={call}"])
+    assert result.returncode == 1, result.stderr
+    assert netns.snapshot() == before
