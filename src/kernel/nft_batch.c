@@ -217,7 +217,7 @@ static void blame(struct nft_refusal *refusal, const struct nft_batch *batch, ui
 	refusal->table = nft_attr_str(nlh, NFTA_RULE_TABLE);
 	if (refusal->type == NFT_MSG_NEWRULE)
 		refusal->chain = nft_attr_str(nlh, NFTA_RULE_CHAIN);
-	else if (refusal->type == NFT_MSG_NEWCHAIN)
+	else if (refusal->type == NFT_MSG_NEWCHAIN || refusal->type == NFT_MSG_DELCHAIN)
 		refusal->chain = nft_attr_str(nlh, NFTA_CHAIN_NAME);
 	refusal->rule = batch->rules[seq - FIRST_SEQ];
 	if (refusal->type == NFT_MSG_NEWRULE)

@@ -181,6 +181,13 @@ int nft_error_refused(const struct nft_refusal *r, struct err *err)
 		err_set(err, STATUS_FAILED, r->error, "the kernel has no memory for the nftables rules");
 		err_hint(err, "raise the container's memory limit, or use shorter lists");
 		return -r->error;
+	case EBUSY:
+		if (r->type != NFT_MSG_DELCHAIN)
+			break;
+		err_set(err, STATUS_FAILED, r->error, "chain %s of table %s %s is in use: a map or rule that is not Istio's leads to it",
+			r->chain, family_word(r->family), r->table);
+		err_hint(err, "find it with `nft list table %s %s` and remove it", family_word(r->family), r->table);
+		return -r->error;
 	case ENOENT:
 	case EINVAL:
 	case EOPNOTSUPP:
