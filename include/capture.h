@@ -26,7 +26,7 @@ struct ruleset *capture_build(const struct config *cfg, const struct capture_opt
 bool capture_owns(const struct rule *rule, enum table_id table, enum hook hook, enum family family,
 		  uint32_t tproxy_mark, const struct ruleset *want);
 
-/* The mark that the live front rule of mangle ISTIO_INBOUND tests, else 1337. */
+/* The mark that the live front rule of mangle ISTIO_INBOUND tests, or ISTIO_DIVERT sets, else 1337. */
 uint32_t capture_live_mark(const struct ruleset *live);
 
 #endif

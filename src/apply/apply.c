@@ -65,7 +65,7 @@ static int clean_others(struct attempt *a, const struct order *order, struct err
 
 		if (!order->choice->holds[i] || backend_at(i) == order->ops)
 			continue;
-		rc = attempt_clean(a, backend_at(i), NULL, err);
+		rc = attempt_clean(a, backend_at(i), NULL, true, err);
 		if (rc < 0)
 			return rc;
 		log_info("removed the Istio rules of backend %s", backend_at(i)->name);

@@ -40,12 +40,13 @@ static bool is_empty(const struct ruleset *rs)
 	return true;
 }
 
-int attempt_clean(struct attempt *a, const struct backend_ops *ops, const struct ruleset *want, struct err *err)
+int attempt_clean(struct attempt *a, const struct backend_ops *ops, const struct ruleset *want, bool held,
+		  struct err *err)
 {
 	struct ruleset *nothing;
 	int rc = attempt_open(a, ops, want, err);
 
-	if (rc || is_empty(attempt_live(a)))
+	if (rc || (!held && is_empty(attempt_live(a))))
 		return rc;
 	plumbing_set_live_mark(a->run->plumbing_state, capture_live_mark(attempt_live(a)));
 	nothing = ruleset_new(ops->layout, FAMILY_BOTH);

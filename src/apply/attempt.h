@@ -29,7 +29,11 @@ const struct ruleset *attempt_live(const struct attempt *a);
 /* Writes to the backend that was opened last. */
 int attempt_replace(struct attempt *a, const struct ruleset *want, bool force, struct err *err);
 
-/* Opens a backend and, if it holds Istio rules, removes them: 1 if it did, 0 if there were none. */
-int attempt_clean(struct attempt *a, const struct backend_ops *ops, const struct ruleset *want, struct err *err);
+/*
+ * Opens a backend and, if it holds Istio rules (or @held: anything of Istio's), removes them: 1 if it did,
+ * 0 if there were none.
+ */
+int attempt_clean(struct attempt *a, const struct backend_ops *ops, const struct ruleset *want, bool held,
+		  struct err *err);
 
 #endif

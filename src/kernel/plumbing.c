@@ -62,7 +62,8 @@ int plumbing_plan(struct plumbing_state *state, const struct plumbing *want, str
 
 void plumbing_set_live_mark(struct plumbing_state *state, uint32_t mark)
 {
-	state->live_mark = mark;
+	if (mark != state->want.mark)
+		state->live_mark = mark;
 }
 
 static bool tproxy_is_wanted(const struct plumbing_state *state, enum family family, uint32_t table)

@@ -24,8 +24,8 @@ static bool is_plain_mark(const struct match *m, uint32_t value)
 
 uint32_t capture_live_mark(const struct ruleset *live)
 {
-	const struct chain *chain = ruleset_find(live, TABLE_MANGLE, live->layout == LAYOUT_NATIVE ? "istio-inbound" :
-												       "ISTIO_INBOUND");
+	bool native = live->layout == LAYOUT_NATIVE;
+	const struct chain *chain = ruleset_find(live, TABLE_MANGLE, native ? "istio-inbound" : "ISTIO_INBOUND");
 	const struct match *mark;
 
 	for (unsigned i = 0; chain && i < chain->n_rules; i++) {
@@ -33,6 +33,10 @@ uint32_t capture_live_mark(const struct ruleset *live)
 		if (mark && !mark->invert && chain->rules[i].target.kind == TARGET_RETURN)
 			return mark->mark.value;
 	}
+	chain = ruleset_find(live, TABLE_MANGLE, native ? "istio-divert" : "ISTIO_DIVERT");
+	for (unsigned i = 0; chain && i < chain->n_rules; i++)
+		if (chain->rules[i].target.kind == TARGET_MARK)
+			return chain->rules[i].target.mark.value;
 	return DEFAULT_MARK;
 }
 
@@ -64,14 +68,14 @@ static bool is_tproxy_rule(const struct rule *rule, enum hook hook, uint32_t mar
 	}
 }
 
-/* Only a RETURN can be told by nothing but the options of the install. */
-static bool is_wanted_return(const struct rule *rule, enum table_id table, enum hook hook, enum family family,
+/* What can be told by nothing but the options of the install: a RETURN; with a mark of its own, any. */
+static bool is_wanted(const struct rule *rule, enum table_id table, enum hook hook, enum family family,
 			     const struct ruleset *want)
 {
 	const struct rule *wanted;
 	struct chain_iter it;
 
-	if (!want || rule->target.kind != TARGET_RETURN)
+	if (!want)
 		return false;
 	chain_iter_init(&it, ruleset_find(want, table, hook_name(hook)), family);
 	while ((wanted = chain_iter_next(&it)))
@@ -87,5 +91,5 @@ bool capture_owns(const struct rule *rule, enum table_id table, enum hook hook, 
 		return chain_is_istio(rule->target.chain);
 	if (table == TABLE_MANGLE && is_tproxy_rule(rule, hook, tproxy_mark))
 		return true;
-	return (want && want->with_foreign) || is_wanted_return(rule, table, hook, family, want);
+	return (want && want->with_foreign) || is_wanted(rule, table, hook, family, want);
 }
