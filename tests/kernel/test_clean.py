@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Clean: what was there before ours is there after it."""
 
+import re
+
 import configs
 import lib
 import pytest
+import upstream
 
 # Of each family, in its built-in chains and in chains of its own, all with counters.
 FOREIGN = """*mangle
@@ -149,3 +152,144 @@ def test_a_clean_that_fails_at_the_end_has_changed_nothing(netns, backend, chang
                                                f"inject=sendto:error=ENOMEM:when={call}"])
     assert result.returncode == 1, result.stderr
     assert netns.snapshot() == before
+
+
+MARKED = ["--sidecar", "-m", "TPROXY", "-t", "77", "-r", "177", "--redirect-dns", "--capture-all-dns",
+          "--resolv-conf=/dev/null"]
+# What somebody did by hand to an install of MARKED, with the stock tools (%s: iptables, ip6tables).
+BY_HAND = ["%s -t nat -F OUTPUT; %s -t nat -F ISTIO_OUTPUT; %s -t nat -X ISTIO_OUTPUT",
+           "%s -t mangle -F ISTIO_INBOUND; %s -t nat -A ISTIO_OUTPUT -p udp -j ACCEPT; %s -t nat -N ISTIO_OWN",
+           "%s -t mangle -F PREROUTING; %s -t raw -F; %s -t raw -X; ip addr del ::6/128 dev lo || :",
+           "%s -t nat -N A; %s -t nat -A A -g ISTIO_REDIRECT; %s -t nat -I ISTIO_OUTPUT -j A; %s -t nat -I OUTPUT -j A",
+           "iptables-{flavour} -t nat -F; iptables-{flavour} -t nat -X; iptables-{flavour} -t mangle -F ISTIO_TPROXY"]
+
+
+@pytest.mark.backends("iptables-legacy", "iptables-nft")
+@pytest.mark.parametrize("by_hand", BY_HAND)
+def test_an_install_that_somebody_took_apart_is_cleaned(netns, backend, by_hand):
+    flavour, = FLAVOURS[backend]
+    with lib.Netns() as other:
+        for pod in netns, other:
+            lib.checked(pod.istio_init(*MARKED, f"--backend={backend}"))
+            pod.sh(by_hand.format(flavour=flavour).replace("%s", f"iptables-{flavour}"))
+            if "%s" in by_hand:
+                pod.sh(by_hand.replace("%s", f"ip6tables-{flavour}"))
+        lib.checked(netns.istio_init("clean"))
+        left = [rule for saved in netns.state()[0] for chains in saved.values() for rule in sum(chains[1].values(), [])]
+        assert left == (["-A OUTPUT -j A"] * 2 if "-N A" in by_hand else [])
+        assert not re.search("0x4d|177|::6", netns.plumbing())
+        # And replaced, as if it had never been.
+        lib.checked(other.istio_init("--sidecar", "--reconcile", f"--backend={backend}"))
+        lib.checked(netns.istio_init("--sidecar", f"--backend={backend}"))
+        assert other.state() == netns.state()
+
+
+@pytest.mark.backends("iptables-legacy", "iptables-nft")
+def test_rules_of_a_mark_that_nothing_tells_go_with_the_options(netns, backend):
+    before = netns.state()
+    lib.checked(netns.istio_init(*MARKED, f"--backend={backend}"))
+    netns.sh(f"for f in '' 6; do for c in INBOUND DIVERT; do ip${{f}}tables-{FLAVOURS[backend][0]} -t mangle -F ISTIO_$c; done; done")
+    lib.checked(netns.istio_init("clean", *MARKED))
+    assert netns.state() == before
+
+
+@pytest.mark.backends("iptables-nft")
+def test_a_map_that_leads_to_a_chain_of_ours_is_named(netns, backend):
+    lib.checked(netns.istio_init("--sidecar", f"--backend={backend}"))
+    netns.sh("nft 'add map ip nat m { type inet_service : verdict; elements = { 80 : jump ISTIO_REDIRECT }; }'")
+    before = netns.snapshot()
+    result = netns.istio_init("clean")
+    assert result.returncode == 1 and "ISTIO_REDIRECT of table ip nat" in result.stderr
+    assert netns.snapshot() == before
+
+
+def upstream_rules(pod, config, flavour):
+    for family in lib.FAMILIES:
+        pod.restore(family, upstream.restore_text(config, family), flavour)
+
+
+def test_installs_in_several_backends_are_cleaned_at_once(netns):
+    """The routes of one with a mark of its own, too, whatever the others hold."""
+    before = netns.state()
+    lib.checked(netns.istio_init(*MARKED, "--backend=nftables"))
+    upstream_rules(netns, configs.SIDECAR, "legacy")
+    upstream_rules(netns, configs.SIDECAR, "nft")
+    live = netns.snapshot()
+    result = netns.istio_init("--sidecar")
+    assert result.returncode == 1 and "nftables and iptables-nft and iptables-legacy" in result.stderr
+    assert netns.snapshot() == live
+    lib.checked(netns.istio_init("clean"))
+    assert netns.state() == before
+
+
+# As istio-iptables writes it in its native mode: no rule has a counter.
+UPSTREAM_NATIVE = """
+table inet istio-proxy-nat {
+    chain istio-inbound { tcp dport 15008 return; meta l4proto tcp jump istio-in-redirect; }
+    chain istio-redirect { meta l4proto tcp redirect to :15001; }
+    chain istio-in-redirect { meta l4proto tcp redirect to :15006; }
+    chain istio-output {
+        oifname "lo" ip saddr 127.0.0.6 return
+        oifname "lo" ip daddr != 127.0.0.1 tcp dport != 15008 meta skuid 1337 jump istio-in-redirect
+        oifname "lo" meta skuid != 1337 return
+        meta skuid 1337 return
+        ip daddr 127.0.0.1 return
+        jump istio-redirect
+    }
+    chain prerouting { type nat hook prerouting priority dstnat; policy accept; meta l4proto tcp jump istio-inbound; }
+    chain output { type nat hook output priority -100; policy accept; jump istio-output; }
+}
+table inet istio-proxy-mangle {
+    chain istio-drop { drop; }
+    chain prerouting { type filter hook prerouting priority mangle; ct state invalid jump istio-drop; }
+}
+table inet istio-proxy-raw { }
+"""
+AMBIENT = "table inet istio-ambient-nat { chain istio-output { return; }; }"
+
+
+def install_upstream(pod, backend, config):
+    """What istio-iptables leaves; False where its rules cannot be equal to ours."""
+    pod.ip("addr add ::6/128 dev lo nodad")
+    if config is configs.TPROXY:
+        for family in "-4", "-6":
+            pod.ip(f"{family} rule add fwmark 1337 lookup 133")
+            pod.ip(f"{family} route add local default dev lo table 133")
+    if backend == "nftables":
+        lib.checked(pod.run(["nft", "-f", "-"], input=UPSTREAM_NATIVE))
+        return False
+    upstream_rules(pod, config, FLAVOURS[backend][0])
+    return True
+
+
+@pytest.mark.parametrize("config", [configs.SIDECAR, configs.TPROXY, {**configs.DNS, "capture-all-dns": True}])
+def test_upstreams_state_is_told_from_other_options_replaced_and_cleaned(netns, backend, config):
+    args = [*configs.command_line(config, netns.dir)[0], "--resolv-conf=/dev/null", f"--backend={backend}"]
+    other = [*args, "--istio-local-outbound-ports-exclude=99"]
+    if backend == "nftables":
+        lib.checked(netns.run(["nft", "-f", "-"], input=AMBIENT))
+    empty = netns.state()
+    equal = install_upstream(netns, backend, config)
+    before = netns.snapshot()
+    if equal:
+        result = netns.istio_init(*args, prefix=["strace", "-v", "-s", "200", "-o", netns.dir / "trace"])
+        assert "unchanged" in result.stderr and not lib.WRITES.search((netns.dir / "trace").read_text())
+    result = netns.istio_init(*other)
+    assert result.returncode == 1 and "--reconcile" in result.stderr and "dport 99" in result.stdout
+    assert netns.snapshot() == before
+    lib.checked(netns.istio_init("clean"))
+    assert netns.state() == empty
+    install_upstream(netns, backend, config)
+    lib.checked(netns.istio_init(*other, "--reconcile"))
+    replaced = netns.state()
+    lib.checked(netns.istio_init("clean"))
+    assert netns.state() == empty
+    lib.checked(netns.istio_init(*other))
+    assert netns.state() == replaced
+
+
+def test_an_empty_table_of_ours_is_something_to_clean(netns):
+    before = netns.state()
+    netns.sh("nft add table inet istio-proxy-mangle")
+    assert "removed" in netns.istio_init("clean").stderr
+    assert netns.state() == before
