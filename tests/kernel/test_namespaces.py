@@ -85,3 +85,34 @@ def test_without_a_lock_file_the_namespace_is_locked(netns):
         result = netns.istio_init("--sidecar", "--wait=100ms", env=env)
         assert result.returncode == 75 and "/proc/self/ns/net" in result.stderr
     lib.checked(netns.istio_init("--sidecar", "--wait=100ms", env=env))
+
+
+@pytest.mark.parametrize("prefix", [[], AS_NOBODY])
+def test_cni_mode_locks_a_pod_with_a_user_namespace(netns, pod, public, prefix):
+    """The lock is the namespace's own, by whatever path and with whatever rights it is entered."""
+    words = ["--cni-mode", "--wait=100ms"]
+    with open(netns.lock, "w", encoding="ascii") as node, open(f"/proc/{pod}/ns/net", encoding="ascii") as held:
+        fcntl.flock(node, fcntl.LOCK_EX)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        result = enter(netns, pod, *words, prefix=prefix, binary=public / "istio-init")
+        assert result.returncode == 75 and rules(pod) == "", result.stderr
+        fcntl.flock(held, fcntl.LOCK_UN)
+        lib.checked(enter(netns, pod, *words, prefix=prefix, binary=public / "istio-init"))
+    assert "redirect to :15001" in rules(pod)
+
+
+@pytest.mark.parametrize("option", [["--network-namespace", "here"], {"NETWORK_NAMESPACE": "here"}])
+def test_a_namespace_bound_to_a_file_is_entered_and_locked(netns, option):
+    """As ip netns and CNI plugins name it; the lock is that of /proc/PID/ns/net all the same."""
+    mount = ["unshare", "-m", "sh", "-ec", 'touch here; mount --bind "$0" here; exec "$@"']
+    args, env = (option, {}) if isinstance(option, list) else ([], option)
+    with lib.Netns() as target, open(target.path, encoding="ascii") as held:
+        before = netns.snapshot()
+        command = ["clean", *args, "--cni-mode", "--wait=100ms"]
+        for words in ["--sidecar", *command[1:]], command:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            assert netns.istio_init(*words, env=env, prefix=[*mount, target.path], cwd=netns.dir).returncode == 75
+            fcntl.flock(held, fcntl.LOCK_UN)
+            lib.checked(netns.istio_init(*words, env=env, prefix=[*mount, target.path], cwd=netns.dir))
+            assert target.has_istio("ipv4") == (words != command)
+        assert netns.snapshot() == before
