@@ -2,6 +2,7 @@
 """Clean: what was there before ours is there after it."""
 
 import re
+import socket
 
 import configs
 import lib
@@ -137,9 +138,17 @@ def nth_delrule(pod, *args):
     return next(number for number, line in enumerate(lines, 1) if "RTM_DELRULE" in line)
 
 
+def traffic(pod):
+    """Some packets for the counters."""
+    for family, address in (socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"):
+        with pod.socket(family, socket.SOCK_STREAM) as tcp, pod.socket(family, socket.SOCK_DGRAM) as udp:
+            tcp.connect_ex((address, 9))
+            udp.sendto(b"", (address, 9))
+
+
 @pytest.mark.parametrize("change", [["clean"], ["--sidecar", "--reconcile"], ["--sidecar", "--reconcile", "-p", "16001"]])
 def test_a_clean_that_fails_at_the_end_has_changed_nothing(netns, backend, change):
-    """The ip rule cannot be removed: tables that were gone are back, in the order in which they were listed."""
+    """The ip rule cannot be removed: what was gone is back in its order, counters and all."""
     tproxy = ["--sidecar", "-m", "TPROXY", "--drop-invalid", "--redirect-dns", "--capture-all-dns",
               "--resolv-conf=/dev/null", f"--backend={backend}"]
     with lib.Netns() as rehearsal:
@@ -147,7 +156,9 @@ def test_a_clean_that_fails_at_the_end_has_changed_nothing(netns, backend, chang
         call = nth_delrule(rehearsal, *change)
     lib.checked(netns.run(["nft", "-f", "-"], input=NATIVE))
     lib.checked(netns.istio_init(*tproxy))
+    traffic(netns)
     before = netns.snapshot()
+    assert re.search(r'\[[1-9]\d*:\d+\] -A ISTIO_OUTPUT|oifname "lo".* packets [1-9]', before)
     result = netns.istio_init(*change, prefix=["strace", "-o", netns.dir / "trace", "-e", "trace=sendto", "-e",
                                                f"inject=sendto:error=ENOMEM:when={call}"])
     assert result.returncode == 1, result.stderr
