@@ -8,6 +8,9 @@
 #include "run.h"
 #include "util.h"
 
+/* How often to look where a rival keeps changing what is there. */
+#define LOOK_TRIES 10
+
 static const struct backend_ops *const backends[BACKENDS] = {
 	&backend_nftables,
 	&backend_iptables_nft,
@@ -19,21 +22,34 @@ const struct backend_ops *backend_at(unsigned index)
 	return backends[index];
 }
 
-/*
- * What each backend holds, as its holds() says; nothing where we cannot look.  Not of @named (NULL: none),
- * which will be opened whatever it holds.
- */
-static void look(int holds[BACKENDS], const struct backend_ops *named)
+int backend_look(const struct run *run, const struct backend_ops *ops, struct err *err)
 {
-	struct err err;
+	int holds = -EAGAIN;
 
-	for (unsigned i = 0; i < BACKENDS; i++) {
-		holds[i] = backends[i] == named ? 0 : backends[i]->holds(&err);
-		if (holds[i] < 0 && holds[i] != -EOPNOTSUPP)
-			log_debug("cannot look at %s: %s", backends[i]->name, err.what);
-		if (holds[i] < 0)
-			holds[i] = 0;
+	for (unsigned i = 0; i < LOOK_TRIES && holds == -EAGAIN; i++)
+		holds = ops->holds(err);
+	/* EACCES: the list of tables is closed to other users' namespaces, where xt matches no owner either. */
+	if (holds == -EOPNOTSUPP || (holds == -EACCES && ops == &backend_legacy)) {
+		log_debug("cannot look at %s: %s", ops->name, err->what);
+		return -EOPNOTSUPP;
 	}
+	if (holds >= 0 || ops != &backend_legacy || run->caps & 1ull << CAP_NET_RAW)
+		return holds;
+	log_warn("the rules of %s cannot be looked at and stay as they are: %s", ops->name, err->what);
+	return -EOPNOTSUPP;
+}
+
+/* What each backend holds.  Not of @named (NULL: none), which will be opened whatever it holds. */
+static int look(int holds[BACKENDS], const struct run *run, const struct backend_ops *named, struct err *err)
+{
+	for (unsigned i = 0; i < BACKENDS; i++) {
+		holds[i] = backends[i] == named ? 0 : backend_look(run, backends[i], err);
+		if (holds[i] == -EOPNOTSUPP)
+			holds[i] = 0;
+		if (holds[i] < 0)
+			return holds[i];
+	}
+	return 0;
 }
 
 static int fail_several(const struct choice *choice, struct err *err)
@@ -69,11 +85,13 @@ int choose_backend(struct choice *choice, const struct run *run, struct err *err
 {
 	const struct config *cfg = run->cfg;
 	const struct backend_ops *named = cfg->backend == BACKEND_AUTO ? NULL : backends[cfg->backend - BACKEND_NFTABLES];
-	int holds[BACKENDS];
 	unsigned holders = 0, holder = 0;
+	int holds[BACKENDS], rc;
 
 	memset(choice, 0, sizeof(*choice));
-	look(holds, named);
+	rc = look(holds, run, named, err);
+	if (rc)
+		return rc;
 	for (unsigned i = BACKENDS; i-- > 0;)
 		if (holds[i] & HOLDS_ISTIO) {
 			choice->holds[i] = true;

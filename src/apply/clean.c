@@ -16,13 +16,12 @@ static int attempt_clean_all(struct attempt *a, void *data, struct err *err)
 	(void)data;
 	for (unsigned i = 0; i < BACKENDS; i++) {
 		struct ruleset *want;
-		int holds = backend_at(i)->holds(err);
+		int holds = backend_look(run, backend_at(i), err);
 
-		/* What this kernel does not have, or does not let us look at, holds nothing that we can clean. */
-		if (holds < 0) {
-			log_debug("%s: %s", backend_at(i)->name, err->what);
+		if (holds == -EOPNOTSUPP)
 			continue;
-		}
+		if (holds < 0)
+			return holds;
 		want = run_wanted(run, backend_at(i)->layout, true);
 		rc = attempt_clean(a, backend_at(i), want, holds & HOLDS_ISTIO, err);
 		ruleset_free(want);

@@ -50,6 +50,12 @@ struct choice {
 /* The backends in the order in which auto prefers them. */
 const struct backend_ops *backend_at(unsigned index);
 
+/*
+ * What a backend holds (see its holds()); -EOPNOTSUPP: this kernel does not have it, or we lack the right to
+ * look.  Other failures are errors: to take them for "nothing" would leave rules behind.
+ */
+int backend_look(const struct run *run, const struct backend_ops *ops, struct err *err);
+
 /* SPEC section 5: looks without touching.  Fails if several hold rules and nothing says which to keep. */
 int choose_backend(struct choice *choice, const struct run *run, struct err *err);
 

@@ -209,6 +209,11 @@ static int legacy_holds(struct err *err)
 	struct backend *b;
 	int ret = legacy_open(&b, NULL, err);
 
+	/* The netns has the table: it is not the kernel that lacks it. */
+	if (ret == -EOPNOTSUPP) {
+		err->status = STATUS_FAILED;
+		return -EIO;
+	}
 	if (ret < 0)
 		return ret;
 	if (!b->names[IPV4] && !b->names[IPV6])

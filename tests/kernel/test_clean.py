@@ -304,3 +304,37 @@ def test_an_empty_table_of_ours_is_something_to_clean(netns):
     netns.sh("nft add table inet istio-proxy-mangle")
     assert "removed" in netns.istio_init("clean").stderr
     assert netns.state() == before
+
+
+@pytest.mark.parametrize("command", [["clean"], ["--sidecar", "--reconcile"]])
+def test_what_cannot_be_looked_at_is_not_taken_for_nothing(netns, backend, command):
+    """Each call that looks fails once: all is gone (or moved to another backend), or all is as before."""
+    call, error = ("getsockopt", "EPERM") if backend == "iptables-legacy" else ("recvmsg", "ENOBUFS")
+    other = {"nftables": "iptables-legacy", "iptables-nft": "iptables-legacy", "iptables-legacy": "nftables"}[backend]
+    words = command if command == ["clean"] else [*command, f"--backend={other}"]
+    failed, when, injected = 0, 0, True
+    while injected:
+        when += 1
+        lib.checked(netns.istio_init(*MARKED, "--reconcile", f"--backend={backend}"))
+        before = netns.state()
+        result = netns.istio_init(*words, prefix=["strace", "-qq", "-o", netns.dir / "trace", "-e", f"trace={call}",
+                                                  "-e", f"inject={call}:error={error}:when={when}"])
+        injected = "INJECTED" in (netns.dir / "trace").read_text()
+        if result.returncode:
+            failed += 1
+            assert netns.state() == before, (when, result.stderr)
+        else:
+            assert "0x4d" not in str(netns.state()), (when, result.stderr)
+            again = [] if command == ["clean"] else [f"--backend={other}"]
+            assert not again or "unchanged" in netns.istio_init("--sidecar", *again).stderr
+    assert failed and result.returncode == 0
+
+
+def test_without_the_right_to_look_at_legacy_tables_the_rest_is_cleaned(netns):
+    netns.sh("iptables-legacy -t nat -A OUTPUT -p tcp --dport 9 -j ACCEPT")
+    before = netns.state()
+    only = ["setpriv", "--bounding-set=-all,+net_admin", "--inh-caps=-all"]
+    lib.checked(netns.istio_init(*MARKED, "--backend=nftables", prefix=only))
+    result = netns.istio_init("clean", prefix=only)
+    assert result.returncode == 0 and "iptables-legacy" in result.stderr and "NET_RAW" in result.stderr
+    assert netns.state() == before
