@@ -146,7 +146,8 @@ def traffic(pod):
             udp.sendto(b"", (address, 9))
 
 
-@pytest.mark.parametrize("change", [["clean"], ["--sidecar", "--reconcile"], ["--sidecar", "--reconcile", "-p", "16001"]])
+@pytest.mark.parametrize("change", [["clean"], ["--sidecar", "--reconcile"],
+                                    ["--sidecar", "--reconcile", "-p", "16001"]])
 def test_a_clean_that_fails_at_the_end_has_changed_nothing(netns, backend, change):
     """The ip rule cannot be removed: what was gone is back in its order, counters and all."""
     tproxy = ["--sidecar", "-m", "TPROXY", "--drop-invalid", "--redirect-dns", "--capture-all-dns",
@@ -199,7 +200,9 @@ def test_an_install_that_somebody_took_apart_is_cleaned(netns, backend, by_hand)
 def test_rules_of_a_mark_that_nothing_tells_go_with_the_options(netns, backend):
     before = netns.state()
     lib.checked(netns.istio_init(*MARKED, f"--backend={backend}"))
-    netns.sh(f"for f in '' 6; do for c in INBOUND DIVERT; do ip${{f}}tables-{FLAVOURS[backend][0]} -t mangle -F ISTIO_$c; done; done")
+    for tool in "iptables", "ip6tables":
+        for chain in "ISTIO_INBOUND", "ISTIO_DIVERT":
+            netns.sh(f"{tool}-{FLAVOURS[backend][0]} -t mangle -F {chain}")
     lib.checked(netns.istio_init("clean", *MARKED))
     assert netns.state() == before
 
