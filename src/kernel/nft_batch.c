@@ -232,10 +232,13 @@ static uint32_t answer_offset(const struct nlmsghdr *nlh, const struct nlmsgerr 
 
 	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS))
 		return 0;
-	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
+	if (!(nlh->nlmsg_flags & NLM_F_CAPPED)) {
+		if (e->msg.nlmsg_len < sizeof(e->msg) || e->msg.nlmsg_len > nlh->nlmsg_len)
+			return 0;
 		skip += MNL_ALIGN(e->msg.nlmsg_len) - sizeof(e->msg);
+	}
 	mnl_attr_for_each(attr, nlh, skip)
-		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_OFFS)
+		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_OFFS && mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
 			return mnl_attr_get_u32(attr);
 	return 0;
 }
@@ -262,7 +265,7 @@ static int batch_outcome(const struct nft_batch *batch, struct nft_link *link, s
 	/* ENOBUFS: there were more answers than could be queued; the first are there. */
 	for (unsigned i = 0; i < RECEIVE_ATTEMPTS && n < 0; i++)
 		n = recv(mnl_socket_get_fd(link->socket), link->buffer, sizeof(link->buffer), MSG_DONTWAIT);
-	if (n < 0 || !mnl_nlmsg_ok(nlh, (int)n) || nlh->nlmsg_type != NLMSG_ERROR ||
+	if (n < 0 || !mnl_nlmsg_ok(nlh, (int)n) || !nft_answer_is_whole(nlh, (size_t)n) || nlh->nlmsg_type != NLMSG_ERROR ||
 	    mnl_nlmsg_get_payload_len(nlh) < sizeof(*e))
 		return err_set(err, STATUS_BUSY, EAGAIN, "the kernel's answer to the transaction got lost");
 	e = mnl_nlmsg_get_payload(nlh);

@@ -122,5 +122,7 @@ struct nft_link {
 	char buffer[32768]; /* MNL_SOCKET_DUMP_SIZE: what the kernel fills at most in one go */
 };
 int nft_link_reopen(struct nft_link *link, struct err *err);
+/* Whether each message lies in the @len bytes of an answer, and has its header. */
+bool nft_answer_is_whole(const void *answer, size_t len);
 
 #endif

@@ -11,6 +11,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include "rtnl.h"
 #include "util.h"
 
 /* A rival that commits more often than we can read; --wait is the caller's. */
@@ -100,6 +101,28 @@ static int take_generation(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_STOP;
 }
 
+/* libmnl takes a length from 2 GiB on for a negative one; an error may be any number, and callbacks take a header for granted. */
+static bool message_is_whole(const struct nlmsghdr *nlh, size_t left)
+{
+	size_t payload = mnl_nlmsg_get_payload_len(nlh);
+
+	if (nlh->nlmsg_len > left)
+		return false;
+	if (nlh->nlmsg_type == NLMSG_ERROR)
+		return payload >= sizeof(struct nlmsgerr) && errno_is_known(((const struct nlmsgerr *)mnl_nlmsg_get_payload(nlh))->error);
+	return nlh->nlmsg_type < NLMSG_MIN_TYPE || payload >= sizeof(struct nfgenmsg);
+}
+
+bool nft_answer_is_whole(const void *answer, size_t len)
+{
+	const struct nlmsghdr *nlh = answer;
+
+	for (int left = (int)len; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
+		if (!message_is_whole(nlh, (size_t)left))
+			return false;
+	return true;
+}
+
 /*
  * Receives the answer to the request @seq; one message, or a dump until its end.
  * 0 or -errno.  Without a port ID of our own to compare: only the kernel can write to us.
@@ -113,6 +136,8 @@ static int link_receive(struct nft_link *link, uint32_t seq, mnl_cb_t cb, void *
 		n = mnl_socket_recvfrom(link->socket, link->buffer, sizeof(link->buffer));
 		if (n < 0)
 			return -errno;
+		if (!nft_answer_is_whole(link->buffer, (size_t)n))
+			return -EBADMSG;
 		rc = mnl_cb_run(link->buffer, (size_t)n, seq, 0, cb, data);
 	} while (rc > MNL_CB_STOP);
 	return rc < 0 ? -errno : 0;

@@ -37,7 +37,9 @@ struct nlmsghdr *rtnl_request(struct rtnl *rtnl, uint16_t type, uint16_t flags, 
 /* An acknowledgement, an error and the end of a dump all begin with the error's number. */
 static int read_status(const struct nlmsghdr *nlh)
 {
-	return mnl_nlmsg_get_payload_len(nlh) < sizeof(int) ? -EBADMSG : *(const int *)mnl_nlmsg_get_payload(nlh);
+	const int *status = mnl_nlmsg_get_payload(nlh);
+
+	return mnl_nlmsg_get_payload_len(nlh) >= sizeof(*status) && errno_is_known(*status) ? *status : -EBADMSG;
 }
 
 int rtnl_parse(struct rtnl_answers *answers, const void *datagram, size_t len)
@@ -45,7 +47,8 @@ int rtnl_parse(struct rtnl_answers *answers, const void *datagram, size_t len)
 	const struct rtnl_query *query = answers->query;
 	const struct nlmsghdr *nlh = datagram;
 
-	for (int left = (int)len; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+	/* libmnl takes a length from 2 GiB on for a negative one. */
+	for (int left = (int)len; mnl_nlmsg_ok(nlh, left) && nlh->nlmsg_len <= (uint32_t)left; nlh = mnl_nlmsg_next(nlh, &left)) {
 		/* What is left of a request that failed half-way. */
 		if (nlh->nlmsg_seq != answers->seq)
 			continue;

@@ -36,6 +36,12 @@ struct rtnl_answers {
 int rtnl_open(struct rtnl *rtnl);
 void rtnl_close(struct rtnl *rtnl);
 
+/* Whether an answer's error is 0 or one of -errno (MAX_ERRNO of the kernel's linux/err.h). */
+static inline bool errno_is_known(int error)
+{
+	return error <= 0 && error >= -4095;
+}
+
 /* Starts a request in rtnl->buf with a zeroed family header of @size bytes behind it (*@header). */
 struct nlmsghdr *rtnl_request(struct rtnl *rtnl, uint16_t type, uint16_t flags, void *header, size_t size);
 

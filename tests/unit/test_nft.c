@@ -2,6 +2,8 @@
 /* Rules of the native layout as text, as nf_tables' expressions, and back; without a kernel. */
 #include <arpa/inet.h>
 #include <check.h>
+#include <errno.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -464,6 +466,35 @@ START_TEST(what_the_model_cannot_say_is_unknown)
 }
 END_TEST
 
+/* Lengths and errors that no kernel says must not be taken for any. */
+static const struct {
+	uint16_t type;
+	uint32_t len;
+	int error;
+	bool whole;
+} answers[] = {
+	{ NLMSG_DONE, 20, 0, true },
+	{ NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE, 20, 0, true },
+	{ NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE, 16, 0, false },
+	{ NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE, UINT32_MAX - 16, 0, false },
+	{ NLMSG_ERROR, 36, 0, true },
+	{ NLMSG_ERROR, 36, -EPERM, true },
+	{ NLMSG_ERROR, 36, EPERM, false },
+	{ NLMSG_ERROR, 36, INT_MIN, false },
+	{ NLMSG_ERROR, 20, 0, false },
+};
+
+START_TEST(answers_are_whole)
+{
+	struct {
+		struct nlmsghdr head;
+		struct nlmsgerr body;
+	} answer = { { .nlmsg_type = answers[_i].type, .nlmsg_len = answers[_i].len }, { .error = answers[_i].error } };
+
+	ck_assert_int_eq(nft_answer_is_whole(&answer, sizeof(answer)), answers[_i].whole);
+}
+END_TEST
+
 Suite *suite_nft(void)
 {
 	Suite *suite = suite_create("nft");
@@ -475,6 +506,7 @@ Suite *suite_nft(void)
 	tcase_add_test(tc, long_lists_are_split_over_messages);
 	tcase_add_test(tc, registers_have_the_byte_order_of_their_fields);
 	tcase_add_test(tc, what_the_model_cannot_say_is_unknown);
+	tcase_add_loop_test(tc, answers_are_whole, 0, ARRAY_SIZE(answers));
 	suite_add_tcase(suite, tc);
 	return suite;
 }

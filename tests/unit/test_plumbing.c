@@ -2,6 +2,7 @@
 /* Route netlink messages built and read back, answers taken apart, and what counts as Istio's. */
 #include <check.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -270,6 +271,8 @@ static const struct {
 	{ { { NLMSG_ERROR, 0, 7, 0, 20 } }, 0, 0, false },
 	{ { { NLMSG_ERROR, 0, 7, -EEXIST, 20 } }, -EEXIST, 0, false },
 	{ { { NLMSG_ERROR, 0, 7, -EEXIST, 0 } }, -EBADMSG, 0, false },
+	{ { { NLMSG_ERROR, 0, 7, EEXIST, 20 } }, -EBADMSG, 0, false },
+	{ { { NLMSG_ERROR, 0, 7, INT_MIN, 20 } }, -EBADMSG, 0, false },
 	{ { { NLMSG_DONE, NLM_F_MULTI, 7, 0, 4 } }, 0, 0, false },
 	{ { { NLMSG_DONE, NLM_F_MULTI, 7, -EAFNOSUPPORT, 4 } }, -EAFNOSUPPORT, 0, false },
 	{ { { RTM_NEWLINK, 0, 7, 0, 16 } }, 0, 1, false },
@@ -327,6 +330,9 @@ START_TEST(messages_cut_short)
 		memcpy(copy, nlh, len);
 		if (len >= MNL_NLMSG_HDRLEN)
 			((struct nlmsghdr *)copy)->nlmsg_len = len;
+		rtnl_parse(&answers, copy, len);
+		if (len >= MNL_NLMSG_HDRLEN)
+			((struct nlmsghdr *)copy)->nlmsg_len = UINT32_MAX - len;
 		rtnl_parse(&answers, copy, len);
 		free(copy);
 	}
