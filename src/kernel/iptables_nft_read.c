@@ -90,8 +90,8 @@ static int take_chain(const struct nlmsghdr *nlh, void *data)
 	struct inft_table *t = message_table(state, nlh);
 	struct inft_chain *chain;
 
-	if (!t)
-		return MNL_CB_OK;
+	if (!t || !t->nlh)
+		return MNL_CB_OK; /* no table of ours, or one made after the tables were read: the generation tells */
 	nlh = keep(state, nlh);
 	chain = array_push(&t->chains, &t->n_chains, sizeof(*chain));
 	*chain = (struct inft_chain){ .nlh = nlh, .name = nft_attr_str(nlh, NFTA_CHAIN_NAME) };
