@@ -8,6 +8,7 @@
 #   make check            all tests (installs what they need)
 #   make check-faults     every fault and kill at every system call, not every fifth
 #   make check-builds     unit tests and dry runs on arm64 and big-endian s390x, under qemu; two builds, same bytes
+#   make fuzz             each parser and decoder against libFuzzer's inputs (tests/fuzz/run)
 #   make check-pod        builds the image, runs it with podman beside a real proxy
 #   make ARCH=arm64       build/arm64/istio-init: a cross build for any architecture that Debian has a cross gcc for
 #   make lint | demo | bench | install | dist | clean
@@ -27,6 +28,8 @@ FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
 LIBC = musl
 ifneq ($(SAN),)
 flavour = san
+else ifneq ($(FUZZ),)
+flavour = fuzz
 else ifneq ($(DYN),)
 flavour = dyn
 else ifneq ($(filter musl glibc,$(LIBC)),)
@@ -73,6 +76,10 @@ sources      = $(wildcard src/*.c src/*/*.c)
 objects      = $(sources:%.c=$(obj)/%.o)
 unit_objects = $(patsubst %.c,$(obj)/%.o,$(wildcard tests/unit/*.c)) $(filter-out $(obj)/src/main.o,$(objects))
 
+fuzzers      = $(patsubst tests/fuzz/fuzz_%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz_objects = $(patsubst %.c,$(obj)/%.o,$(wildcard tests/fuzz/*.c))
+fuzz_shared  = $(patsubst %,$(obj)/tests/fuzz/%.o,backend files netlink text) $(filter-out $(obj)/src/main.o,$(objects))
+
 warnings = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 $(if $(WERROR)$(CI),-Werror)
 cflags   = -std=gnu11 $(warnings) -Iinclude -isystem $(lib)/include \
            -D_GNU_SOURCE -DISTIO_INIT_VERSION='"$(VERSION)"' -ffile-prefix-map=$(CURDIR)/= \
@@ -92,6 +99,10 @@ else ifeq ($(flavour),san)
 CFLAGS  = -O1 -g -fno-omit-frame-pointer
 cflags += -fsanitize=address,undefined -fno-sanitize-recover=all
 link    = $(CC) -pie -fsanitize=address,undefined
+else ifeq ($(flavour),fuzz)
+CFLAGS  = -O1 -g -fno-omit-frame-pointer
+cflags += -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+link    = $(CC) -pie -fsanitize=fuzzer,address,undefined -Wl,--wrap=open,--wrap=write,--wrap=send,--wrap=recv,--wrap=__abi_breakage
 else
 CFLAGS  = -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 # A cross build with glibc is for the unit tests only, and not all architectures have a static-pie.
@@ -102,12 +113,13 @@ say  = $(if $(V),,@echo '  $(1) $@';)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DELETE_ON_ERROR:
-.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod lint demo bench completions install dist clean
+.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod fuzzers fuzz lint demo bench completions install dist clean
 
 all: $(bin) ; @:
 objects: $(objects) ; @:
 unit-objects: $(unit_objects) ; @:
 run-unit: $(unit) ; @:
+fuzzers: $(fuzzers) ; @:
 
 $(bin): $(objects) Makefile
 	@mkdir -p $(@D)
@@ -118,7 +130,12 @@ $(unit): $(unit_objects) Makefile
 	@mkdir -p $(@D)
 	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $(unit_objects) $(libs) $(checklibs)
 
-$(obj)/tests/%.o: cflags += $(check)
+$(fuzzers): build/fuzz/%: $(obj)/tests/fuzz/fuzz_%.o $(fuzz_shared) Makefile
+	@mkdir -p $(@D)
+	$(call say,LD)$(link) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(libs)
+build/fuzz/nftables build/fuzz/iptables_nft build/fuzz/rtnl: $(obj)/tests/fuzz/mutator.o
+
+$(obj)/tests/unit/%.o: cflags += $(check)
 $(obj)/%.o: %.c Makefile $(lib)/stamp
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(cflags) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
@@ -157,6 +174,11 @@ check-builds:
 	@.ci/packages builds
 	@$(MAKE) --no-print-directory $(jobs) all
 	@tests/builds/run
+
+fuzz:
+	@.ci/packages fuzz
+	@$(MAKE) --no-print-directory $(jobs) CC=clang FUZZ=1 fuzzers
+	@tests/fuzz/run
 
 check-pod:
 	@.ci/packages image e2e
@@ -202,4 +224,4 @@ dist:
 clean:
 	rm -rf build
 
--include $(patsubst %.o,%.d,$(objects) $(unit_objects))
+-include $(patsubst %.o,%.d,$(objects) $(unit_objects) $(fuzz_objects))
