@@ -204,6 +204,9 @@ static bool push_elements(struct items *items, const struct match *m, const stru
 			interval_span(list, i, key->len, &span);
 		else
 			value_span(&list->items[i], swap, &span);
+		/* two beginnings at the same value */
+		if (memcmp(span.first, span.last, sizeof(span.first)) > 0)
+			return false;
 		if (!push_span(items, m, key, family, &span))
 			return false;
 	}

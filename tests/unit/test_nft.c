@@ -311,6 +311,36 @@ START_TEST(rule_comes_back_as_it_went)
 }
 END_TEST
 
+/* What no set of the kernel's holds; a stretch that ends before it begins must not be split. */
+START_TEST(elements_that_are_there_twice)
+{
+	struct ruleset *rs = ruleset_new(LAYOUT_NATIVE, FAMILY_BOTH), *twice = ruleset_new(LAYOUT_NATIVE, FAMILY_BOTH), *back;
+	const struct rule *rule = make_rule(rs, &cases[_i]), *read;
+	struct native_dump dump;
+	struct nft_batch batch;
+	unsigned sets = 0;
+
+	back = read_back(&batch, &dump, rs);
+	for (unsigned i = 0, n = dump.n; i < n; i++)
+		if (dump.messages[i]->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM)) {
+			const struct nlmsghdr **place = array_push(&dump.messages, &dump.n, sizeof(*place));
+
+			*place = dump.messages[i];
+			sets++;
+		}
+	for (unsigned i = 0; i < dump.n; i++)
+		if (dump.messages[i]->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE))
+			native_rule_decode(twice, &dump, TABLE_NAT, "istio-output", dump.messages[i]);
+	read = ruleset_find(twice, TABLE_NAT, "istio-output")->rules;
+	ck_assert(read->unknown ? sets : rule_equal(read, rule));
+	free(dump.messages);
+	nft_batch_release(&batch);
+	ruleset_free(back);
+	ruleset_free(twice);
+	ruleset_free(rs);
+}
+END_TEST
+
 /* 20,000 prefixes that do not touch, and one message of the kernel's size for each part of them. */
 START_TEST(long_lists_are_split_over_messages)
 {
@@ -503,6 +533,7 @@ Suite *suite_nft(void)
 	tcase_add_loop_test(tc, rule_is_printed_as_nft_prints_it, 0, ARRAY_SIZE(cases));
 	tcase_add_loop_test(tc, rule_has_the_expressions_that_nft_makes, 0, ARRAY_SIZE(cases));
 	tcase_add_loop_test(tc, rule_comes_back_as_it_went, 0, ARRAY_SIZE(cases));
+	tcase_add_loop_test(tc, elements_that_are_there_twice, 0, ARRAY_SIZE(cases));
 	tcase_add_test(tc, long_lists_are_split_over_messages);
 	tcase_add_test(tc, registers_have_the_byte_order_of_their_fields);
 	tcase_add_test(tc, what_the_model_cannot_say_is_unknown);
