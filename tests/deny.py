@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""deny.py nftables|legacy|ipv6[,...] COMMAND…: runs a command under a kernel that seems to lack that part (seccomp)."""
+"""deny.py nftables|nftables-by-policy|legacy|ipv6[,...] COMMAND…: runs a command under a kernel that seems to lack
+that part, or not to allow it (seccomp)."""
 
 import ctypes
 import errno
@@ -27,6 +28,7 @@ def refuse(call, args, error):
 
 PARTS = {
     "nftables": refuse(SOCKET, {0: AF_NETLINK, 2: NETLINK_NETFILTER}, errno.EPROTONOSUPPORT),
+    "nftables-by-policy": refuse(SOCKET, {0: AF_NETLINK, 2: NETLINK_NETFILTER}, errno.EPERM),
     "legacy": refuse(GETSOCKOPT, {1: SOL_IP, 2: GET_INFO}, errno.ENOPROTOOPT)
               + refuse(GETSOCKOPT, {1: SOL_IPV6, 2: GET_INFO}, errno.ENOPROTOOPT),
     "ipv6": refuse(SOCKET, {0: AF_INET6}, errno.EAFNOSUPPORT),

@@ -44,6 +44,11 @@ static int look(int holds[BACKENDS], const struct run *run, const struct backend
 {
 	for (unsigned i = 0; i < BACKENDS; i++) {
 		holds[i] = backends[i] == named ? 0 : backend_look(run, backends[i], err);
+		/* We have NET_ADMIN: a policy keeps us from nf_tables, and --backend is the way around it. */
+		if (named && (holds[i] == -EPERM || holds[i] == -EACCES) && backends[i] != &backend_legacy) {
+			log_warn("the rules of %s cannot be looked at and stay as they are: %s", backends[i]->name, err->what);
+			holds[i] = 0;
+		}
 		if (holds[i] == -EOPNOTSUPP)
 			holds[i] = 0;
 		if (holds[i] < 0)

@@ -27,6 +27,14 @@ def test_nothing_is_there(netns):
     assert taken(netns.istio_init(*SIDECAR)) == "nftables"
 
 
+def test_a_policy_against_nftables(netns):
+    deny = lacking("nftables-by-policy")
+    assert netns.istio_init(*SIDECAR, prefix=deny).returncode == 77
+    result = netns.istio_init(*SIDECAR, "--backend=iptables-legacy", prefix=deny)
+    assert taken(result) == "iptables-legacy"
+    assert "nftables cannot be looked at" in result.stderr
+
+
 def test_looking_makes_no_table(netns):
     before = netns.snapshot()
     lib.checked(netns.istio_init("show"))
