@@ -107,8 +107,16 @@ static bool prefixes_are_single(const struct prefix *items, uint32_t n)
 	return true;
 }
 
-static bool ranges_are_single(const struct range *items, uint32_t n)
+/*
+ * The kernel keeps a plain set of 16 bits as a bitmap with a list beside it, which it walks for each
+ * element that is added (net/netfilter/nft_set_bitmap.c): 32,000 ports take 7 s, as intervals 20 ms.
+ */
+#define PLAIN_PORTS_MAX 512
+
+static bool ranges_are_single(enum match_kind kind, const struct range *items, uint32_t n)
 {
+	if ((kind == MATCH_SPORT || kind == MATCH_DPORT) && n > PLAIN_PORTS_MAX)
+		return false;
 	for (uint32_t i = 0; i < n; i++)
 		if (items[i].lo != items[i].hi)
 			return false;
@@ -153,9 +161,9 @@ uint32_t prefixes_merge(struct prefix *items, uint32_t n)
 	return kept;
 }
 
-static uint32_t ranges_merge(struct range *items, uint32_t n)
+static uint32_t ranges_merge(enum match_kind kind, struct range *items, uint32_t n)
 {
-	bool single = ranges_are_single(items, n);
+	bool single = ranges_are_single(kind, items, n);
 	uint32_t kept = 0;
 
 	array_sort(items, n, sizeof(*items), compare_ranges);
@@ -267,7 +275,7 @@ bool match_is_single(const struct match *m)
 	case MATCH_OIF:
 		return ifaces_are_single(m->ifaces, m->n);
 	default:
-		return ranges_are_single(m->ranges, m->n);
+		return ranges_are_single(m->kind, m->ranges, m->n);
 	}
 }
 
@@ -299,7 +307,7 @@ void match_merge(struct match *m, void *items, uint32_t n)
 		m->ifaces = items;
 		break;
 	default:
-		m->n = ranges_merge(items, n);
+		m->n = ranges_merge(m->kind, items, n);
 		m->ranges = items;
 	}
 }
