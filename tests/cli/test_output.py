@@ -45,7 +45,7 @@ def test_help_and_manual_have_the_same_options(netns):
 
 
 def test_help_fits_a_terminal(netns):
-    assert max(map(len, lib.checked(netns.istio_init("--help")).splitlines())) <= 100
+    assert max(map(len, lib.checked(netns.istio_init("--help")).splitlines())) <= 80
 
 
 @pytest.mark.parametrize("args", [["--version"], ["version"]])

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What people look at: show beside the stock tools' listings, and diff as a patch."""
+
+import os
+import pty
+import re
+
+import lib
+import pytest
+
+OTHER = ["--sidecar", "-q", "99", "-x", "10.0.0.0/8,fd00::/8", "-m", "TPROXY"]
+
+
+def rules_of(listing):
+    """The Istio rules of a listing, with their counters, in order."""
+    if "table inet" in listing:
+        return [line.strip() for line in listing.splitlines() if "counter" in line]
+    return re.findall(r"(?m)^\[\d+:\d+\] -A (?:ISTIO_.*|.* -j ISTIO_\w+)$", listing)
+
+
+def stock_listing(netns, backend, family):
+    if backend == "nftables":
+        return netns.sh("nft list ruleset")
+    return netns.save(family, counters=True, flavour=backend.removeprefix("iptables-"))
+
+
+def packets(netns):
+    """Connections that nobody answers, to count."""
+    netns.sh("""for address in 127.0.0.1 127.0.0.6 ::1; do for port in 80 15008; do
+        python3 -c 'import socket, sys; socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET).connect_ex(
+            (sys.argv[1], int(sys.argv[2])))' $address $port; done; done""")
+
+
+@pytest.mark.parametrize("family", lib.FAMILIES)
+def test_counters_are_those_of_the_stock_tools(netns, backend, family):
+    lib.checked(netns.istio_init("--sidecar", f"--backend={backend}"))
+    packets(netns)
+    shown = lib.checked(netns.istio_init("show", "--counters", *([] if backend == "nftables" else [f"--family={family}"])))
+    listed = rules_of(stock_listing(netns, backend, family))
+    assert rules_of(shown) == listed
+    assert sum(bool(re.search(r"\[[1-9]|packets [1-9]", rule)) for rule in listed) >= 2
+
+
+def test_show_of_nothing(netns):
+    result = netns.istio_init("show")
+    assert (result.returncode, result.stdout) == (0, "")
+
+
+def test_show_of_two_backends_names_both(netns):
+    lib.checked(netns.istio_init("--sidecar", "--backend=nftables"))
+    netns.restore("ipv4", lib.checked(netns.istio_init("--dry-run", "--sidecar", "--family=ipv4", "--format=iptables")))
+    result = netns.istio_init("show")
+    assert "table inet istio-proxy-nat" in lib.checked(result) and "-A ISTIO_OUTPUT" in result.stdout
+    assert "nftables" in result.stderr and "iptables-legacy" in result.stderr
+
+
+def test_a_diff_is_a_patch_from_what_is_shown_to_what_is_wanted(netns, backend):
+    lib.checked(netns.istio_init("--sidecar", f"--backend={backend}"))
+    path = netns.dir / "live"
+    path.write_text(lib.checked(netns.istio_init("show")))
+    result = netns.istio_init("diff", *OTHER, f"--backend={backend}")
+    assert result.returncode == 2 and "\x1b" not in result.stdout
+    lib.checked(lib.run(["patch", "--quiet", path], input=result.stdout))
+    assert path.read_text() == lib.checked(netns.istio_init("--dry-run", *OTHER, f"--backend={backend}"))
+
+
+def on_a_terminal(netns, *args):
+    ours, theirs = pty.openpty()
+    netns.istio_init(*args, prefix=["sh", "-c", f'exec "$@" >/proc/{os.getpid()}/fd/{theirs}', "sh"])
+    os.close(theirs)
+    out = b""
+    try:
+        while chunk := os.read(ours, 65536):
+            out += chunk
+    except OSError:  # how Linux tells the end of a terminal
+        pass
+    os.close(ours)
+    return out.decode()
+
+
+def test_colours_are_for_terminals(netns):
+    assert "\x1b[32m+" in on_a_terminal(netns, "diff", "--sidecar")
+    assert "\x1b" not in on_a_terminal(netns, "diff", "--sidecar", "--color=never")
+    assert "\x1b" not in netns.istio_init("diff", "--sidecar").stdout
+    assert "\x1b[32m+" in netns.istio_init("diff", "--sidecar", "--color=always").stdout
