@@ -11,17 +11,15 @@
 #define _GNU_SOURCE
 #include <err.h>
 #include <fcntl.h>
-#include <net/if.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "netns.h"
 
 #define SEQUENCES_MAX 16
 #define COMMANDS_MAX 256
@@ -44,20 +42,6 @@ static double now_us(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1e6 + now.tv_nsec / 1e3;
-}
-
-/* A network namespace of our own, with lo up, as a container runtime leaves it. */
-static void netns_make(void)
-{
-	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	int fd;
-
-	if (unshare(CLONE_NEWNET) < 0)
-		err(1, "unshare");
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
-		err(1, "lo");
-	close(fd);
 }
 
 /* vfork as a shell or Go's os/exec does: the cost of our own size stays out. */

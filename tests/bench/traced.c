@@ -12,22 +12,21 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "netns.h"
 
 /* IPT_SO_SET_REPLACE and IP6T_SO_SET_REPLACE, whose headers cannot be included side by side. */
 #define SO_SET_REPLACE 64
@@ -37,20 +36,6 @@ struct trace {
 	unsigned requests, calls;
 	long hwm_kib;
 };
-
-/* lo is up, as a container runtime leaves it. */
-static void netns_make(void)
-{
-	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	int fd;
-
-	if (unshare(CLONE_NEWNET) < 0)
-		err(1, "unshare");
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
-		err(1, "lo");
-	close(fd);
-}
 
 static long hwm_read(pid_t pid)
 {
