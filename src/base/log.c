@@ -110,7 +110,7 @@ static void print_time(char *stamp, size_t size)
 void log_line(enum log_level level, const char *fmt, ...)
 {
 	char text[LINE_MAX_LEN / 2], stamp[96];
-	struct line line = { 0 };
+	struct line line; /* not zeroed: it is two pages */
 	va_list args;
 
 	if (!log_enabled(level))
