@@ -10,6 +10,7 @@ struct backend;
 
 #define HOLDS_ISTIO 1  /* Istio rules */
 #define HOLDS_OTHERS 2 /* somebody else's rules */
+#define HOLDS_NO_IPTABLES 4 /* and iptables-nft holds nothing: no need to look */
 
 struct backend_ops {
 	const char *name; /* as --backend spells it */
@@ -18,7 +19,8 @@ struct backend_ops {
 	/*
 	 * What the netns holds of this backend (HOLDS_...), found without changing
 	 * anything: no table is created by looking.  Or -errno with @err: -EOPNOTSUPP
-	 * if the kernel does not have the backend at all.  HOLDS_OTHERS is for legacy only.
+	 * if the kernel does not have the backend at all.  HOLDS_OTHERS is for legacy only,
+	 * HOLDS_NO_IPTABLES for nftables.
 	 */
 	int (*holds)(struct err *err);
 

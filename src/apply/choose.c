@@ -42,17 +42,22 @@ int backend_look(const struct run *run, const struct backend_ops *ops, struct er
 /* What each backend holds.  Not of @named (NULL: none), which will be opened whatever it holds. */
 static int look(int holds[BACKENDS], const struct run *run, const struct backend_ops *named, struct err *err)
 {
+	bool no_iptables = false;
+
 	for (unsigned i = 0; i < BACKENDS; i++) {
-		holds[i] = backends[i] == named ? 0 : backend_look(run, backends[i], err);
-		/* We have NET_ADMIN: a policy keeps us from nf_tables, and --backend is the way around it. */
-		if (named && (holds[i] == -EPERM || holds[i] == -EACCES) && backends[i] != &backend_legacy) {
-			log_warn("the rules of %s cannot be looked at and stay as they are: %s", backends[i]->name, err->what);
+		bool known = backends[i] == named || (no_iptables && backends[i] == &backend_iptables_nft);
+
+		holds[i] = known ? 0 : backend_look(run, backends[i], err);
+		/* We have NET_ADMIN: a policy keeps us from nf_tables, and this backend is the way around it. */
+		if (named == &backend_legacy && (holds[i] == -EPERM || holds[i] == -EACCES)) {
+			log_debug("cannot look at %s: %s", backends[i]->name, err->what);
 			holds[i] = 0;
 		}
 		if (holds[i] == -EOPNOTSUPP)
 			holds[i] = 0;
 		if (holds[i] < 0)
 			return holds[i];
+		no_iptables |= holds[i] & HOLDS_NO_IPTABLES;
 	}
 	return 0;
 }

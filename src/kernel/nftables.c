@@ -32,22 +32,25 @@ static enum table_id message_table(const struct nlmsghdr *nlh)
 	return native_table_find(nft_attr_str(nlh, NFTA_TABLE_NAME));
 }
 
+/* What tables there are: HOLDS_... as an int. */
 static int take_presence(const struct nlmsghdr *nlh, void *data)
 {
-	bool *present = data;
-	enum table_id table = message_table(nlh);
+	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
+	int *holds = data;
 
-	if (table < TABLES)
-		present[table] = true;
+	if (nfg->nfgen_family == NFPROTO_INET && message_table(nlh) < TABLES)
+		*holds |= HOLDS_ISTIO;
+	if (nfg->nfgen_family == NFPROTO_IPV4 || nfg->nfgen_family == NFPROTO_IPV6)
+		*holds &= ~HOLDS_NO_IPTABLES;
 	return MNL_CB_OK;
 }
 
-static int read_presence(struct nft_link *link, void *present, struct err *err)
+static int read_presence(struct nft_link *link, void *holds, struct err *err)
 {
-	const struct nft_query query = { .type = NFT_MSG_GETTABLE, .family = NFPROTO_INET };
+	const struct nft_query query = { .type = NFT_MSG_GETTABLE, .family = NFPROTO_UNSPEC };
 
-	memset(present, 0, TABLES * sizeof(bool));
-	return nft_link_dump(link, &query, take_presence, present, err);
+	*(int *)holds = HOLDS_NO_IPTABLES;
+	return nft_link_dump(link, &query, take_presence, holds, err);
 }
 
 static bool any_present(const bool present[TABLES])
@@ -58,15 +61,12 @@ static bool any_present(const bool present[TABLES])
 static int native_holds(struct err *err)
 {
 	struct nft_link *link = NULL;
-	bool present[TABLES];
-	int rc = nft_link_open(&link, err);
+	int holds, rc = nft_link_open(&link, err);
 
 	if (!rc)
-		rc = nft_link_read(link, read_presence, present, err);
+		rc = nft_link_read(link, read_presence, &holds, err);
 	nft_link_close(link);
-	if (rc)
-		return rc;
-	return any_present(present) ? HOLDS_ISTIO : 0;
+	return rc ? rc : holds;
 }
 
 static int take_message(const struct nlmsghdr *nlh, void *data)
