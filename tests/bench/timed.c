@@ -6,7 +6,8 @@
  *
  * SPEC: a line "=NAME" begins a sequence; each line after it is one command, its
  * words separated by tabs, the first word the file for its standard input.  The
- * sequences take turns, so that whatever disturbs the machine disturbs all of them.
+ * sequences take turns in an order that is new each round, so that whatever disturbs the
+ * machine disturbs all of them, and none has always the same one before it.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -24,6 +25,7 @@
 #define SEQUENCES_MAX 16
 #define COMMANDS_MAX 256
 #define WORDS_MAX 128
+#define SETTLE_US 5000
 
 struct command {
 	char *input;
@@ -129,8 +131,16 @@ static int run(unsigned rounds)
 	unsigned n = spec_read(sequences);
 
 	for (unsigned round = 0; round < rounds; round++)
-		for (unsigned i = 0; i < n; i++)
-			sequence_run(&sequences[(i + round) % n]);
+		for (unsigned i = n; i-- > 0;) {
+			unsigned pick = (unsigned)rand() % (i + 1);
+			struct sequence swap = sequences[i];
+
+			sequences[i] = sequences[pick];
+			sequences[pick] = swap;
+			sequence_run(&sequences[i]);
+			/* The kernel takes the namespace down later, under locks that the next one needs. */
+			usleep(SETTLE_US);
+		}
 	return 0;
 }
 
