@@ -238,9 +238,13 @@ def test_long_lists_of_ports(pod, backend, last):
     took = time.monotonic()
     lib.checked(pod.apply(*args))
     took = time.monotonic() - took
-    if backend == "nftables":
-        assert took < 3
-        assert pod.sh("nft -s list ruleset") == lib.checked(pod.istio_init("--dry-run", "--backend=nftables", *args))
+    assert backend != "nftables" or took < 3
+    if backend == "nftables" and last == 1023:  # nft itself takes a minute for the other
+        text = pod.dir / "text"
+        text.write_text(lib.checked(pod.istio_init("--dry-run", "--backend=nftables", *args)))
+        with lib.Netns() as alone:
+            alone.sh(f"nft -f {text}")
+            assert alone.sh("nft -s list ruleset") == pod.sh("nft -s list ruleset")
     before = pod.snapshot()
     assert "unchanged" in pod.apply(*args).stderr
     assert pod.snapshot() == before
