@@ -2,6 +2,8 @@
 /* diff and show: what is live, without changing anything. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "diff.h"
@@ -9,9 +11,14 @@
 #include "run.h"
 #include "text.h"
 
+/* NO_COLOR: https://no-color.org */
 static bool use_color(const struct config *cfg)
 {
-	return cfg->color == COLOR_ALWAYS || (cfg->color == COLOR_AUTO && isatty(STDOUT_FILENO));
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (cfg->color != COLOR_AUTO)
+		return cfg->color == COLOR_ALWAYS;
+	return isatty(STDOUT_FILENO) && !(no && *no) && !(term && !strcmp(term, "dumb"));
 }
 
 static int diff_with(const struct run *run, const struct backend_ops *ops, struct err *err)

@@ -2,6 +2,7 @@
 """Help, version, manual and logs."""
 
 import json
+import random
 import re
 
 import configs
@@ -79,6 +80,17 @@ def test_json_logs_of_bytes_that_are_no_text(netns):
         json.loads(line)
 
 
+def test_json_logs_of_random_bytes(netns):
+    rng = random.Random(5)
+    for _ in range(60):
+        value = bytes(rng.randrange(1, 256) for _ in range(rng.randrange(1, 60))).decode(errors="surrogateescape")
+        option = rng.choice(["-b", "-x", "-u", "-c", "--resolv-conf", "--network-namespace", "--backend", "explain"])
+        result = netns.run([lib.BINARY, "--dry-run", "--log_as_json", "--log_output_level=debug", option, value], text=False)
+        lines = result.stderr.decode("utf-8").splitlines()
+        assert all(set(json.loads(line)) == {"level", "time", "scope", "msg"} for line in lines)
+        assert lines or result.returncode == 0
+
+
 def test_json_errors_even_if_the_option_comes_last(netns):
     for args in ["-b", "0", "--log_as_json"], ["--no-such-option", "--log_as_json"]:
         for line in netns.istio_init(*args).stderr.splitlines():
@@ -99,7 +111,10 @@ def test_levels(netns):
 def test_one_line_of_summary(netns, backend):
     result = netns.istio_init("--sidecar", f"--backend={backend}")
     assert result.returncode == 0 and result.stdout == ""
-    assert len(result.stderr.splitlines()) == 1 and backend in result.stderr
+    line = rf"istio-init: applied: \d+ rules \(ipv4 and ipv6\) through {backend} \(as asked for\) in \d+\.\d\d ms\n"
+    assert re.fullmatch(line, result.stderr)
+    again = netns.istio_init("--sidecar")
+    assert re.match(rf"istio-init: unchanged, .* \d+ rules .* through {backend} \(it holds Istio rules already\)", again.stderr)
 
 
 def test_log_target(netns):

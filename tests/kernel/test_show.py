@@ -64,9 +64,9 @@ def test_a_diff_is_a_patch_from_what_is_shown_to_what_is_wanted(netns, backend):
     assert path.read_text() == lib.checked(netns.istio_init("--dry-run", *OTHER, f"--backend={backend}"))
 
 
-def on_a_terminal(netns, *args):
+def on_a_terminal(netns, *args, **env):
     ours, theirs = pty.openpty()
-    netns.istio_init(*args, prefix=["sh", "-c", f'exec "$@" >/proc/{os.getpid()}/fd/{theirs}', "sh"])
+    netns.istio_init(*args, env={"TERM": "xterm", **env}, prefix=["sh", "-c", f'exec "$@" >/proc/{os.getpid()}/fd/{theirs}', "sh"])
     os.close(theirs)
     out = b""
     try:
@@ -81,5 +81,7 @@ def on_a_terminal(netns, *args):
 def test_colours_are_for_terminals(netns):
     assert "\x1b[32m+" in on_a_terminal(netns, "diff", "--sidecar")
     assert "\x1b" not in on_a_terminal(netns, "diff", "--sidecar", "--color=never")
+    assert "\x1b" not in on_a_terminal(netns, "diff", "--sidecar", NO_COLOR="1")
+    assert "\x1b" not in on_a_terminal(netns, "diff", "--sidecar", TERM="dumb")
     assert "\x1b" not in netns.istio_init("diff", "--sidecar").stdout
     assert "\x1b[32m+" in netns.istio_init("diff", "--sidecar", "--color=always").stdout
