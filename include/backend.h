@@ -20,9 +20,10 @@ struct backend_ops {
 	 * What the netns holds of this backend (HOLDS_...), found without changing
 	 * anything: no table is created by looking.  Or -errno with @err: -EOPNOTSUPP
 	 * if the kernel does not have the backend at all.  HOLDS_OTHERS is for legacy only,
-	 * HOLDS_NO_IPTABLES for nftables.
+	 * HOLDS_NO_IPTABLES for nftables.  *@backend, NULL before: what open would return whatever
+	 * were wanted, if looking has read as much.
 	 */
-	int (*holds)(struct err *err);
+	int (*holds)(struct backend **backend, struct err *err);
 
 	/*
 	 * Reads what of Istio's is live (see capture_owns; @want may be NULL) for

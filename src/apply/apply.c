@@ -43,13 +43,24 @@ static int fail_elsewhere(const struct choice *choice, const struct backend_ops 
 	return rc;
 }
 
-/* What one attempt of an apply works with. */
+/* What an apply wants, and what its last attempt found. */
 struct order {
-	const struct choice *choice;
-	const struct backend_ops *ops;
-	const struct ruleset *want;
-	bool refused; /* the kernel lacks what this backend takes; another one may do */
+	struct choice choice;
+	const struct backend_ops *ops; /* the candidate that the attempt is about */
+	struct ruleset *want;          /* what it should hold */
+	bool zones;
+	bool refused;         /* the kernel lacks what this backend takes; another one may do */
+	bool tried[BACKENDS]; /* by index of backend_at: refused before */
 };
+
+/* NULL: none is left. */
+static const struct backend_ops *next_candidate(const struct order *order)
+{
+	for (unsigned i = 0; i < order->choice.n; i++)
+		if (!order->tried[backend_index(order->choice.candidates[i])])
+			return order->choice.candidates[i];
+	return NULL;
+}
 
 static int note_refusal(struct order *order, int rc, const struct err *err)
 {
@@ -63,7 +74,7 @@ static int clean_others(struct attempt *a, const struct order *order, struct err
 	for (unsigned i = 0; i < BACKENDS; i++) {
 		int rc;
 
-		if (!order->choice->holds[i] || backend_at(i) == order->ops)
+		if (!order->choice.holds[i] || backend_at(i) == order->ops)
 			continue;
 		rc = attempt_clean(a, backend_at(i), NULL, true, err);
 		if (rc < 0)
@@ -85,6 +96,21 @@ static int write_all(struct attempt *a, struct order *order, struct err *err)
 	return rc ? rc : plumbing_remove_stale(a->run->plumbing_state, err);
 }
 
+/* Chooses under the lock: of two runs at once, each with a backend of its own, the second sees what the first wrote. */
+static int choose(struct attempt *a, struct order *order, struct err *err)
+{
+	int rc = choose_backend(&order->choice, a, err);
+
+	if (rc)
+		return rc;
+	order->ops = next_candidate(order);
+	if (!order->ops)
+		order->ops = order->choice.candidates[0];
+	ruleset_free(order->want);
+	order->want = run_wanted(a->run, order->ops->layout, order->zones);
+	return 0;
+}
+
 /* 1 if something was written, 0 if all was right already. */
 static int attempt_apply(struct attempt *a, void *data, struct err *err)
 {
@@ -92,8 +118,11 @@ static int attempt_apply(struct attempt *a, void *data, struct err *err)
 	struct order *order = data;
 	struct plumbing_state *plumbing = a->run->plumbing_state;
 	enum drift drift;
-	int rc, elsewhere = fail_elsewhere(order->choice, order->ops, err);
+	int rc = choose(a, order, err), elsewhere;
 
+	if (rc)
+		return rc;
+	elsewhere = fail_elsewhere(&order->choice, order->ops, err);
 	if (elsewhere && !cfg->reconcile)
 		return elsewhere;
 	rc = note_refusal(order, attempt_open(a, order->ops, order->want, err), err);
@@ -111,11 +140,10 @@ static int attempt_apply(struct attempt *a, void *data, struct err *err)
 	return rc ? rc : 1;
 }
 
-static int apply_once(struct run *run, struct order *order, struct ruleset **want, bool zones, struct err *err)
+static int apply_once(struct run *run, struct order *order, bool zones, struct err *err)
 {
-	ruleset_free(*want);
-	*want = run_wanted(run, order->ops->layout, zones);
-	order->want = *want;
+	order->refused = false;
+	order->zones = zones;
 	return attempt_until_done(run, attempt_apply, order, err);
 }
 
@@ -123,18 +151,18 @@ static int apply_once(struct run *run, struct order *order, struct ruleset **wan
  * With zones, and where they are what the kernel lacks for good (docker/for-mac#7148), without: DNS
  * capture works then, but two resolvers may meet in one conntrack entry.
  */
-static int apply_zones(struct run *run, struct order *order, struct ruleset **want, struct err *err)
+static int apply_zones(struct run *run, struct order *order, struct err *err)
 {
 	struct err zones_err;
-	int rc = apply_once(run, order, want, true, err);
+	int rc = apply_once(run, order, true, err);
 
-	if (rc >= 0 || !order->refused || run->cfg->dns_zones != AUTO || !(*want)->tables[TABLE_RAW].n_chains)
+	if (rc >= 0 || !order->refused || run->cfg->dns_zones != AUTO || !order->want->tables[TABLE_RAW].n_chains)
 		return rc;
-	rc = apply_once(run, order, want, true, err);
+	rc = apply_once(run, order, true, err);
 	if (rc >= 0 || !order->refused)
 		return rc;
 	zones_err = *err;
-	rc = apply_once(run, order, want, false, err);
+	rc = apply_once(run, order, false, err);
 	if (rc < 0)
 		*err = zones_err;
 	else
@@ -147,52 +175,56 @@ static const char *families_text(const struct run *run)
 	return run->families == FAMILY_BOTH ? "ipv4 and ipv6" : "ipv4";
 }
 
-static void log_summary(const struct run *run, const struct choice *choice, const struct backend_ops *ops,
-			const struct ruleset *want, int changed, uint64_t start)
+static void log_summary(const struct run *run, const struct order *order, int changed, uint64_t start)
 {
 	uint64_t us = now_us() - start;
 
 	log_info("%s: %u rules (%s) through %s (%s) in %u.%02u ms", changed ? "applied" : "unchanged, all was right already",
-		 count_rules(want), families_text(run), ops->name, choice->reason,
+		 count_rules(order->want), families_text(run), order->ops->name, order->choice.reason,
 		 (unsigned)(us / 1000), (unsigned)(us % 1000 / 10));
+}
+
+static int fail_refused(const struct choice *choice, const struct err errs[BACKENDS], struct err *err)
+{
+	int rc;
+
+	for (unsigned i = 0; i < choice->n; i++) {
+		const struct err *one = &errs[backend_index(choice->candidates[i])];
+
+		log_error("%s: %s; %s", choice->candidates[i]->name, one->what, one->hint);
+	}
+	if (choice->lacks_raw)
+		log_error("iptables-legacy: the capability NET_RAW is missing; add NET_RAW to "
+			  "securityContext.capabilities.add");
+	rc = err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP, "no backend works here");
+	err_hint(err, "do what one of the lines above says, on the node or in the pod's spec (istio-init never loads "
+		      "modules itself); to choose another --backend alone does not help");
+	return rc;
 }
 
 static int apply_rules(struct run *run, uint64_t start, struct err *err)
 {
-	struct ruleset *want = NULL;
-	struct choice choice;
+	struct order order = { .want = NULL };
 	struct err errs[BACKENDS];
-	unsigned refused = 0;
-	int rc = choose_backend(&choice, run, err);
+	int rc;
 
-	if (rc)
-		return rc;
-	for (unsigned i = 0; i < choice.n; i++) {
-		struct order order = { .choice = &choice, .ops = choice.candidates[i] };
+	do {
+		unsigned i;
 
-		rc = apply_zones(run, &order, &want, err);
+		rc = apply_zones(run, &order, err);
 		if (rc >= 0)
-			log_summary(run, &choice, choice.candidates[i], want, rc, start);
+			log_summary(run, &order, rc, start);
 		if (rc >= 0 || !order.refused)
 			break;
-		log_debug("%s: %s", choice.candidates[i]->name, err->what);
+		i = backend_index(order.ops);
+		log_debug("%s: %s", order.ops->name, err->what);
+		order.tried[i] = true;
 		errs[i] = *err;
-		refused++;
-	}
-	ruleset_free(want);
-	if (rc >= 0 || refused < choice.n)
-		return rc < 0 ? rc : STATUS_DONE;
-	if (choice.n > 1) {
-		for (unsigned i = 0; i < choice.n; i++)
-			log_error("%s: %s; %s", choice.candidates[i]->name, errs[i].what, errs[i].hint);
-		if (choice.lacks_raw)
-			log_error("iptables-legacy: the capability NET_RAW is missing; add NET_RAW to "
-				  "securityContext.capabilities.add");
-		rc = err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP, "no backend works here");
-		err_hint(err, "do what one of the lines above says, on the node or in the pod's spec (istio-init never loads "
-			      "modules itself); to choose another --backend alone does not help");
-	}
-	return rc;
+	} while (next_candidate(&order));
+	ruleset_free(order.want);
+	if (rc >= 0)
+		return STATUS_DONE;
+	return order.refused && order.choice.n > 1 ? fail_refused(&order.choice, errs, err) : rc;
 }
 
 static int validate(const struct run *run, struct err *err)

@@ -11,8 +11,13 @@
 
 int attempt_open(struct attempt *a, const struct backend_ops *ops, const struct ruleset *want, struct err *err)
 {
-	int rc = ops->open(&a->backends[a->n], want, err);
+	struct backend **looked = &a->looked[backend_index(ops)];
+	int rc = 0;
 
+	a->backends[a->n] = *looked;
+	if (!*looked)
+		rc = ops->open(&a->backends[a->n], want, err);
+	*looked = NULL;
 	if (!rc)
 		a->ops[a->n++] = ops;
 	return rc;
@@ -23,10 +28,21 @@ const struct ruleset *attempt_live(const struct attempt *a)
 	return a->ops[a->n - 1]->live(a->backends[a->n - 1]);
 }
 
+static void forget_looks(struct attempt *a)
+{
+	for (unsigned i = 0; i < BACKENDS; i++) {
+		if (a->looked[i])
+			backend_at(i)->close(a->looked[i]);
+		a->looked[i] = NULL;
+	}
+}
+
 int attempt_replace(struct attempt *a, const struct ruleset *want, bool force, struct err *err)
 {
 	int rc = a->ops[a->n - 1]->replace(a->backends[a->n - 1], want, force, err);
 
+	/* The two backends of nf_tables share a generation, which is another one now. */
+	forget_looks(a);
 	if (!rc)
 		a->replaced = a->n;
 	return rc;
@@ -69,12 +85,13 @@ static void attempt_undo(struct attempt *a)
 		log_error("cannot undo: %s", err.what);
 }
 
-static void attempt_close(struct attempt *a)
+void attempt_close(struct attempt *a)
 {
 	while (a->n > 0) {
 		a->n--;
 		a->ops[a->n]->close(a->backends[a->n]);
 	}
+	forget_looks(a);
 	if (a->lock >= 0)
 		close(a->lock);
 }

@@ -5,13 +5,23 @@
 
 #include "run.h"
 
+/* Backends to try, in order, and why. */
+struct choice {
+	const struct backend_ops *candidates[BACKENDS];
+	unsigned n;
+	const char *reason;
+	bool holds[BACKENDS]; /* by index of backend_at: Istio rules live there */
+	bool lacks_raw;       /* iptables-legacy is no candidate, for want of CAP_NET_RAW */
+};
+
 struct attempt {
 	struct run *run;
 	const struct backend_ops *ops[BACKENDS];
 	struct backend *backends[BACKENDS]; /* open, oldest first */
 	unsigned n;
 	unsigned replaced; /* how many of them have been written */
-	int lock;          /* descriptor, or below 0 */
+	struct backend *looked[BACKENDS]; /* by index of backend_at: open already, by a look; or NULL */
+	int lock;                         /* descriptor, or below 0 */
 };
 
 /*
@@ -21,6 +31,15 @@ struct attempt {
  */
 int attempt_until_done(struct run *run, int (*attempt)(struct attempt *a, void *data, struct err *err), void *data,
 		       struct err *err);
+
+/* Closes what is open; nothing is undone.  For who only reads, an attempt may go without a lock. */
+void attempt_close(struct attempt *a);
+
+/*
+ * What the backend at @index holds (see its holds()); -EOPNOTSUPP: this kernel does not have it, or we lack
+ * the right to look.  Other failures are errors: to take them for "nothing" would leave rules behind.
+ */
+int attempt_look(struct attempt *a, unsigned index, struct err *err);
 
 /* Opens one more backend; its rules are attempt_live()'s until the next is opened. */
 int attempt_open(struct attempt *a, const struct backend_ops *ops, const struct ruleset *want, struct err *err);
@@ -35,5 +54,8 @@ int attempt_replace(struct attempt *a, const struct ruleset *want, bool force, s
  */
 int attempt_clean(struct attempt *a, const struct backend_ops *ops, const struct ruleset *want, bool held,
 		  struct err *err);
+
+/* SPEC section 5: looks without touching.  Fails if several hold rules and nothing says which to keep. */
+int choose_backend(struct choice *choice, struct attempt *a, struct err *err);
 
 #endif

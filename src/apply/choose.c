@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attempt.h"
 #include "log.h"
-#include "run.h"
 #include "util.h"
 
 /* How often to look where a rival keeps changing what is there. */
@@ -22,32 +22,42 @@ const struct backend_ops *backend_at(unsigned index)
 	return backends[index];
 }
 
-int backend_look(const struct run *run, const struct backend_ops *ops, struct err *err)
+unsigned backend_index(const struct backend_ops *ops)
 {
+	unsigned i = 0;
+
+	while (backends[i] != ops)
+		i++;
+	return i;
+}
+
+int attempt_look(struct attempt *a, unsigned index, struct err *err)
+{
+	const struct backend_ops *ops = backends[index];
 	int holds = -EAGAIN;
 
 	for (unsigned i = 0; i < LOOK_TRIES && holds == -EAGAIN; i++)
-		holds = ops->holds(err);
+		holds = ops->holds(&a->looked[index], err);
 	/* EACCES: the list of tables is closed to other users' namespaces, where xt matches no owner either. */
 	if (holds == -EOPNOTSUPP || (holds == -EACCES && ops == &backend_legacy)) {
 		log_debug("cannot look at %s: %s", ops->name, err->what);
 		return -EOPNOTSUPP;
 	}
-	if (holds >= 0 || ops != &backend_legacy || run->caps & 1ull << CAP_NET_RAW)
+	if (holds >= 0 || ops != &backend_legacy || a->run->caps & 1ull << CAP_NET_RAW)
 		return holds;
 	log_warn("the rules of %s cannot be looked at and stay as they are: %s", ops->name, err->what);
 	return -EOPNOTSUPP;
 }
 
 /* What each backend holds.  Not of @named (NULL: none), which will be opened whatever it holds. */
-static int look(int holds[BACKENDS], const struct run *run, const struct backend_ops *named, struct err *err)
+static int look(int holds[BACKENDS], struct attempt *a, const struct backend_ops *named, struct err *err)
 {
 	bool no_iptables = false;
 
 	for (unsigned i = 0; i < BACKENDS; i++) {
 		bool known = backends[i] == named || (no_iptables && backends[i] == &backend_iptables_nft);
 
-		holds[i] = known ? 0 : backend_look(run, backends[i], err);
+		holds[i] = known ? 0 : attempt_look(a, i, err);
 		/* We have NET_ADMIN: a policy keeps us from nf_tables, and this backend is the way around it. */
 		if (named == &backend_legacy && (holds[i] == -EPERM || holds[i] == -EACCES)) {
 			log_debug("cannot look at %s: %s", backends[i]->name, err->what);
@@ -91,15 +101,15 @@ static void choose_in_order(struct choice *choice, const struct run *run, bool l
 		choice->candidates[choice->n++] = &backend_legacy;
 }
 
-int choose_backend(struct choice *choice, const struct run *run, struct err *err)
+int choose_backend(struct choice *choice, struct attempt *a, struct err *err)
 {
-	const struct config *cfg = run->cfg;
+	const struct config *cfg = a->run->cfg;
 	const struct backend_ops *named = cfg->backend == BACKEND_AUTO ? NULL : backends[cfg->backend - BACKEND_NFTABLES];
 	unsigned holders = 0, holder = 0;
 	int holds[BACKENDS], rc;
 
 	memset(choice, 0, sizeof(*choice));
-	rc = look(holds, run, named, err);
+	rc = look(holds, a, named, err);
 	if (rc)
 		return rc;
 	for (unsigned i = BACKENDS; i-- > 0;)
@@ -117,10 +127,10 @@ int choose_backend(struct choice *choice, const struct run *run, struct err *err
 		choice->candidates[choice->n++] = backends[holder];
 		choice->reason = "it holds Istio rules already";
 	} else if (holds[BACKENDS - 1] & HOLDS_OTHERS) {
-		choose_in_order(choice, run, true);
+		choose_in_order(choice, a->run, true);
 		choice->reason = "legacy tables hold rules already";
 	} else {
-		choose_in_order(choice, run, false);
+		choose_in_order(choice, a->run, false);
 		choice->reason = "the first that this kernel has";
 	}
 	return 0;

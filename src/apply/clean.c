@@ -16,7 +16,7 @@ static int attempt_clean_all(struct attempt *a, void *data, struct err *err)
 	(void)data;
 	for (unsigned i = 0; i < BACKENDS; i++) {
 		struct ruleset *want;
-		int holds = backend_look(run, backend_at(i), err);
+		int holds = attempt_look(a, i, err);
 
 		if (holds == -EOPNOTSUPP)
 			continue;

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attempt.h"
 #include "capture.h"
-#include "run.h"
 #include "system.h"
 #include "text.h"
 
@@ -107,25 +107,21 @@ static int explain_wanted(const struct config *cfg, struct err *err)
 	return rc;
 }
 
-static int explain_live(const struct run *run, struct err *err)
+static int explain_live(struct attempt *a, struct err *err)
 {
 	const struct backend_ops *ops;
-	struct backend *backend;
 	struct ruleset *want;
 	struct choice choice;
-	int rc = choose_backend(&choice, run, err);
+	int rc = choose_backend(&choice, a, err);
 
 	if (rc)
 		return rc;
 	ops = choice.candidates[0];
-	want = run_wanted(run, ops->layout, true);
+	want = run_wanted(a->run, ops->layout, true);
 	/* A user's rules decide, too, and without the options nobody knows whose a RETURN is. */
 	want->with_foreign = true;
-	rc = ops->open(&backend, want, err);
-	if (!rc) {
-		rc = explain_with(run->cfg, ops->live(backend), want, err);
-		ops->close(backend);
-	}
+	rc = attempt_open(a, ops, want, err);
+	rc = rc ? rc : explain_with(a->run->cfg, attempt_live(a), want, err);
 	ruleset_free(want);
 	return rc;
 }
@@ -133,13 +129,14 @@ static int explain_live(const struct run *run, struct err *err)
 int command_explain(const struct config *cfg, struct err *err)
 {
 	struct run run;
+	struct attempt a = { .run = &run, .lock = -1 };
 	int rc;
 
 	if (!cfg->live)
 		return explain_wanted(cfg, err);
 	rc = run_open(&run, cfg, INTENT_LOOK, err);
-	if (!rc)
-		rc = explain_live(&run, err);
+	rc = rc ? rc : explain_live(&a, err);
+	attempt_close(&a);
 	run_close(&run);
 	return rc;
 }

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "attempt.h"
 #include "diff.h"
 #include "log.h"
-#include "run.h"
 #include "text.h"
 
 /* NO_COLOR: https://no-color.org */
@@ -21,18 +21,14 @@ static bool use_color(const struct config *cfg)
 	return isatty(STDOUT_FILENO) && !(no && *no) && !(term && !strcmp(term, "dumb"));
 }
 
-static int diff_with(const struct run *run, const struct backend_ops *ops, struct err *err)
+static int diff_with(struct attempt *a, const struct backend_ops *ops, struct err *err)
 {
-	struct ruleset *want = run_wanted(run, ops->layout, true);
-	struct backend *backend;
-	int rc = ops->open(&backend, want, err);
+	struct ruleset *want = run_wanted(a->run, ops->layout, true);
+	int rc = attempt_open(a, ops, want, err);
 
-	if (!rc) {
-		if (ruleset_drift(ops->live(backend), want) != DRIFT_NONE) {
-			text_print_diff(stdout, ops->live(backend), want, use_color(run->cfg));
-			rc = STATUS_DIFFERENT;
-		}
-		ops->close(backend);
+	if (!rc && ruleset_drift(attempt_live(a), want) != DRIFT_NONE) {
+		text_print_diff(stdout, attempt_live(a), want, use_color(a->run->cfg));
+		rc = STATUS_DIFFERENT;
 	}
 	ruleset_free(want);
 	return rc;
@@ -42,11 +38,12 @@ int command_diff(const struct config *cfg, struct err *err)
 {
 	struct choice choice;
 	struct run run;
+	struct attempt a = { .run = &run, .lock = -1 };
 	int rc = run_open(&run, cfg, INTENT_LOOK, err);
 
-	rc = rc ? rc : choose_backend(&choice, &run, err);
+	rc = rc ? rc : choose_backend(&choice, &a, err);
 	for (unsigned i = 0; !rc && i < choice.n; i++) {
-		rc = diff_with(&run, choice.candidates[i], err);
+		rc = diff_with(&a, choice.candidates[i], err);
 		/* Of several candidates the first that this kernel has would be used. */
 		if (rc != -EOPNOTSUPP)
 			break;
@@ -56,23 +53,23 @@ int command_diff(const struct config *cfg, struct err *err)
 		log_warn("the rules are right, but an address, ip rule or route that they need is missing or stale");
 		rc = STATUS_DIFFERENT;
 	}
+	attempt_close(&a);
 	run_close(&run);
 	return rc;
 }
 
-static int show_backend(const struct run *run, const struct backend_ops *ops, struct err *err)
+static int show_backend(struct attempt *a, const struct backend_ops *ops, struct err *err)
 {
-	struct text_options options = { .families = FAMILY_BOTH, .counters = run->cfg->counters };
-	struct backend *backend;
-	int rc = ops->open(&backend, NULL, err);
+	const struct config *cfg = a->run->cfg;
+	struct text_options options = { .families = FAMILY_BOTH, .counters = cfg->counters };
+	int rc = attempt_open(a, ops, NULL, err);
 
 	if (rc)
 		return rc;
-	if (run->cfg->family != FAMILY_CHOICE_BOTH)
-		options.families = FAMILY_BIT(run->cfg->family == FAMILY_CHOICE_IPV4 ? IPV4 : IPV6);
+	if (cfg->family != FAMILY_CHOICE_BOTH)
+		options.families = FAMILY_BIT(cfg->family == FAMILY_CHOICE_IPV4 ? IPV4 : IPV6);
 	log_info("Istio rules of backend %s:", ops->name);
-	text_print_ruleset(stdout, ops->live(backend), &options);
-	ops->close(backend);
+	text_print_ruleset(stdout, attempt_live(a), &options);
 	return 0;
 }
 
@@ -80,20 +77,22 @@ int command_show(const struct config *cfg, struct err *err)
 {
 	bool found = false;
 	struct run run;
+	struct attempt a = { .run = &run, .lock = -1 };
 	int rc = run_open(&run, cfg, INTENT_LOOK, err);
 
 	for (unsigned i = 0; !rc && i < BACKENDS; i++) {
-		int holds = backend_at(i)->holds(err);
+		int holds = backend_at(i)->holds(&a.looked[i], err);
 
 		if (holds < 0 && holds != -EOPNOTSUPP)
 			log_warn("%s", err->what);
 		if (holds < 0 || !(holds & HOLDS_ISTIO))
 			continue;
 		found = true;
-		rc = show_backend(&run, backend_at(i), err);
+		rc = show_backend(&a, backend_at(i), err);
 	}
 	if (!rc && !found)
 		log_info("no Istio rules are live in this network namespace");
+	attempt_close(&a);
 	run_close(&run);
 	return rc;
 }

@@ -38,26 +38,9 @@ int run_refresh(struct run *run, struct err *err);
 /* The rules that the options ask for; @zones: with the conntrack-zone rules where they are asked for. */
 struct ruleset *run_wanted(const struct run *run, enum layout layout, bool zones);
 
-/* Backends to try, in order, and why. */
-struct choice {
-	const struct backend_ops *candidates[BACKENDS];
-	unsigned n;
-	const char *reason;
-	bool holds[BACKENDS]; /* by index of backend_at: Istio rules live there */
-	bool lacks_raw;       /* iptables-legacy is no candidate, for want of CAP_NET_RAW */
-};
-
 /* The backends in the order in which auto prefers them. */
 const struct backend_ops *backend_at(unsigned index);
-
-/*
- * What a backend holds (see its holds()); -EOPNOTSUPP: this kernel does not have it, or we lack the right to
- * look.  Other failures are errors: to take them for "nothing" would leave rules behind.
- */
-int backend_look(const struct run *run, const struct backend_ops *ops, struct err *err);
-
-/* SPEC section 5: looks without touching.  Fails if several hold rules and nothing says which to keep. */
-int choose_backend(struct choice *choice, const struct run *run, struct err *err);
+unsigned backend_index(const struct backend_ops *ops);
 
 /* "24 rules" of the text form for the log line. */
 unsigned count_rules(const struct ruleset *rs);

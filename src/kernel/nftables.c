@@ -24,6 +24,7 @@ struct backend {
 	struct ruleset *live;
 	struct native_dump dump;
 	bool present[TABLES];
+	bool has_ip_tables; /* somebody's of family ip or ip6 */
 };
 
 /* Which of our tables a message is about; TABLES if none.  The attribute is 1 in all of them. */
@@ -32,50 +33,20 @@ static enum table_id message_table(const struct nlmsghdr *nlh)
 	return native_table_find(nft_attr_str(nlh, NFTA_TABLE_NAME));
 }
 
-/* What tables there are: HOLDS_... as an int. */
-static int take_presence(const struct nlmsghdr *nlh, void *data)
-{
-	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
-	int *holds = data;
-
-	if (nfg->nfgen_family == NFPROTO_INET && message_table(nlh) < TABLES)
-		*holds |= HOLDS_ISTIO;
-	if (nfg->nfgen_family == NFPROTO_IPV4 || nfg->nfgen_family == NFPROTO_IPV6)
-		*holds &= ~HOLDS_NO_IPTABLES;
-	return MNL_CB_OK;
-}
-
-static int read_presence(struct nft_link *link, void *holds, struct err *err)
-{
-	const struct nft_query query = { .type = NFT_MSG_GETTABLE, .family = NFPROTO_UNSPEC };
-
-	*(int *)holds = HOLDS_NO_IPTABLES;
-	return nft_link_dump(link, &query, take_presence, holds, err);
-}
-
 static bool any_present(const bool present[TABLES])
 {
 	return present[TABLE_MANGLE] || present[TABLE_NAT] || present[TABLE_RAW];
 }
 
-static int native_holds(struct err *err)
-{
-	struct nft_link *link = NULL;
-	int holds, rc = nft_link_open(&link, err);
-
-	if (!rc)
-		rc = nft_link_read(link, read_presence, &holds, err);
-	nft_link_close(link);
-	return rc ? rc : holds;
-}
-
 static int take_message(const struct nlmsghdr *nlh, void *data)
 {
+	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
 	struct backend *b = data;
 	enum table_id table = message_table(nlh);
 	const struct nlmsghdr **place;
 
-	if (table == TABLES)
+	b->has_ip_tables |= nfg->nfgen_family == NFPROTO_IPV4 || nfg->nfgen_family == NFPROTO_IPV6;
+	if (table == TABLES || nfg->nfgen_family != NFPROTO_INET)
 		return MNL_CB_OK;
 	b->present[table] = true;
 	place = array_push(&b->dump.messages, &b->dump.n, sizeof(*place));
@@ -90,6 +61,7 @@ static void forget(struct backend *b)
 	free(b->dump.messages);
 	memset(&b->dump, 0, sizeof(b->dump));
 	memset(b->present, 0, sizeof(b->present));
+	b->has_ip_tables = false;
 	b->live = NULL;
 }
 
@@ -113,7 +85,7 @@ static int read_table(struct backend *b, enum table_id table, struct err *err)
 
 static int read_all(struct nft_link *link, void *data, struct err *err)
 {
-	struct nft_query query = { .type = NFT_MSG_GETTABLE, .family = NFPROTO_INET };
+	struct nft_query query = { .type = NFT_MSG_GETTABLE, .family = NFPROTO_UNSPEC };
 	struct backend *b = data;
 	int rc;
 
@@ -123,6 +95,7 @@ static int read_all(struct nft_link *link, void *data, struct err *err)
 	if (rc || !any_present(b->present))
 		return rc;
 	query.type = NFT_MSG_GETCHAIN;
+	query.family = NFPROTO_INET;
 	rc = nft_link_dump(link, &query, take_message, b, err);
 	for (enum table_id t = 0; t < TABLES && !rc; t++)
 		if (b->present[t])
@@ -214,6 +187,15 @@ static int native_open(struct backend **backend, const struct ruleset *want, str
 	decode_all(b);
 	*backend = b;
 	return 0;
+}
+
+static int native_holds(struct backend **backend, struct err *err)
+{
+	int rc = native_open(backend, NULL, err);
+
+	if (rc)
+		return rc;
+	return (any_present((*backend)->present) ? HOLDS_ISTIO : 0) | ((*backend)->has_ip_tables ? 0 : HOLDS_NO_IPTABLES);
 }
 
 static const struct ruleset *native_live(const struct backend *b)

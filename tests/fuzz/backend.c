@@ -32,7 +32,8 @@ static void run(void)
 	struct err err = { 0 };
 	int rc;
 
-	job.rival->holds(&err);
+	if (job.rival->holds(&backend, &err) >= 0 && backend)
+		job.rival->close(backend);
 	rc = job.ops->open(&backend, job.want, &err);
 	FUZZ_CHECK(rc <= 0 && (!rc || err.what[0]));
 	if (rc)

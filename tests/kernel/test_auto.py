@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """--backend=auto: which backend it takes, and that looking changes nothing."""
 
+import itertools
 import pathlib
 import platform
 
@@ -80,10 +81,13 @@ def test_istio_rules_are_in_two(netns, other):
     assert "unchanged" in netns.istio_init(*SIDECAR).stderr
 
 
-def test_move_to_another_backend(netns):
-    lib.checked(netns.istio_init(*SIDECAR, "--backend=iptables-legacy"))
-    assert taken(netns.istio_init(*SIDECAR, "--backend=nftables", "--reconcile")) == "nftables"
-    assert not any("ISTIO_" in netns.save(family) for family in lib.FAMILIES)
+@pytest.mark.parametrize("old, new", itertools.permutations(["iptables-legacy", "iptables-nft", "nftables"], 2))
+def test_move_to_another_backend(netns, old, new):
+    lib.checked(netns.istio_init(*SIDECAR, f"--backend={old}"))
+    assert taken(netns.istio_init(*SIDECAR, f"--backend={new}", "--reconcile")) == new
+    with lib.Netns() as fresh:
+        lib.checked(fresh.istio_init(*SIDECAR, f"--backend={new}"))
+        assert netns.state() == fresh.state()
 
 
 def test_no_nf_tables(netns):

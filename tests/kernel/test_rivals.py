@@ -21,6 +21,27 @@ def test_fifty_runs_at_once(netns, backend):
     assert netns.state() == complete
 
 
+@pytest.mark.parametrize("turn", range(5))
+def test_runs_at_once_of_different_backends_leave_rules_in_one(netns, turn):
+    """Each chooses under the lock: all but the first see the rules that are there, and are refused."""
+    runs = [netns.start([lib.BINARY, "--sidecar", f"--backend={name}"]) for name in lib.BACKENDS * 2]
+    out = [(run.communicate(timeout=30)[1], run.returncode) for run in runs]
+    done = {name for name, (_, status) in zip(lib.BACKENDS * 2, out) if status == 0}
+    assert len(done) == 1 and {status for _, status in out} <= {0, 1}, out
+    assert all("holds Istio rules in this network namespace already" in text for text, status in out if status)
+    assert lib.checked(netns.istio_init("diff", "--sidecar", f"--backend={done.pop()}")) == ""
+
+
+@pytest.mark.parametrize("turn", range(5))
+def test_runs_at_once_that_move_the_rules_leave_them_in_one(netns, turn):
+    commands = [["--sidecar", "--reconcile", f"--backend={name}"] for name in lib.BACKENDS * 2]
+    runs = [netns.start([lib.BINARY, *command]) for command in commands]
+    out = [(run.communicate(timeout=30)[1], run.returncode) for run in runs]
+    assert [status for _, status in out] == [0] * len(runs), out
+    # It fails where several backends hold rules.
+    assert lib.checked(netns.istio_init("diff", "--sidecar")) == ""
+
+
 # Our backend, and who else writes.
 WRITERS = [
     ("iptables-legacy", "iptables-legacy", "iptables-legacy -w -t nat"),
