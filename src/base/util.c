@@ -131,7 +131,7 @@ int read_file(const char *path, size_t limit, char **data, size_t *len)
 		return -errno;
 	do {
 		if (n + 1 >= size) {
-			size = size ? size * 2 : 4096;
+			size = size ? size * 2 : 512;
 			text = xreallocarray(text, size, 1);
 		}
 		got = read(fd, text + n, size - n - 1);
