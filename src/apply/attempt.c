@@ -115,18 +115,18 @@ int attempt_until_done(struct run *run, int (*attempt)(struct attempt *a, void *
 
 		now = now_us();
 		a.lock = lock_take(run->cfg->lock_file, now < deadline ? (uint32_t)((deadline - now) / 1000) : 0, err);
-		rc = a.lock < -1 ? a.lock : attempt(&a, data, err);
-		if (rc < 0)
-			attempt_undo(&a);
+		rc = a.lock < -1 ? a.lock : run_refresh(run, err);
+		if (!rc) {
+			rc = attempt(&a, data, err);
+			if (rc < 0)
+				attempt_undo(&a);
+		}
 		attempt_close(&a);
 		if (rc != -EAGAIN)
 			return rc;
 		if (now_us() >= deadline)
 			break;
 		wait_a_little();
-		rc = run_refresh(run, err);
-		if (rc)
-			return rc;
 	}
 	rc = err_set(err, STATUS_BUSY, EBUSY, "another program changed the rules again and again for %u ms",
 		     run->cfg->wait_ms);

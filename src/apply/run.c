@@ -109,15 +109,14 @@ static void warn_of_links(const struct config *cfg)
 				 cfg->virt_ifaces.items[i].name);
 }
 
-static void plan_plumbing(struct run *run, enum intent intent)
+static struct plumbing wanted_plumbing(const struct run *run)
 {
 	const struct config *cfg = run->cfg;
 	bool tproxy = cfg->mode == MODE_TPROXY && (cfg->inbound_ports.n || cfg->inbound_ports.all);
 
-	run->plumbing = (struct plumbing){ .nothing = true, .mark = cfg->tproxy_mark, .table = cfg->tproxy_table };
-	if (intent == INTENT_CLEAN)
-		return;
-	run->plumbing = (struct plumbing){
+	if (run->intent == INTENT_CLEAN)
+		return (struct plumbing){ .nothing = true, .mark = cfg->tproxy_mark, .table = cfg->tproxy_table };
+	return (struct plumbing){
 		.lo_up = true,
 		.inbound6 = run->families & FAMILY_BIT(IPV6),
 		.tproxy = tproxy ? run->families : 0,
@@ -138,6 +137,7 @@ int run_open(struct run *run, const struct config *cfg, enum intent intent, stru
 
 	memset(run, 0, sizeof(*run));
 	run->cfg = cfg;
+	run->intent = intent;
 	if (*cfg->netns)
 		rc = netns_enter(cfg->netns, err);
 	if (rc)
@@ -150,23 +150,26 @@ int run_open(struct run *run, const struct config *cfg, enum intent intent, stru
 	if (rc)
 		return rc;
 	caps_keep(needed_caps(cfg));
-	rc = plumbing_open(&run->plumbing_state, err);
-	rc = rc ? rc : find_families(run, err);
-	if (rc || intent == INTENT_PROBE)
-		return rc;
-	if (intent == INTENT_CHANGE)
-		warn_of_links(cfg);
-	plan_plumbing(run, intent);
-	return plumbing_plan(run->plumbing_state, &run->plumbing, err);
+	/* Who writes reads under the lock. */
+	return intent < INTENT_CHANGE ? run_refresh(run, err) : 0;
 }
 
 int run_refresh(struct run *run, struct err *err)
 {
+	struct plumbing want;
 	int rc;
 
 	plumbing_close(run->plumbing_state);
 	rc = plumbing_open(&run->plumbing_state, err);
-	return rc ? rc : plumbing_plan(run->plumbing_state, &run->plumbing, err);
+	if (!rc && !run->families) {
+		rc = find_families(run, err);
+		if (!rc && run->intent == INTENT_CHANGE)
+			warn_of_links(run->cfg);
+	}
+	if (rc || run->intent == INTENT_PROBE)
+		return rc;
+	want = wanted_plumbing(run);
+	return plumbing_plan(run->plumbing_state, &want, err);
 }
 
 void run_close(struct run *run)

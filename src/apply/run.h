@@ -9,14 +9,6 @@
 
 #define BACKENDS 3
 
-struct run {
-	const struct config *cfg;
-	uint64_t caps;     /* effective capabilities in the netns */
-	unsigned families; /* mask: IPv4, and IPv6 where it is on */
-	struct plumbing plumbing;
-	struct plumbing_state *plumbing_state;
-};
-
 /* What a command means to do in the netns. */
 enum intent {
 	INTENT_PROBE,  /* open sockets: no privilege */
@@ -25,14 +17,22 @@ enum intent {
 	INTENT_CLEAN,  /* remove all: likewise */
 };
 
+struct run {
+	const struct config *cfg;
+	enum intent intent;
+	uint64_t caps;     /* effective capabilities in the netns */
+	unsigned families; /* mask: IPv4, and IPv6 where it is on; known once run_refresh has read it */
+	struct plumbing_state *plumbing_state;
+};
+
 /*
- * Enters the netns of --network-namespace, checks that the intent is allowed there, and
- * finds out which families are on.  run_close is safe after a failure, too.
+ * Enters the netns of --network-namespace, checks that the intent is allowed there, and, if it is not to write,
+ * reads what run_refresh reads.  run_close is safe after a failure, too.
  */
 int run_open(struct run *run, const struct config *cfg, enum intent intent, struct err *err);
 void run_close(struct run *run);
 
-/* Reads the plumbing again, after a rival may have changed it. */
+/* Reads the plumbing (again: a rival may have changed it); the first time also which families are on. */
 int run_refresh(struct run *run, struct err *err);
 
 /* The rules that the options ask for; @zones: with the conntrack-zone rules where they are asked for. */

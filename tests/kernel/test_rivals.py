@@ -77,3 +77,16 @@ def test_no_foreign_rule_is_lost_and_none_comes_back(netns, name, tool, command)
     saved = netns.save("ipv6" if tool.startswith("ip6") else "ipv4", flavour=tool.rpartition("-")[2])
     foreign = re.findall(r"(?m)^-A OUTPUT -p tcp -m tcp --dport (\d+) -j ACCEPT$", saved)
     assert foreign == [str(port) for port in range(2, 61, 2)]
+
+
+@pytest.mark.parametrize("turn", range(10))
+def test_apply_and_clean_at_once_leave_all_or_nothing(netns, backend, turn):
+    """Rules, ip rules, routes and the address come and go together, whoever is first."""
+    nothing = netns.state()
+    with lib.Netns() as fresh:
+        lib.checked(fresh.istio_init(*ARGS, f"--backend={backend}"))
+        everything = fresh.state()
+    commands = [[*ARGS, f"--backend={backend}"], ["clean"]]
+    runs = [netns.start([lib.BINARY, *command]) for command in commands[::1 if turn % 2 else -1]]
+    assert [(run.communicate(timeout=30), run.returncode)[1] for run in runs] == [0, 0]
+    assert netns.state() in (nothing, everything)
