@@ -27,11 +27,21 @@ static const char *const group_titles[GROUPS] = {
 	[GROUP_HELP] = "Help",
 };
 
-static const char *const help_texts[OPTIONS] = {
-#define OPTION(id, letter, name, variable, alias, type, field, text, metavar, group, help) [OPTION_##id] = help,
+/* One after the other, each ended by a NUL: an array of pointers would be relocated at each start. */
+static const char help_texts[] =
+#define OPTION(id, letter, name, variable, alias, type, field, text, metavar, group, help) help "\0"
 #include "options.def"
 #undef OPTION
-};
+	;
+
+static const char *help_text(enum option_id id)
+{
+	const char *text = help_texts;
+
+	while (id--)
+		text += strlen(text) + 1;
+	return text;
+}
 
 static const struct {
 	const char *usage, *help;
@@ -86,7 +96,7 @@ static void print_option(FILE *out, enum option_id id)
 	size_t at = 0;
 
 	print_head(out, o);
-	print_wrapped(out, help_texts[id], INDENT, &at);
+	print_wrapped(out, help_text(id), INDENT, &at);
 	if (o->type != TYPE_BOOL && *o->text) {
 		snprintf(extra, sizeof(extra), "(default %s)", o->text);
 		print_wrapped(out, extra, INDENT, &at);
