@@ -11,7 +11,8 @@
 struct parsing {
 	struct packet *packet;
 	struct prefix src, dst;
-	bool has_src, has_dst, has_gid, has_iface;
+	bool has_src, has_dst, has_gid, has_iface, no_owner;
+	uint32_t seen; /* mask of keys, by index */
 };
 
 /* Each setter returns NULL or what was expected. */
@@ -68,13 +69,19 @@ static const char *set_dport(struct parsing *p, const char *value)
 	return set_port(&p->packet->dport, value);
 }
 
+/* Netfilter knows the owner of what a socket here sends, and of nothing else. */
 static const char *set_uid(struct parsing *p, const char *value)
 {
-	return number_parse(value, UINT32_MAX - 1, &p->packet->uid) ? NULL : "a numeric UID";
+	if (p->packet->hook != HOOK_OUTPUT)
+		return "no owner of an inbound packet";
+	p->no_owner = !strcmp(value, "none");
+	return p->no_owner || number_parse(value, UINT32_MAX - 1, &p->packet->uid) ? NULL : "a numeric UID, or none";
 }
 
 static const char *set_gid(struct parsing *p, const char *value)
 {
+	if (p->packet->hook != HOOK_OUTPUT)
+		return "no owner of an inbound packet";
 	p->has_gid = true;
 	return number_parse(value, UINT32_MAX - 1, &p->packet->gid) ? NULL : "a numeric GID";
 }
@@ -135,7 +142,8 @@ static int parse_word(struct parsing *p, const char *word, struct err *err)
 
 	for (unsigned i = 0; value && i < ARRAY_SIZE(keys); i++)
 		if (strlen(keys[i].name) == (size_t)(value - word) && !strncmp(word, keys[i].name, (size_t)(value - word))) {
-			expected = keys[i].set(p, value + 1);
+			expected = p->seen & 1u << i ? "each key once" : keys[i].set(p, value + 1);
+			p->seen |= 1u << i;
 			return expected ? fail_word(err, word, expected) : 0;
 		}
 	return fail_word(err, word, "in or out, then KEY=VALUE with a KEY of proto, src, dst, sport, dport, uid, gid, iif, "
@@ -160,6 +168,8 @@ static int complete(struct parsing *p, struct err *err)
 
 	if (p->has_src && p->src.family != family)
 		return fail_word(err, "src", "an address of the same family as dst");
+	if (p->no_owner && p->has_gid)
+		return fail_word(err, "gid", "none of it with uid=none");
 	if (!p->has_dst)
 		default_addr(&p->dst, family, false, packet->hook == HOOK_OUTPUT ? 80 : 1);
 	loopback = prefix_is_loopback(&p->dst);
@@ -172,7 +182,7 @@ static int complete(struct parsing *p, struct err *err)
 	packet->family = family;
 	memcpy(packet->src, p->src.addr, sizeof(packet->src));
 	memcpy(packet->dst, p->dst.addr, sizeof(packet->dst));
-	packet->has_owner = packet->hook == HOOK_OUTPUT;
+	packet->has_owner = packet->hook == HOOK_OUTPUT && !p->no_owner;
 	if (!p->has_gid)
 		packet->gid = packet->uid;
 	return 0;

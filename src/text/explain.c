@@ -32,7 +32,11 @@ static void print_packet(FILE *out, const struct packet *p)
 	if (ports)
 		fprintf(out, " sport=%u dport=%u", p->sport, p->dport);
 	if (p->has_owner)
-		fprintf(out, " uid=%u gid=%u oif=%s", p->uid, p->gid, p->oif.name);
+		fprintf(out, " uid=%u gid=%u", p->uid, p->gid);
+	else if (p->hook == HOOK_OUTPUT)
+		fprintf(out, " uid=none");
+	if (p->hook == HOOK_OUTPUT)
+		fprintf(out, " oif=%s", p->oif.name);
 	else
 		fprintf(out, " iif=%s", p->iif.name);
 	if (p->mark)

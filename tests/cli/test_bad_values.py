@@ -221,3 +221,22 @@ def test_the_longest_argument(room):
 def test_a_bad_value_is_found_in_a_dry_run_too(room):
     result = room.istio_init("--dry-run", "-b", "0")
     assert (result.returncode, result.stdout) == (64, "")
+
+
+@pytest.mark.parametrize("words, word, expected", [
+    ([], "", "in or out"),
+    (["up"], "up", "in or out"),
+    (["out", "port=80"], "port=80", "in or out, then KEY=VALUE with a KEY of proto, src, dst"),
+    (["out", "dport=0"], "dport=0", "a port 1-65535"),
+    (["out", "dst=10.0.0.0/8"], "dst=10.0.0.0/8", "an IPv4 or IPv6 address"),
+    (["out", "dst=::1", "src=10.0.0.1"], "src", "an address of the same family as dst"),
+    (["out", "dport=80", "dport=81"], "dport=81", "each key once"),
+    (["out", "uid=root"], "uid=root", "a numeric UID, or none"),
+    (["out", "uid=none", "gid=1"], "gid", "none of it with uid=none"),
+    (["in", "uid=1"], "uid=1", "no owner of an inbound packet"),
+    (["in", "oif=eth0"], "oif=eth0", "iif for an inbound packet"),
+])
+def test_bad_packets(words, word, expected):
+    result = lib.run([lib.BINARY, "explain", "--sidecar", *words])
+    assert (result.returncode, result.stdout) == (64, "")
+    assert result.stderr.startswith(f'istio-init: error: explain: "{word}": expected {expected}')

@@ -149,3 +149,12 @@ def test_dry_run_looks_at_nothing_of_the_machine(netns):
         opened = {re.search(r'"([^"]*)"', call)[1] for call in calls if not call.startswith("execve(")}
         assert opened <= files | {"/etc/passwd"}, calls
         assert not [call for call in calls if call.startswith("socket(")]
+
+
+@pytest.mark.parametrize("name, rule", [("iptables-legacy", "! --uid-owner 1337"), ("nftables", None)])
+def test_explain_knows_packets_of_no_socket(name, rule):
+    """xt's inverted owner match holds for them, nft's does not."""
+    out = lib.checked(lib.run([lib.BINARY, "explain", "--sidecar", f"--backend={name}", "out", "dst=127.0.0.1",
+                               "uid=none"]))
+    assert " uid=none oif=lo " in out.splitlines()[0]
+    assert rule in out if rule else "skuid" not in out
