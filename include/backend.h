@@ -36,11 +36,11 @@ struct backend_ops {
 	const struct ruleset *(*live)(const struct backend *backend);
 
 	/*
-	 * Makes the kernel hold exactly @want of Istio's rules (an empty ruleset:
-	 * clean), in as few steps as the kernel allows; if one fails, those before it are
-	 * undone.  @force: also what is equal already is written.  -EAGAIN: somebody else changed the tables since open; nothing of
-	 * ours is half done; close and open again.  A @want that is not empty must live until
-	 * close: undo finds by it what was written.
+	 * Makes the kernel hold exactly @want of Istio's rules (what open was told, or an empty
+	 * ruleset: clean), in as few steps as the kernel allows; if one fails, those before it are
+	 * undone.  @force: also what is equal already is written.  -EAGAIN: somebody else changed
+	 * the tables since open; nothing of ours is half done; close and open again.  A @want that
+	 * is not empty must live until close: undo finds by it what was written.
 	 */
 	int (*replace)(struct backend *backend, const struct ruleset *want, bool force, struct err *err);
 

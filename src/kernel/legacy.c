@@ -24,7 +24,7 @@
 struct backend {
 	char *names[FAMILIES]; /* of the tables that the netns has, a line each; NULL: the kernel has no ip_tables */
 	struct ruleset *live;
-	struct ruleset *known; /* rules of built-in chains that were ever wanted: how to tell them from a user's own */
+	struct ruleset *known; /* rules of built-in chains that are wanted: how to tell them from a user's own */
 	struct legacy_table tables[FAMILIES][TABLES];
 	struct legacy_table *order[FAMILIES * TABLES]; /* of writing */
 	unsigned n_order;
@@ -416,7 +416,6 @@ static int legacy_replace(struct backend *b, const struct ruleset *want, bool fo
 {
 	int ret;
 
-	know_rules(b, want);
 	order_tables(b, want, force);
 	ret = prepare_all(b, want, err);
 	for (unsigned i = 0; i < b->n_order && !ret; i++)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ruleset.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,7 +98,7 @@ struct chain *ruleset_chain(struct ruleset *rs, enum table_id table, const char 
 		table_index_chains(t);
 	chain = array_push(&t->chains, &t->n_chains, sizeof(*chain));
 	memset(chain, 0, sizeof(*chain));
-	snprintf(chain->name, sizeof(chain->name), "%s", name);
+	strncpy(chain->name, name, sizeof(chain->name) - 1);
 	chain->hook = HOOK_NONE;
 	for (enum hook h = 0; h < HOOK_NONE; h++)
 		if (!strcmp(name, hook_name(h)))
