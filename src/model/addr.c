@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 unsigned family_addr_len(enum family family)
@@ -175,16 +174,30 @@ static void find_zero_run(const unsigned *words, int *start, int *len)
 	}
 }
 
-const char *addr_text(enum family family, const uint8_t *addr, char text[ADDR_TEXT_MAX])
+/* Not by printf, which would take half the time of printing a long list.  The put_ functions return their text's end. */
+static char *put_number(char *p, unsigned n, unsigned base)
+{
+	if (n >= base)
+		p = put_number(p, n / base, base);
+	*p++ = "0123456789abcdef"[n % base];
+	return p;
+}
+
+static char *put_ipv4(char *p, const uint8_t *addr)
+{
+	for (int i = 0; i < 4; i++) {
+		if (i)
+			*p++ = '.';
+		p = put_number(p, addr[i], 10);
+	}
+	return p;
+}
+
+static char *put_ipv6(char *p, const uint8_t *addr)
 {
 	unsigned words[8];
 	int start, len;
-	char *p = text;
 
-	if (family == IPV4) {
-		snprintf(text, ADDR_TEXT_MAX, "%u.%u.%u.%u", addr[0], addr[1], addr[2], addr[3]);
-		return text;
-	}
 	for (int i = 0; i < 8; i++)
 		words[i] = (unsigned)addr[i * 2] << 8 | addr[i * 2 + 1];
 	find_zero_run(words, &start, &len);
@@ -199,19 +212,24 @@ const char *addr_text(enum family family, const uint8_t *addr, char text[ADDR_TE
 		if (i)
 			*p++ = ':';
 		/* glibc: the last 32 bits of ::a.b.c.d and ::ffff:a.b.c.d are written as IPv4 */
-		if (i == 6 && start == 0 && (len == 6 || (len == 5 && words[5] == 0xffff))) {
-			addr_text(IPV4, addr + 12, p);
-			return text;
-		}
-		p += sprintf(p, "%x", words[i]);
+		if (i == 6 && start == 0 && (len == 6 || (len == 5 && words[5] == 0xffff)))
+			return put_ipv4(p, addr + 12);
+		p = put_number(p, words[i], 16);
 	}
-	*p = '\0';
+	return p;
+}
+
+const char *addr_text(enum family family, const uint8_t *addr, char text[ADDR_TEXT_MAX])
+{
+	*(family == IPV4 ? put_ipv4(text, addr) : put_ipv6(text, addr)) = '\0';
 	return text;
 }
 
 const char *prefix_text(const struct prefix *prefix, char text[PREFIX_TEXT_MAX])
 {
-	addr_text(prefix->family, prefix->addr, text);
-	sprintf(text + strlen(text), "/%u", prefix->len);
+	char *p = prefix->family == IPV4 ? put_ipv4(text, prefix->addr) : put_ipv6(text, prefix->addr);
+
+	*p++ = '/';
+	*put_number(p, prefix->len, 10) = '\0';
 	return text;
 }
