@@ -38,7 +38,8 @@ int main(int argc, char **argv)
 		cli_log_config(&cfg);
 		rc = run_command(&cfg, &err);
 	}
-	if (rc >= 0 && fflush(stdout))
+	/* A line that failed by itself is no longer there to be flushed. */
+	if (rc >= 0 && (ferror(stdout) || fflush(stdout)))
 		rc = err_set(&err, STATUS_FAILED, 0, "cannot write to standard output: %m");
 	if (rc >= 0)
 		return rc;

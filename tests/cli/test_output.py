@@ -132,9 +132,14 @@ def test_dry_run_is_deterministic(netns):
     assert all(lib.checked(netns.istio_init(*args)) == first for _ in range(5))
 
 
-def test_dry_run_to_a_full_disk_fails(netns):
-    result = netns.run(["sh", "-c", '"$@" >/dev/full', "sh", lib.BINARY, "--dry-run", "--sidecar"])
-    assert result.returncode == 1 and len(result.stderr.splitlines()) <= 2 and result.stderr
+@pytest.mark.parametrize("redirection", [">/dev/full", ">&-"])
+@pytest.mark.parametrize("args", [["--dry-run", "--sidecar"], ["--version"], ["--help"], ["show"], ["diff"],
+                                  ["explain", "--sidecar", "out", "proto=tcp", "dst=10.0.0.5", "dport=443"]])
+def test_output_to_a_full_or_closed_file_is_an_error(netns, args, redirection):
+    if args == ["show"]:
+        lib.checked(netns.istio_init("--sidecar"))
+    result = netns.run(["sh", "-c", f'"$@" {redirection}', "sh", lib.BINARY, *args])
+    assert result.returncode == 1 and "cannot write to standard output: " in result.stderr
 
 
 def test_dry_run_looks_at_nothing_of_the_machine(netns):
