@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -32,9 +33,15 @@ int main(int argc, char **argv)
 {
 	struct config cfg = { 0 };
 	struct err err = { 0 };
-	int rc = cli_parse(&cfg, argc, argv, environ, &err);
+	int rc;
+
+	/* Where rules are written, a log that nobody reads any more must not end the run half way. */
+	signal(SIGPIPE, SIG_IGN);
+	rc = cli_parse(&cfg, argc, argv, environ, &err);
 
 	if (!rc) {
+		if (cfg.dry_run || (cfg.command != COMMAND_APPLY && cfg.command != COMMAND_CLEAN))
+			signal(SIGPIPE, SIG_DFL);
 		cli_log_config(&cfg);
 		rc = run_command(&cfg, &err);
 	}

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Apply in a real kernel: idempotence, foreign rules, what is half there."""
 
+import os
+import subprocess
 import time
 
 import configs
@@ -206,6 +208,23 @@ def test_runs_at_once_without_a_common_lock(pod, backend):
     assert [status for _, status in results] == [0] * 4, results
     with lib.Netns() as alone:
         lib.checked(alone.istio_init("--sidecar", f"--backend={backend}"))
+        assert pod.state() == alone.state()
+
+
+@pytest.mark.parametrize("args", [["--sidecar", "--reconcile", "--backend="], ["clean"]])
+def test_a_log_that_nobody_reads_ends_no_run(pod, backend, args):
+    """As with 2>&1 | head: its lines are lost, and what was asked for is done all the same."""
+    other = "nftables" if backend == "iptables-nft" else "iptables-nft"
+    args = [word + backend if word == "--backend=" else word for word in args]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with lib.Netns() as alone, open(writer, "wb") as log:
+        for netns in pod, alone:
+            lib.checked(netns.istio_init("-b", "80", "-m", "TPROXY", f"--backend={other}"))
+        lib.checked(alone.istio_init(*args))
+        run = subprocess.run(pod.command([lib.BINARY, *args, "--log_output_level=debug"]), env=pod.env(), stderr=log,
+                             stdin=subprocess.DEVNULL, check=False)
+        assert run.returncode == 0
         assert pod.state() == alone.state()
 
 
