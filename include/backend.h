@@ -36,15 +36,21 @@ struct backend_ops {
 	const struct ruleset *(*live)(const struct backend *backend);
 
 	/*
-	 * Makes the kernel hold exactly @want of Istio's rules (what open was told, or an empty
-	 * ruleset: clean), in as few steps as the kernel allows; if one fails, those before it are
-	 * undone.  @force: also what is equal already is written.  -EAGAIN: somebody else changed
-	 * the tables since open; nothing of ours is half done; close and open again.  A @want that
-	 * is not empty must live until close: undo finds by it what was written.
+	 * Makes ready what takes memory, and may end the program for want of it, before anything is
+	 * written.  @want: what is to be all of Istio's rules (what open was told, or an empty ruleset: clean);
+	 * it must live until the commit and, unless empty, until close: undo finds by it what was written.
+	 * @force: also what is equal already is written.
 	 */
-	int (*replace)(struct backend *backend, const struct ruleset *want, bool force, struct err *err);
+	int (*prepare)(struct backend *backend, const struct ruleset *want, bool force, struct err *err);
 
-	/* Puts back what open had read, after a replace that worked. */
+	/*
+	 * Makes the kernel hold what was prepared, once, in as few steps as the kernel allows; if one fails,
+	 * those before it are undone.  -EAGAIN: somebody else changed the tables since open; nothing of
+	 * ours is half done; close and open again.
+	 */
+	int (*commit)(struct backend *backend, struct err *err);
+
+	/* Puts back what open had read, after a commit that worked. */
 	int (*undo)(struct backend *backend, struct err *err);
 
 	void (*close)(struct backend *backend);

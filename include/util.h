@@ -17,6 +17,8 @@ void util_cleanup_close(int *fd);
 void *xcalloc(size_t count, size_t size);
 void *xreallocarray(void *old, size_t count, size_t size);
 char *xstrdup(const char *s);
+/* @p, which a library has allocated. */
+void *xchecked(void *p);
 
 /*
  * Makes room for one more element behind the @n in *@array of elements of @size

@@ -24,7 +24,7 @@ FAMILIES = ["ipv4", "ipv6"]
 NOBODY = 65534
 
 TOOLS = ["capsh", "ip", "ip6tables-legacy-restore", "ip6tables-legacy-save", "iptables-legacy",
-         "iptables-legacy-restore", "iptables-legacy-save", "mount", "nft", "nsenter", "setpriv",
+         "iptables-legacy-restore", "iptables-legacy-save", "mount", "nft", "nsenter", "prlimit", "setpriv",
          "strace", "unshare"]
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 

@@ -87,11 +87,12 @@ static int clean_others(struct attempt *a, const struct order *order, struct err
 /* Plumbing, rules, and then what is left of older installs: traffic escapes at no moment. */
 static int write_all(struct attempt *a, struct order *order, struct err *err)
 {
-	int rc = plumbing_apply(a->run->plumbing_state, err);
+	int rc = note_refusal(order, attempt_prepare(a, order->want, a->run->cfg->force_apply, err), err);
 
+	rc = rc ? rc : plumbing_apply(a->run->plumbing_state, err);
 	if (rc)
 		return rc;
-	rc = note_refusal(order, attempt_replace(a, order->want, a->run->cfg->force_apply, err), err);
+	rc = note_refusal(order, attempt_commit(a, err), err);
 	rc = rc ? rc : clean_others(a, order, err);
 	return rc ? rc : plumbing_remove_stale(a->run->plumbing_state, err);
 }

@@ -37,9 +37,14 @@ static void forget_looks(struct attempt *a)
 	}
 }
 
-int attempt_replace(struct attempt *a, const struct ruleset *want, bool force, struct err *err)
+int attempt_prepare(struct attempt *a, const struct ruleset *want, bool force, struct err *err)
 {
-	int rc = a->ops[a->n - 1]->replace(a->backends[a->n - 1], want, force, err);
+	return a->ops[a->n - 1]->prepare(a->backends[a->n - 1], want, force, err);
+}
+
+int attempt_commit(struct attempt *a, struct err *err)
+{
+	int rc = a->ops[a->n - 1]->commit(a->backends[a->n - 1], err);
 
 	/* The two backends of nf_tables share a generation, which is another one now. */
 	forget_looks(a);
@@ -66,7 +71,8 @@ int attempt_clean(struct attempt *a, const struct backend_ops *ops, const struct
 		return rc;
 	plumbing_set_live_mark(a->run->plumbing_state, capture_live_mark(attempt_live(a)));
 	nothing = ruleset_new(ops->layout, FAMILY_BOTH);
-	rc = attempt_replace(a, nothing, false, err);
+	rc = attempt_prepare(a, nothing, false, err);
+	rc = rc ? rc : attempt_commit(a, err);
 	ruleset_free(nothing);
 	return rc ? rc : 1;
 }

@@ -45,8 +45,9 @@ int attempt_look(struct attempt *a, unsigned index, struct err *err);
 int attempt_open(struct attempt *a, const struct backend_ops *ops, const struct ruleset *want, struct err *err);
 const struct ruleset *attempt_live(const struct attempt *a);
 
-/* Writes to the backend that was opened last. */
-int attempt_replace(struct attempt *a, const struct ruleset *want, bool force, struct err *err);
+/* Both for the backend that was opened last: makes ready, writes. */
+int attempt_prepare(struct attempt *a, const struct ruleset *want, bool force, struct err *err);
+int attempt_commit(struct attempt *a, struct err *err);
 
 /*
  * Opens a backend and, if it holds Istio rules (or @held: anything of Istio's), removes them: 1 if it did,

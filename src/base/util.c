@@ -24,7 +24,7 @@ void util_cleanup_close(int *fd)
 }
 
 /* The one way out below main: a one-shot tool without memory has nothing left to undo with. */
-static void *check_memory(void *p)
+void *xchecked(void *p)
 {
 	if (p)
 		return p;
@@ -34,17 +34,17 @@ static void *check_memory(void *p)
 
 void *xcalloc(size_t count, size_t size)
 {
-	return check_memory(calloc(count ? count : 1, size ? size : 1));
+	return xchecked(calloc(count ? count : 1, size ? size : 1));
 }
 
 void *xreallocarray(void *old, size_t count, size_t size)
 {
-	return check_memory(reallocarray(old, count ? count : 1, size ? size : 1));
+	return xchecked(reallocarray(old, count ? count : 1, size ? size : 1));
 }
 
 char *xstrdup(const char *s)
 {
-	return check_memory(strdup(s));
+	return xchecked(strdup(s));
 }
 
 void *array_push(void *pointer_to_array, unsigned *n, size_t size)

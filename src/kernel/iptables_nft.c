@@ -18,7 +18,8 @@
 struct backend {
 	struct nft_link *link;
 	struct inft_state state;
-	const struct ruleset *want; /* what replace has written, if it is anything: how undo finds it */
+	struct nft_batch batch;     /* what is prepared */
+	const struct ruleset *want; /* what is written by it, if it is anything: how undo finds it */
 	bool written[FAMILIES][TABLES];
 };
 
@@ -27,6 +28,7 @@ static void inft_close(struct backend *b)
 	if (!b)
 		return;
 	nft_link_close(b->link);
+	nft_batch_release(&b->batch);
 	inft_state_forget(&b->state);
 	free(b);
 }
@@ -78,36 +80,33 @@ static int inft_holds(struct backend **backend, struct err *err)
 	return ret;
 }
 
-static int send_unless_empty(struct nft_batch *batch, struct nft_link *link, struct err *err)
-{
-	return nft_batch_is_empty(batch) ? 0 : nft_batch_send(batch, link, err);
-}
-
-static void batch_init(struct nft_batch *batch, const struct nft_link *link)
+static void batch_init(struct nft_batch *batch, struct nft_link *link)
 {
 	nft_batch_init(batch, link);
 	batch->explain = inft_explain;
 	batch->items_name = "rules";
 }
 
-static int inft_replace(struct backend *b, const struct ruleset *want, bool force, struct err *err)
+static int inft_prepare(struct backend *b, const struct ruleset *want, bool force, struct err *err)
 {
 	const struct ruleset *live = b->state.live;
-	struct nft_batch batch;
 	int rc = 0;
 
-	batch_init(&batch, b->link);
+	batch_init(&b->batch, b->link);
 	for (enum family f = 0; f < FAMILIES; f++)
 		for (enum table_id t = 0; t < TABLES && !rc; t++) {
 			if (table_equal(live, want, t, f) && !(force && table_has_family(&want->tables[t], f)))
 				continue;
 			b->written[f][t] = true;
-			rc = inft_table_edit(&batch, &b->state, &b->state.tables[f][t], want, err);
+			rc = inft_table_edit(&b->batch, &b->state, &b->state.tables[f][t], want, err);
 		}
-	rc = rc ? rc : send_unless_empty(&batch, b->link, err);
-	nft_batch_release(&batch);
 	b->want = has_chains(want) ? want : NULL;
 	return rc;
+}
+
+static int inft_commit(struct backend *b, struct err *err)
+{
+	return nft_batch_send(&b->batch, err);
 }
 
 static int undo_once(const struct backend *b, struct inft_state *now, struct err *err)
@@ -131,7 +130,7 @@ static int undo_once(const struct backend *b, struct inft_state *now, struct err
 		for (enum table_id t = 0; t < TABLES; t++)
 			if (b->written[f][t] && !b->state.tables[f][t].nlh)
 				inft_table_restore(&batch, now, &now->tables[f][t], &b->state, false);
-	rc = send_unless_empty(&batch, b->link, err);
+	rc = nft_batch_send(&batch, err);
 	nft_batch_release(&batch);
 	return rc;
 }
@@ -154,7 +153,8 @@ const struct backend_ops backend_iptables_nft = {
 	.holds = inft_holds,
 	.open = inft_open,
 	.live = inft_live,
-	.replace = inft_replace,
+	.prepare = inft_prepare,
+	.commit = inft_commit,
 	.undo = inft_undo,
 	.close = inft_close,
 };

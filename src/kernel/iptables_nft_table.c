@@ -11,6 +11,8 @@
 #include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include "util.h"
+
 /* A message with a name or two; a rule with 64 owner groups and a comment. */
 #define NAMES_ROOM 640
 #define RULE_ROOM 8192
@@ -164,7 +166,7 @@ static int put_rule(struct nft_batch *batch, const struct inft_table *t, const c
 		    const struct rule *source, uint64_t before, struct err *err)
 {
 	size_t bytes = nft_batch_bytes(batch);
-	struct nftnl_rule *r = nftnl_rule_alloc();
+	struct nftnl_rule *r = xchecked(nftnl_rule_alloc());
 	struct nlmsghdr *nlh;
 	int rc = inft_rule_encode(r, rule, t->family);
 

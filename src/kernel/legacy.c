@@ -28,6 +28,7 @@ struct backend {
 	struct legacy_table tables[FAMILIES][TABLES];
 	struct legacy_table *order[FAMILIES * TABLES]; /* of writing */
 	unsigned n_order;
+	const struct ruleset *want; /* what the tables are edited to */
 };
 
 /* The names of the tables that the netns has, without making one. */
@@ -285,35 +286,34 @@ static int prepare(struct legacy_table *t, const struct ruleset *want, struct er
 }
 
 /* Reads a table that a rival has changed and edits it anew; 1: it is right already. */
-static int prepare_again(struct backend *b, struct legacy_table *t, const struct ruleset *want, struct err *err)
+static int prepare_again(struct backend *b, struct legacy_table *t, struct err *err)
 {
 	struct ruleset *rs = ruleset_new(LAYOUT_IPTABLES, FAMILY_BOTH);
 	int ret = reread(t, rs, b->known);
 
 	if (ret < 0)
 		ret = legacy_error_open(t, -ret, err);
-	else if (table_equal(rs, want, t->id, t->family))
+	else if (table_equal(rs, b->want, t->id, t->family))
 		ret = 1;
 	else
-		ret = prepare(t, want, err);
+		ret = prepare(t, b->want, err);
 	ruleset_free(rs);
 	return ret;
 }
 
 /* @first: no other table is written yet, so that the caller can begin again at no cost. */
-static int write_table(struct backend *b, struct legacy_table *t, const struct ruleset *want, bool first,
-		       struct err *err)
+static int write_table(struct backend *b, struct legacy_table *t, bool first, struct err *err)
 {
 	for (int i = 0; i < WRITE_TRIES; i++) {
-		int ret = commit(b, t, want);
+		int ret = commit(b, t, b->want);
 
 		if (!ret)
 			return 0;
 		if (ret != -EAGAIN)
-			return legacy_error_commit(t, -ret, want, err);
+			return legacy_error_commit(t, -ret, b->want, err);
 		if (first)
 			break;
-		ret = prepare_again(b, t, want, err);
+		ret = prepare_again(b, t, err);
 		if (ret)
 			return ret < 0 ? ret : 0;
 	}
@@ -392,7 +392,7 @@ static void order_tables(struct backend *b, const struct ruleset *want, bool for
 }
 
 /* Opens the tables that are not open yet and edits all of them, before any is written. */
-static int prepare_all(struct backend *b, const struct ruleset *want, struct err *err)
+static int prepare_all(struct backend *b, struct err *err)
 {
 	int ret = 0;
 
@@ -407,19 +407,24 @@ static int prepare_all(struct backend *b, const struct ruleset *want, struct err
 			if (ret < 0)
 				return legacy_error_open(t, -ret, err);
 		}
-		ret = prepare(t, want, err);
+		ret = prepare(t, b->want, err);
 	}
 	return ret;
 }
 
-static int legacy_replace(struct backend *b, const struct ruleset *want, bool force, struct err *err)
+static int legacy_prepare(struct backend *b, const struct ruleset *want, bool force, struct err *err)
 {
-	int ret;
-
+	b->want = want;
 	order_tables(b, want, force);
-	ret = prepare_all(b, want, err);
+	return prepare_all(b, err);
+}
+
+static int legacy_commit(struct backend *b, struct err *err)
+{
+	int ret = 0;
+
 	for (unsigned i = 0; i < b->n_order && !ret; i++)
-		ret = write_table(b, b->order[i], want, i == 0, err);
+		ret = write_table(b, b->order[i], i == 0, err);
 	if (ret < 0) {
 		int undone = undo_all(b, err);
 
@@ -439,7 +444,8 @@ const struct backend_ops backend_legacy = {
 	.holds = legacy_holds,
 	.open = legacy_open,
 	.live = legacy_live,
-	.replace = legacy_replace,
+	.prepare = legacy_prepare,
+	.commit = legacy_commit,
 	.undo = legacy_undo,
 	.close = legacy_close,
 };

@@ -70,11 +70,12 @@ static void batch_note(struct nft_batch *batch, const struct rule *rule)
 	*place = rule;
 }
 
-void nft_batch_init(struct nft_batch *batch, const struct nft_link *link)
+void nft_batch_init(struct nft_batch *batch, struct nft_link *link)
 {
 	struct nlmsghdr *nlh;
 
 	memset(batch, 0, sizeof(*batch));
+	batch->link = link;
 	batch->size = BATCH_FIRST_SIZE;
 	batch->data = xreallocarray(NULL, batch->size, 1);
 	nlh = batch_put(batch, BATCH_MARK_ROOM, NFNL_MSG_BATCH_BEGIN, NFPROTO_UNSPEC, 0, NFNL_SUBSYS_NFTABLES);
@@ -88,15 +89,12 @@ void nft_batch_release(struct nft_batch *batch)
 	free(batch->rules);
 }
 
-bool nft_batch_is_empty(const struct nft_batch *batch)
-{
-	return batch->n <= 1;
-}
-
 struct nlmsghdr *nft_batch_add(struct nft_batch *batch, size_t room, uint16_t type, uint8_t family, uint16_t flags,
 			       const struct rule *rule)
 {
-	struct nlmsghdr *nlh = batch_put(batch, room, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), family, flags, 0);
+	/* And for BATCH_END, so that nothing is allocated any more when the transaction is sent. */
+	struct nlmsghdr *nlh = batch_put(batch, room + BATCH_MARK_ROOM, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type),
+					 family, flags, 0);
 
 	batch_note(batch, rule);
 	return nlh;
@@ -122,19 +120,20 @@ static int raise_limit(const struct nft_batch *batch, int fd, size_t bytes, stru
 static int batch_transmit(const struct nft_batch *batch, int fd, size_t bytes, struct err *err)
 {
 	int rc, on = 1;
+	ssize_t sent;
 
 	/* Answers that do not repeat the message, and say which attribute is at fault; older kernels do without. */
 	setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
 	setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
-	if (send(fd, batch->data, bytes, 0) >= 0)
-		return 0;
-	if (errno == EMSGSIZE) {
+	sent = send(fd, batch->data, bytes, 0);
+	if (sent < 0 && errno == EMSGSIZE) {
 		rc = raise_limit(batch, fd, bytes, err);
 		if (rc)
 			return rc;
-		if (send(fd, batch->data, bytes, 0) >= 0)
-			return 0;
+		sent = send(fd, batch->data, bytes, 0);
 	}
+	if (sent >= 0)
+		return 0;
 	if (errno == EPERM || errno == EACCES)
 		return nft_error_link(errno, err);
 	rc = errno == EINTR ? EAGAIN : errno;
@@ -256,8 +255,9 @@ static int fail_refused(const struct nft_batch *batch, const struct nlmsghdr *nl
 }
 
 /* 0, or -errno with @err.  The first answer tells all; it is there when sendmsg returns. */
-static int batch_outcome(const struct nft_batch *batch, struct nft_link *link, struct err *err)
+static int batch_outcome(const struct nft_batch *batch, struct err *err)
 {
+	struct nft_link *link = batch->link;
 	const struct nlmsghdr *nlh = (const struct nlmsghdr *)link->buffer;
 	const struct nlmsgerr *e;
 	ssize_t n = -1;
@@ -272,18 +272,20 @@ static int batch_outcome(const struct nft_batch *batch, struct nft_link *link, s
 	return e->error ? fail_refused(batch, nlh, e, err) : 0;
 }
 
-int nft_batch_send(struct nft_batch *batch, struct nft_link *link, struct err *err)
+int nft_batch_send(struct nft_batch *batch, struct err *err)
 {
 	struct err reopen_err;
 	int rc;
 
+	if (batch->n <= 1)
+		return 0;
 	batch_last(batch)->nlmsg_flags |= NLM_F_ACK;
 	batch_put(batch, BATCH_MARK_ROOM, NFNL_MSG_BATCH_END, NFPROTO_UNSPEC, 0, NFNL_SUBSYS_NFTABLES);
-	rc = batch_transmit(batch, mnl_socket_get_fd(link->socket), nft_batch_bytes(batch), err);
+	rc = batch_transmit(batch, mnl_socket_get_fd(batch->link->socket), nft_batch_bytes(batch), err);
 	if (!rc)
-		rc = batch_outcome(batch, link, err);
+		rc = batch_outcome(batch, err);
 	/* More answers may be waiting: to be forgotten with the socket. */
-	if (rc && nft_link_reopen(link, &reopen_err))
+	if (rc && nft_link_reopen(batch->link, &reopen_err))
 		*err = reopen_err;
 	return rc;
 }

@@ -77,6 +77,8 @@ struct nft_batch {
 	unsigned items;
 	size_t items_bytes;     /* ... with the bytes of the messages that grow with them */
 
+	struct nft_link *link;
+
 	/* Private: @n messages, the last of them, at @last, still being built; BATCH_BEGIN is one. */
 	char *data;
 	size_t size, last;
@@ -85,9 +87,8 @@ struct nft_batch {
 };
 
 /* The link must have dumped something. */
-void nft_batch_init(struct nft_batch *batch, const struct nft_link *link);
+void nft_batch_init(struct nft_batch *batch, struct nft_link *link);
 void nft_batch_release(struct nft_batch *batch);
-bool nft_batch_is_empty(const struct nft_batch *batch);
 
 /*
  * Begins the next message, with at least @room bytes for all of it; the caller appends
@@ -102,11 +103,11 @@ struct nlmsghdr *nft_batch_add(struct nft_batch *batch, size_t room, uint16_t ty
 size_t nft_batch_bytes(const struct nft_batch *batch);
 
 /*
- * Sends it, once.  Returns 0; -EAGAIN if somebody changed the rules since they were read, or
+ * Sends it, once; if nothing was added, nothing is sent.  Returns 0; -EAGAIN if somebody changed the rules since they were read, or
  * if the outcome got lost: read again; -EOPNOTSUPP (STATUS_UNSUPPORTED) if the kernel lacks
  * what a rule takes, or takes no transaction as long; or another -errno.  All with @err.
  */
-int nft_batch_send(struct nft_batch *batch, struct nft_link *link, struct err *err);
+int nft_batch_send(struct nft_batch *batch, struct err *err);
 
 /* Errors in the user's terms; each returns -errno, -EOPNOTSUPP where the kernel lacks something. */
 int nft_error_link(int error, struct err *err);

@@ -4,6 +4,8 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include "util.h"
+
 /* libnftnl takes it for granted that an expression has a name. */
 static bool expr_has_name(const struct nlattr *expr)
 {
@@ -31,7 +33,7 @@ int nft_rule_parse(const struct nlmsghdr *nlh, struct nftnl_rule *r)
 
 struct nftnl_expr *nft_add_expr(struct nftnl_rule *r, const char *name)
 {
-	struct nftnl_expr *e = nftnl_expr_alloc(name);
+	struct nftnl_expr *e = xchecked(nftnl_expr_alloc(name));
 
 	nftnl_rule_add_expr(r, e);
 	return e;

@@ -25,6 +25,7 @@ struct backend {
 	struct native_dump dump;
 	bool present[TABLES];
 	bool has_ip_tables; /* somebody's of family ip or ip6 */
+	struct nft_batch batch; /* what is prepared */
 };
 
 /* Which of our tables a message is about; TABLES if none.  The attribute is 1 in all of them. */
@@ -168,6 +169,7 @@ static void native_close(struct backend *b)
 	if (!b)
 		return;
 	nft_link_close(b->link);
+	nft_batch_release(&b->batch);
 	forget(b);
 	free(b);
 }
@@ -208,14 +210,6 @@ static bool table_is_right(const struct backend *b, const struct ruleset *want, 
 	return table_equal(b->live, want, table, IPV4) && table_equal(b->live, want, table, IPV6);
 }
 
-static int send_unless_empty(struct nft_batch *batch, struct nft_link *link, struct err *err)
-{
-	int rc = nft_batch_is_empty(batch) ? 0 : nft_batch_send(batch, link, err);
-
-	nft_batch_release(batch);
-	return rc;
-}
-
 /*
  * Takes out what is there of a table; returns whether the table itself still is.  It is if it
  * may, so that it keeps its place among others.  To delete anything makes the commit wait for
@@ -233,23 +227,27 @@ static bool clear_table(struct nft_batch *batch, const struct backend *b, enum t
 	return keep;
 }
 
-static int native_replace(struct backend *b, const struct ruleset *want, bool force, struct err *err)
+static int native_prepare(struct backend *b, const struct ruleset *want, bool force, struct err *err)
 {
-	struct nft_batch batch;
-
-	nft_batch_init(&batch, b->link);
-	batch.items_name = "list items";
+	(void)err;
+	nft_batch_init(&b->batch, b->link);
+	b->batch.items_name = "list items";
 	for (enum table_id t = 0; t < TABLES; t++) {
 		bool wanted = want->tables[t].n_chains;
 
 		if (wanted && b->present[t] && !force && table_is_right(b, want, t))
 			continue;
-		if (!clear_table(&batch, b, t, wanted) && wanted)
-			native_new_table(&batch, t);
+		if (!clear_table(&b->batch, b, t, wanted) && wanted)
+			native_new_table(&b->batch, t);
 		if (wanted)
-			native_put_table(&batch, want, t, native_free_set(&b->dump, t));
+			native_put_table(&b->batch, want, t, native_free_set(&b->dump, t));
 	}
-	return send_unless_empty(&batch, b->link, err);
+	return 0;
+}
+
+static int native_commit(struct backend *b, struct err *err)
+{
+	return nft_batch_send(&b->batch, err);
 }
 
 /* The kernel lists tables by age: behind one that has to be made again the others are made again, too. */
@@ -277,7 +275,9 @@ static int undo_once(const struct backend *b, struct backend *now, struct err *e
 	nft_batch_init(&batch, now->link);
 	clear_for_undo(&batch, b, now);
 	native_put_back(&batch, &b->dump);
-	return send_unless_empty(&batch, now->link, err);
+	rc = nft_batch_send(&batch, err);
+	nft_batch_release(&batch);
+	return rc;
 }
 
 /* Against rules that somebody may have changed since our replace. */
@@ -301,7 +301,8 @@ const struct backend_ops backend_nftables = {
 	.holds = native_holds,
 	.open = native_open,
 	.live = native_live,
-	.replace = native_replace,
+	.prepare = native_prepare,
+	.commit = native_commit,
 	.undo = native_undo,
 	.close = native_close,
 };

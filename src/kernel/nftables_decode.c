@@ -351,7 +351,7 @@ static bool rule_is_whole(const struct decoder *d)
 
 void decoder_run(struct decoder *d, const struct nlmsghdr *nlh, int (*decode)(struct nftnl_expr *e, void *data))
 {
-	struct nftnl_rule *r = nftnl_rule_alloc();
+	struct nftnl_rule *r = xchecked(nftnl_rule_alloc());
 	const uint8_t *userdata;
 	uint32_t len;
 

@@ -17,6 +17,7 @@
 
 #include "merge.h"
 #include "nft_expr.h"
+#include "util.h"
 
 /* A chain; a rule with all matches, a comment and names of full length. */
 #define CHAIN_ROOM 256
@@ -327,7 +328,7 @@ static void add_target(struct nftnl_rule *r, const struct rule *rule)
 
 static void add_comment(struct nftnl_rule *r, const char *comment)
 {
-	struct nftnl_udata_buf *data = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
+	struct nftnl_udata_buf *data = xchecked(nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN));
 
 	if (nftnl_udata_put_strz(data, NFTNL_UDATA_RULE_COMMENT, comment))
 		nftnl_rule_set_data(r, NFTNL_RULE_USERDATA, nftnl_udata_buf_data(data), nftnl_udata_buf_len(data));
@@ -337,7 +338,7 @@ static void add_comment(struct nftnl_rule *r, const char *comment)
 struct nftnl_rule *native_rule_encode(struct nft_batch *batch, enum table_id table, const char *chain,
 				      const struct rule *rule, unsigned *sets)
 {
-	struct nftnl_rule *r = nftnl_rule_alloc();
+	struct nftnl_rule *r = xchecked(nftnl_rule_alloc());
 
 	nftnl_rule_set_str(r, NFTNL_RULE_TABLE, native_table_name(table));
 	nftnl_rule_set_str(r, NFTNL_RULE_CHAIN, chain);

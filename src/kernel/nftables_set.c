@@ -20,6 +20,7 @@
 #include <libnftnl/udata.h>
 
 #include "merge.h"
+#include "util.h"
 
 #define SET_ROOM 256
 /* An element with a key of 16 bytes and flags; what is in front of the elements in their message. */
@@ -172,7 +173,7 @@ static void put_values(struct writer *w, const struct match *m)
 static void tell_byteorder(struct nftnl_set *s)
 {
 	enum { BYTEORDER_HOST_ENDIAN = 1 };
-	struct nftnl_udata_buf *data = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
+	struct nftnl_udata_buf *data = xchecked(nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN));
 
 	nftnl_udata_put_u32(data, NFTNL_UDATA_SET_KEYBYTEORDER, BYTEORDER_HOST_ENDIAN);
 	nftnl_set_set_data(s, NFTNL_SET_USERDATA, nftnl_udata_buf_data(data), nftnl_udata_buf_len(data));
@@ -183,7 +184,7 @@ void native_put_set(struct nft_batch *batch, const char *table, const char *name
 {
 	bool single = match_is_single(m);
 	struct writer w = { .batch = batch, .table = table, .set = name, .key = native_key_of(m, native_is_addr(m) ? m->prefixes->family : IPV4) };
-	struct nftnl_set *s = nftnl_set_alloc();
+	struct nftnl_set *s = xchecked(nftnl_set_alloc());
 
 	nftnl_set_set_str(s, NFTNL_SET_TABLE, table);
 	nftnl_set_set_str(s, NFTNL_SET_NAME, name);

@@ -40,7 +40,8 @@ static void run(void)
 		return;
 	fuzz_use_ruleset(job.ops->live(backend));
 	ruleset_drift(job.ops->live(backend), job.want);
-	rc = job.ops->replace(backend, job.want, job.force, &err);
+	rc = job.ops->prepare(backend, job.want, job.force, &err);
+	rc = rc ? rc : job.ops->commit(backend, &err);
 	FUZZ_CHECK(rc <= 0 && (!rc || err.what[0]));
 	job.ops->undo(backend, &err);
 	job.ops->close(backend);

@@ -95,3 +95,18 @@ def test_killed_at_any_call_the_next_run_completes(backend, prepare):
                 lib.checked(pod.istio_init(*args))
                 assert pod.state() == complete, (call, when)
     assert turn > 30
+
+
+@pytest.mark.backends("nftables", "iptables-nft")
+def test_without_memory_nothing_is_changed(netns, backend):
+    """Address space is what can be refused; containers are killed instead, which is the test above."""
+    args = ["-b", "*", "-m", "TPROXY", "-i", f"@{netns.dir / 'list'}", "--long-lists=linear", f"--backend={backend}"]
+    (netns.dir / "list").write_text("".join(f"10.{i >> 8}.{i & 255}.0/24\n" for i in range(5000)))
+    before = netns.state()
+    for limit in range(1 << 20, 1 << 25, 600_000):
+        result = netns.istio_init(*args, prefix=["prlimit", f"--as={limit}", "--"])
+        if result.returncode == 0:
+            break
+        assert (result.returncode, result.stderr.count("\n")) == (1, 1) and "out of memory" in result.stderr, limit
+        assert netns.state() == before
+    assert result.returncode == 0 and limit > 1 << 20
