@@ -26,6 +26,12 @@ struct packet {
  */
 int packet_parse(struct packet *packet, char *const *words, struct err *err);
 
+/*
+ * Whether nat looks at it: of each connection at the first packet only.  RELATED is the first of one
+ * that a helper expects, but for an ICMP error, which is about another connection's packet.
+ */
+bool packet_is_first(const struct packet *packet);
+
 /* One rule that matched. */
 struct explain_step {
 	enum table_id table;

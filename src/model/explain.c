@@ -272,11 +272,16 @@ static bool is_lo(const struct iface *iface)
 	return !strcmp(iface->name, "lo");
 }
 
+bool packet_is_first(const struct packet *packet)
+{
+	return packet->ctstate == CTSTATE_NEW || (packet->ctstate == CTSTATE_RELATED && packet->proto != IPPROTO_ICMP);
+}
+
 static enum walk walk_hook(struct walker *w)
 {
 	static const enum table_id order[] = { TABLE_RAW, TABLE_MANGLE, TABLE_NAT };
 	/* Only the first packet of a connection sees nat; what comes over lo saw it when it was sent. */
-	bool nat = w->packet.ctstate == CTSTATE_NEW && !(w->packet.hook == HOOK_PREROUTING && is_lo(&w->packet.iif));
+	bool nat = packet_is_first(&w->packet) && !(w->packet.hook == HOOK_PREROUTING && is_lo(&w->packet.iif));
 
 	for (unsigned i = 0; i < ARRAY_SIZE(order) && w->fate != FATE_DROPPED; i++) {
 		w->table = order[i];
@@ -373,7 +378,7 @@ int explain_packet(struct explanation *e, const struct ruleset *rs, const struct
 		return err_set(err, STATUS_FAILED, ELOOP, "explain: the live chains jump in a circle");
 	e->fate = w.fate;
 	e->port = w.port;
-	if (e->fate == FATE_PASSES && packet->ctstate == CTSTATE_NEW)
+	if (e->fate == FATE_PASSES && packet_is_first(packet))
 		find_reasons(&w, packet);
 	return 0;
 }

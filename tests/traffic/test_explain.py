@@ -4,11 +4,13 @@
 Set ISTIO_INIT_SEED to begin with another seed; ISTIO_INIT_RANDOM scales the number of configurations.
 """
 
+import contextlib
 import ipaddress
 import os
 import random
 import re
 import shlex
+import socket
 
 import configs
 import lib
@@ -152,6 +154,31 @@ def test_explain_says_what_connections_meet(seed, backend, tmp_path):
             if {place(said, addr) for said in both} != {met}:
                 wrong.append(f"{' '.join(words + whence)}: {met}; wanted {both[0]}, live {both[1]}")
     assert not wrong, "\n".join([shlex.join(args), str(env), *wrong])
+
+
+EXPECTATION = """
+table inet helper {
+    ct expectation second { protocol tcp; dport 9876; timeout 1m; size 1; l3proto ip; }
+    chain output { type filter hook output priority mangle; tcp dport 8000 ct expectation set "second"; }
+}
+"""
+
+
+def test_a_connection_that_a_helper_expects_meets_nat(netns, backend):
+    lib.checked(netns.istio_init("--sidecar", "--backend", backend))
+    lib.checked(netns.run(["nft", "-f", "-"], input=EXPECTATION))
+    with contextlib.ExitStack() as sockets:
+        tcp = [sockets.enter_context(netns.socket(socket.AF_INET, socket.SOCK_STREAM, uid=uid, gid=uid))
+               for uid in (0, 0, 0, 1337)]
+        for listener, port in zip(tcp, (8000, 15006)):
+            listener.bind(("0.0.0.0", port))
+            listener.listen()
+        for connection, port in zip(tcp[2:], (8000, 9876)):
+            connection.bind(("127.0.0.2", 0))
+            connection.settimeout(5)
+            connection.connect(("127.0.0.2", port))
+    words = "out src=127.0.0.2 dst=127.0.0.2 dport=9876 uid=1337 gid=1337 oif=lo ctstate=related".split()
+    assert explain(netns, ["--sidecar", "--backend", backend], None, [words])[0][2] == "15006"
 
 
 # An option's value without effect; what is not here has the empty one.  Nothing belongs to 4242.
