@@ -58,9 +58,13 @@ static int look(int holds[BACKENDS], struct attempt *a, const struct backend_ops
 		bool known = backends[i] == named || (no_iptables && backends[i] == &backend_iptables_nft);
 
 		holds[i] = known ? 0 : attempt_look(a, i, err);
-		/* We have NET_ADMIN: a policy keeps us from nf_tables, and this backend is the way around it. */
-		if (named == &backend_legacy && (holds[i] == -EPERM || holds[i] == -EACCES)) {
-			log_debug("cannot look at %s: %s", backends[i]->name, err->what);
+		/*
+		 * We have NET_ADMIN: a policy keeps us from nf_tables, and legacy is the way around it.  Where
+		 * nobody can tell what legacy tables there are (-ENOENT), another backend is the way on.
+		 */
+		if (named == &backend_legacy ? holds[i] == -EPERM || holds[i] == -EACCES : named && holds[i] == -ENOENT) {
+			log_line(named == &backend_legacy ? LOG_DEBUG : LOG_WARN, "cannot look at %s: %s",
+				 backends[i]->name, err->what);
 			holds[i] = 0;
 		}
 		if (holds[i] == -EOPNOTSUPP)

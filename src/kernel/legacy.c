@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backend.h"
 #include "diff.h"
@@ -38,7 +39,8 @@ static int read_names(enum family family, char **names, struct err *err)
 	size_t len;
 	int ret = read_file(path, NAMES_LIMIT, names, &len);
 
-	return ret < 0 && ret != -ENOENT ? legacy_error_names(family, -ret, err) : 0;
+	/* Without /proc/net (no /proc, or one of processes alone) nobody knows what is there. */
+	return ret < 0 && (ret != -ENOENT || access("/proc/net", F_OK)) ? legacy_error_names(family, -ret, err) : 0;
 }
 
 static bool names_have(const char *names, const char *name)

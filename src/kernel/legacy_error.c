@@ -59,9 +59,9 @@ int legacy_error_names(enum family family, int error, struct err *err)
 		return permission_error(error, err);
 	err_set(err, STATUS_FAILED, error, "/proc/net/ip%s_tables_names, the list of legacy tables, cannot be read: %s",
 		family_digit(family), strerror(error));
-	err_hint(err, "see whether /proc is mounted here and whether a policy (SELinux, AppArmor) hides it, or use "
+	err_hint(err, "see whether /proc is mounted, whether a policy (SELinux, AppArmor) hides it, or use "
 		      "--backend=nftables");
-	return -error;
+	return -ENOENT;
 }
 
 static int unsupported_table(const struct legacy_table *t, struct err *err)

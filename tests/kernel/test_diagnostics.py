@@ -283,6 +283,21 @@ def test_a_hidden_list_of_tables(netns, backend):
     assert netns.state() == before
 
 
+@pytest.mark.parametrize("mount", ["-t tmpfs none", "-t proc -o subset=pid proc"])
+def test_without_a_list_of_tables_nobody_is_told_that_there_are_none(netns, mount):
+    """Rules of iptables-legacy are live and cannot be seen; the remedy that the error names is one."""
+    lib.checked(netns.istio_init(*SIDECAR, "--backend=iptables-legacy"))
+    before = netns.state()
+    prefix = ["unshare", "-m", "sh", "-ec", f'mount {mount} /proc; exec "$@"', "sh"]
+    for args in [*SIDECAR, "-p", "16001"], [*SIDECAR, "-p", "16001", "--backend=iptables-legacy"], ["clean"], ["diff", *SIDECAR]:
+        told(netns.istio_init(*args, prefix=prefix), 1, ["/proc/net/ip_tables_names"],
+             ["/proc is mounted", "--backend=nftables"])
+    assert netns.state() == before
+    assert "/proc/net/ip_tables_names" in netns.istio_init("show", prefix=prefix).stderr
+    result = netns.istio_init(*SIDECAR, "--backend=nftables", prefix=prefix)
+    assert "warn: cannot look at iptables-legacy" in result.stderr and lib.checked(result) == ""
+
+
 @pytest.mark.backends("iptables-legacy")
 def test_no_comment_match(netns, backend):
     """gVisor's tables take no comments; none is asked for unless --comments is given."""

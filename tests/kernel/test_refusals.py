@@ -71,7 +71,7 @@ def test_lock_file_that_cannot_be_opened(netns, backend):
 
 
 def test_read_only_root(netns, backend):
-    script = 'mount --bind / /mnt && mount -o remount,ro,bind /mnt && exec chroot /mnt "$@"'
+    script = 'mount --bind / /mnt && mount --bind /proc /mnt/proc && mount -o remount,ro,bind /mnt && exec chroot /mnt "$@"'
     result = netns.run(["unshare", "-m", "sh", "-ec", script, "sh", lib.BINARY, "--sidecar", f"--backend={backend}"],
                        env={"XTABLES_LOCKFILE": ""})
     lib.checked(result)
