@@ -44,7 +44,7 @@ static void line_put(struct line *line, const char *s, size_t n)
 	line->len += n;
 }
 
-/* Length of the well-formed UTF-8 sequence at @s (RFC 3629), 0 if there is none. */
+/* Length of the well-formed UTF-8 sequence at @s (RFC 3629), 0 if there is none or it is a control (U+0080-009F). */
 static size_t utf8_len(const unsigned char *s)
 {
 	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
@@ -52,8 +52,8 @@ static size_t utf8_len(const unsigned char *s)
 	for (size_t i = 1; i < n; i++)
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-	    (s[0] == 0xf4 && s[1] > 0x8f))
+	if (((s[0] == 0xc2 || s[0] == 0xe0) && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
 		return 0;
 	return n;
 }

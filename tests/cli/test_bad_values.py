@@ -115,11 +115,11 @@ def test_mapped_addresses_say_to_write_ipv4(room):
     assert "IPv4" in room.istio_init("-i", "::ffff:1.2.3.4").stderr
 
 
-@pytest.mark.parametrize("value", ["80\n81", "\x1b[31m80", "8\r0", "a\tb", "\x7f", "\u202e80", "\xa080"])
+@pytest.mark.parametrize("value", ["80\n81", "\x1b[31m80", "8\r0", "a\tb", "\x7f", "\u202e80", "\xa080", "\x9b31m80"])
 def test_no_value_writes_a_line_or_a_colour(room, value):
     result = room.istio_init("-b", value)
     assert result.returncode == 64
-    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", result.stderr)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", result.stderr)
     assert 1 <= len(result.stderr.splitlines()) <= 2
 
 
