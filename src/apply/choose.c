@@ -3,6 +3,7 @@
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "attempt.h"
 #include "log.h"
@@ -38,12 +39,12 @@ int attempt_look(struct attempt *a, unsigned index, struct err *err)
 
 	for (unsigned i = 0; i < LOOK_TRIES && holds == -EAGAIN; i++)
 		holds = ops->holds(&a->looked[index], err);
-	/* EACCES: the list of tables is closed to other users' namespaces, where xt matches no owner either. */
-	if (holds == -EOPNOTSUPP || (holds == -EACCES && ops == &backend_legacy)) {
+	/* EACCES for root: the list of tables is closed to other users' namespaces, where xt matches no owner either. */
+	if (holds == -EOPNOTSUPP || (holds == -EACCES && ops == &backend_legacy && !geteuid())) {
 		log_debug("cannot look at %s: %s", ops->name, err->what);
 		return -EOPNOTSUPP;
 	}
-	if (holds >= 0 || ops != &backend_legacy || a->run->caps & 1ull << CAP_NET_RAW)
+	if (holds >= 0 || ops != &backend_legacy || (holds != -EACCES && a->run->caps & 1ull << CAP_NET_RAW))
 		return holds;
 	log_warn("the rules of %s cannot be looked at and stay as they are: %s", ops->name, err->what);
 	return -EOPNOTSUPP;

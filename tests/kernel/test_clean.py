@@ -341,3 +341,16 @@ def test_without_the_right_to_look_at_legacy_tables_the_rest_is_cleaned(netns):
     result = netns.istio_init("clean", prefix=only)
     assert result.returncode == 0 and "iptables-legacy" in result.stderr and "NET_RAW" in result.stderr
     assert netns.state() == before
+
+
+@pytest.mark.parametrize("args", [["clean"], ["--sidecar"], ["diff", "--sidecar"]])
+def test_as_another_user_with_the_capabilities_it_is_said_what_cannot_be_seen(netns, public, args):
+    """The kernel shows the list of legacy tables to root alone (and to CAP_DAC_READ_SEARCH)."""
+    lib.checked(netns.istio_init(*MARKED, "--backend=iptables-legacy"))
+    before = [netns.save(family) for family in lib.FAMILIES]
+    caps = "-all,+net_admin,+net_raw"
+    result = netns.run(["setpriv", f"--reuid={lib.NOBODY}", f"--regid={lib.NOBODY}", "--clear-groups",
+                        f"--inh-caps={caps}", f"--ambient-caps={caps}", public / "istio-init", *args])
+    assert result.returncode == (2 if "diff" in args else 0)
+    assert "warn: the rules of iptables-legacy cannot be looked at and stay as they are" in result.stderr
+    assert [lib.tables(netns.save(family)) for family in lib.FAMILIES] == list(map(lib.tables, before))
