@@ -34,7 +34,8 @@ int plumbing_plan(struct plumbing_state *state, const struct plumbing *want, str
 
 /*
  * Says which mark live Istio rules test (0: none do).  Rules and routes of the shape above with that
- * mark, or the wanted one, are Istio's; others of that shape are somebody else's.
+ * mark, or the wanted one, are Istio's, and so are those at the priority and in the table where a run
+ * that was killed left them; others of that shape are somebody else's.
  */
 void plumbing_set_live_mark(struct plumbing_state *state, uint32_t mark);
 

@@ -110,12 +110,21 @@ static bool rule_is_shadowed(const struct plumbing_state *state, const struct li
 	return false;
 }
 
+/* Of a run that was killed there may be no live rules to tell its mark: then our priority, table and route do. */
+static bool rule_is_orphan(const struct plumbing_state *state, const struct live_rule *rule)
+{
+	return rule->priority == RULE_PRIORITY && rule->table == state->want.table &&
+	       has_route(state, rule->family, rule->table);
+}
+
 /* Istio's shape and mark, with the route of Istio's shape (or to the table of the options), and not wanted. */
 static bool rule_is_stale(const struct plumbing_state *state, const struct live_rule *rule)
 {
-	return rule->plain && !rule->removed && !rule_is_wanted(state, rule) && !rule_is_shadowed(state, rule) &&
-	       (rule->mark == state->want.mark || rule->mark == state->live_mark) &&
-	       (rule->table == state->want.table || has_route(state, rule->family, rule->table));
+	if (!rule->plain || rule->removed || rule_is_wanted(state, rule) || rule_is_shadowed(state, rule))
+		return false;
+	if (rule->mark != state->want.mark && rule->mark != state->live_mark)
+		return rule_is_orphan(state, rule);
+	return rule->table == state->want.table || has_route(state, rule->family, rule->table);
 }
 
 static bool table_is_used(const struct plumbing_state *state, enum family family, uint32_t table)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Which addresses, ip rules and routes count as Istio's, and the way back when one of them fails."""
 
+import itertools
 import re
 
 import lib
@@ -31,6 +32,7 @@ FOREIGN = [f"ip rule add {rule} lookup 99; ip route add local default dev lo tab
     "not fwmark 1337", "fwmark 1337 uidrange 5-6", "fwmark 1337 suppress_prefixlength 8", "fwmark 9", "iif lo",
     "fwmark 1337 tos 0x10")] + [
     "ip rule add fwmark 1337 lookup 99",
+    "ip rule add fwmark 9 lookup 133 priority 100; ip route add local default dev lo table 133",
     "ip rule add fwmark 1337 lookup 99; ip route add local default dev lo src 127.0.0.1 table 99",
     "ip rule add fwmark 1337 lookup 99; ip route add blackhole default table 99",
     "ip route add local default dev lo table 99; ip -6 route add local default dev lo table 99",
@@ -120,6 +122,21 @@ def test_clean_finds_the_route_of_a_killed_run(pod):
     pod.sh("ip rule add fwmark 1337 lookup 133; ip -6 rule add fwmark 1337 lookup 133")
     lib.checked(pod.istio_init("clean"))
     assert pod.plumbing() == before
+
+
+@pytest.mark.parametrize("command", [["clean"], ["--sidecar", "--reconcile"]])
+def test_the_next_run_finds_the_rule_of_a_killed_one_whatever_its_mark(pod, backend, command):
+    before = pod.plumbing()
+    for kill in itertools.count(1):
+        lib.checked(pod.apply(*TPROXY, "-t", "77", "--reconcile"))
+        strace = ["strace", "-o", "/dev/null", f"-einject=sendto:signal=KILL:when={kill}"]
+        killed = pod.apply(*command, prefix=strace).returncode != 0
+        lib.checked(pod.apply(*command))
+        assert "fwmark" not in pod.ip("rule") + pod.ip("-6 rule"), kill
+        lib.checked(pod.istio_init("clean"))
+        assert pod.plumbing() == before, kill
+        if not killed:
+            break
 
 
 def settled(pod):
