@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Several writers in one namespace: ours, and ours and the stock tools."""
 
+import fcntl
 import re
+import time
 
 import lib
 import pytest
@@ -42,6 +44,23 @@ def test_runs_at_once_that_move_the_rules_leave_them_in_one(netns, turn):
     assert lib.checked(netns.istio_init("diff", "--sidecar")) == ""
 
 
+@pytest.mark.parametrize("other", [["-b", "80", "--reconcile", "--backend=nftables"], ["clean"]])
+def test_unlike_runs_at_once_end_as_one_of_them(netns, backend, other):
+    """What a run decides upon, it reads when the lock is its own: all of them start while it is taken."""
+    commands = [[*ARGS, "--reconcile", f"--backend={backend}"], other]
+    states = []
+    for command in commands:
+        with lib.Netns() as alone:
+            lib.checked(alone.istio_init(*command))
+            states.append(alone.state())
+    with open(netns.lock, "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        started = [netns.start([lib.BINARY, *command]) for command in commands * 2]
+        time.sleep(0.2)
+    assert [(run.communicate(timeout=10), run.returncode)[1] for run in started] == [0] * 4
+    assert netns.state() in states
+
+
 # Our backend, and who else writes.
 WRITERS = [
     ("iptables-legacy", "iptables-legacy", "iptables-legacy -w -t nat"),
@@ -77,16 +96,3 @@ def test_no_foreign_rule_is_lost_and_none_comes_back(netns, name, tool, command)
     saved = netns.save("ipv6" if tool.startswith("ip6") else "ipv4", flavour=tool.rpartition("-")[2])
     foreign = re.findall(r"(?m)^-A OUTPUT -p tcp -m tcp --dport (\d+) -j ACCEPT$", saved)
     assert foreign == [str(port) for port in range(2, 61, 2)]
-
-
-@pytest.mark.parametrize("turn", range(10))
-def test_apply_and_clean_at_once_leave_all_or_nothing(netns, backend, turn):
-    """Rules, ip rules, routes and the address come and go together, whoever is first."""
-    nothing = netns.state()
-    with lib.Netns() as fresh:
-        lib.checked(fresh.istio_init(*ARGS, f"--backend={backend}"))
-        everything = fresh.state()
-    commands = [[*ARGS, f"--backend={backend}"], ["clean"]]
-    runs = [netns.start([lib.BINARY, *command]) for command in commands[::1 if turn % 2 else -1]]
-    assert [(run.communicate(timeout=30), run.returncode)[1] for run in runs] == [0, 0]
-    assert netns.state() in (nothing, everything)
