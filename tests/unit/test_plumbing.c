@@ -377,9 +377,12 @@ static const struct {
 	  .routes = { ROUTE(133) }, .stale = true },
 	{ .want = WANT_REDIRECT, .rules = { RULE(1337, 133, 32765) }, .routes = { ROUTE(133) }, .stale = true },
 	{ .want = WANT_REDIRECT, .rules = { RULE(1337, 133, 32765) }, .stale = true },
+	/* of a run that was killed: whatever its mark, if all else is as we write it */
+	{ .want = WANT_REDIRECT, .rules = { RULE(9, 133, 32765) }, .routes = { ROUTE(133) }, .stale = true },
 	/* somebody else's: another mark, no such route, or not to be told from a rule that tests more */
 	{ .want = WANT_REDIRECT, .rules = { RULE(9, 99, 32765) }, .routes = { ROUTE(99) }, .equal = true },
-	{ .want = WANT_REDIRECT, .rules = { RULE(9, 133, 32765) }, .routes = { ROUTE(133) }, .equal = true },
+	{ .want = WANT_REDIRECT, .rules = { RULE(9, 133, 32764) }, .routes = { ROUTE(133) }, .equal = true },
+	{ .want = WANT_REDIRECT, .rules = { RULE(9, 133, 32765) }, .routes = { ROUTE(99) }, .equal = true },
 	{ .want = WANT_REDIRECT, .rules = { RULE(1337, 99, 32765) }, .equal = true },
 	{ .want = WANT_REDIRECT, .rules = { FOREIGN(1337, 133, 32765) }, .routes = { ROUTE(133) }, .equal = true },
 	{ .want = WANT_REDIRECT, .rules = { FOREIGN(1337, 133, 32765), RULE(1337, 133, 32765) }, .routes = { ROUTE(133) },
@@ -392,7 +395,8 @@ static const struct {
 	{ .want = WANT_NOTHING, .no_address = true, .lo_down = true, .equal = true },
 	{ .want = WANT_NOTHING, .no_address = true, .routes = { ROUTE(133) }, .stale = true },
 	{ .want = WANT_NOTHING, .no_address = true, .routes = { ROUTE(99) }, .equal = true },
-	{ .want = WANT_NOTHING, .no_address = true, .rules = { RULE(9, 133, 32765) }, .routes = { ROUTE(133) }, .equal = true },
+	{ .want = WANT_NOTHING, .no_address = true, .rules = { RULE(9, 133, 32765) }, .routes = { ROUTE(133) }, .stale = true },
+	{ .want = WANT_NOTHING, .no_address = true, .rules = { RULE(9, 133, 100) }, .routes = { ROUTE(133) }, .equal = true },
 	{ .want = WANT_NOTHING, .no_address = true, .live_mark = 77, .rules = { RULE(77, 99, 32765) }, .routes = { ROUTE(99) },
 	  .stale = true },
 };
