@@ -28,16 +28,16 @@ static int fail_stale(struct err *err)
 	return rc;
 }
 
-static int fail_elsewhere(const struct choice *choice, const struct backend_ops *ops, struct err *err)
+static int fail_elsewhere(const struct choice *choice, enum backend_index index, struct err *err)
 {
 	int rc = 0;
 
-	for (unsigned i = 0; i < BACKENDS; i++)
-		if (choice->holds[i] && backend_at(i) != ops) {
+	for (enum backend_index i = 0; i < BACKENDS; i++)
+		if (choice->holds[i] && i != index) {
 			rc = err_set(err, STATUS_FAILED, EEXIST,
 				     "backend %s holds Istio rules in this network namespace already; nothing was changed",
 				     backend_at(i)->name);
-			err_hint(err, "run again with --reconcile to move them to %s, or with --backend=%s", ops->name,
+			err_hint(err, "run again with --reconcile to move them to %s, or with --backend=%s", backend_at(index)->name,
 				 backend_at(i)->name);
 		}
 	return rc;
@@ -46,20 +46,19 @@ static int fail_elsewhere(const struct choice *choice, const struct backend_ops 
 /* What an apply wants, and what its last attempt found. */
 struct order {
 	struct choice choice;
-	const struct backend_ops *ops; /* the candidate that the attempt is about */
-	struct ruleset *want;          /* what it should hold */
+	enum backend_index index; /* the candidate that the attempt is about */
+	struct ruleset *want;     /* what it should hold */
 	bool zones;
 	bool refused;         /* the kernel lacks what this backend takes; another one may do */
-	bool tried[BACKENDS]; /* by index of backend_at: refused before */
+	bool tried[BACKENDS]; /* refused before */
 };
 
-/* NULL: none is left. */
-static const struct backend_ops *next_candidate(const struct order *order)
+static enum backend_index next_candidate(const struct order *order)
 {
 	for (unsigned i = 0; i < order->choice.n; i++)
-		if (!order->tried[backend_index(order->choice.candidates[i])])
+		if (!order->tried[order->choice.candidates[i]])
 			return order->choice.candidates[i];
-	return NULL;
+	return BACKENDS;
 }
 
 static int note_refusal(struct order *order, int rc, const struct err *err)
@@ -71,12 +70,12 @@ static int note_refusal(struct order *order, int rc, const struct err *err)
 /* The other backends' Istio rules go only when the new ones stand. */
 static int clean_others(struct attempt *a, const struct order *order, struct err *err)
 {
-	for (unsigned i = 0; i < BACKENDS; i++) {
+	for (enum backend_index i = 0; i < BACKENDS; i++) {
 		int rc;
 
-		if (!order->choice.holds[i] || backend_at(i) == order->ops)
+		if (!order->choice.holds[i] || i == order->index)
 			continue;
-		rc = attempt_clean(a, backend_at(i), NULL, true, err);
+		rc = attempt_clean(a, i, NULL, true, err);
 		if (rc < 0)
 			return rc;
 		log_info("removed the Istio rules of backend %s", backend_at(i)->name);
@@ -104,11 +103,11 @@ static int choose(struct attempt *a, struct order *order, struct err *err)
 
 	if (rc)
 		return rc;
-	order->ops = next_candidate(order);
-	if (!order->ops)
-		order->ops = order->choice.candidates[0];
+	order->index = next_candidate(order);
+	if (order->index == BACKENDS)
+		order->index = order->choice.candidates[0];
 	ruleset_free(order->want);
-	order->want = run_wanted(a->run, order->ops->layout, order->zones);
+	order->want = run_wanted(a->run, backend_at(order->index)->layout, order->zones);
 	return 0;
 }
 
@@ -123,10 +122,10 @@ static int attempt_apply(struct attempt *a, void *data, struct err *err)
 
 	if (rc)
 		return rc;
-	elsewhere = fail_elsewhere(&order->choice, order->ops, err);
+	elsewhere = fail_elsewhere(&order->choice, order->index, err);
 	if (elsewhere && !cfg->reconcile)
 		return elsewhere;
-	rc = note_refusal(order, attempt_open(a, order->ops, order->want, err), err);
+	rc = note_refusal(order, attempt_open(a, order->index, order->want, err), err);
 	if (rc)
 		return rc;
 	plumbing_set_live_mark(plumbing, capture_live_mark(attempt_live(a)));
@@ -181,7 +180,7 @@ static void log_summary(const struct run *run, const struct order *order, int ch
 	uint64_t us = now_us() - start;
 
 	log_info("%s: %u rules (%s) through %s (%s) in %u.%02u ms", changed ? "applied" : "unchanged, all was right already",
-		 count_rules(order->want), families_text(run), order->ops->name, order->choice.reason,
+		 count_rules(order->want), families_text(run), backend_at(order->index)->name, order->choice.reason,
 		 (unsigned)(us / 1000), (unsigned)(us % 1000 / 10));
 }
 
@@ -190,9 +189,9 @@ static int fail_refused(const struct choice *choice, const struct err errs[BACKE
 	int rc;
 
 	for (unsigned i = 0; i < choice->n; i++) {
-		const struct err *one = &errs[backend_index(choice->candidates[i])];
+		const struct err *one = &errs[choice->candidates[i]];
 
-		log_error("%s: %s; %s", choice->candidates[i]->name, one->what, one->hint);
+		log_error("%s: %s; %s", backend_at(choice->candidates[i])->name, one->what, one->hint);
 	}
 	if (choice->lacks_raw)
 		log_error("iptables-legacy: the capability NET_RAW is missing; add NET_RAW to "
@@ -210,18 +209,15 @@ static int apply_rules(struct run *run, uint64_t start, struct err *err)
 	int rc;
 
 	do {
-		unsigned i;
-
 		rc = apply_zones(run, &order, err);
 		if (rc >= 0)
 			log_summary(run, &order, rc, start);
 		if (rc >= 0 || !order.refused)
 			break;
-		i = backend_index(order.ops);
-		log_debug("%s: %s", order.ops->name, err->what);
-		order.tried[i] = true;
-		errs[i] = *err;
-	} while (next_candidate(&order));
+		log_debug("%s: %s", backend_at(order.index)->name, err->what);
+		order.tried[order.index] = true;
+		errs[order.index] = *err;
+	} while (next_candidate(&order) != BACKENDS);
 	ruleset_free(order.want);
 	if (rc >= 0)
 		return STATUS_DONE;

@@ -9,9 +9,10 @@
 #include "log.h"
 #include "system.h"
 
-int attempt_open(struct attempt *a, const struct backend_ops *ops, const struct ruleset *want, struct err *err)
+int attempt_open(struct attempt *a, enum backend_index index, const struct ruleset *want, struct err *err)
 {
-	struct backend **looked = &a->looked[backend_index(ops)];
+	const struct backend_ops *ops = backend_at(index);
+	struct backend **looked = &a->looked[index];
 	int rc = 0;
 
 	a->backends[a->n] = *looked;
@@ -61,16 +62,15 @@ static bool is_empty(const struct ruleset *rs)
 	return true;
 }
 
-int attempt_clean(struct attempt *a, const struct backend_ops *ops, const struct ruleset *want, bool held,
-		  struct err *err)
+int attempt_clean(struct attempt *a, enum backend_index index, const struct ruleset *want, bool held, struct err *err)
 {
 	struct ruleset *nothing;
-	int rc = attempt_open(a, ops, want, err);
+	int rc = attempt_open(a, index, want, err);
 
 	if (rc || (!held && is_empty(attempt_live(a))))
 		return rc;
 	plumbing_set_live_mark(a->run->plumbing_state, capture_live_mark(attempt_live(a)));
-	nothing = ruleset_new(ops->layout, FAMILY_BOTH);
+	nothing = ruleset_new(backend_at(index)->layout, FAMILY_BOTH);
 	rc = attempt_prepare(a, nothing, false, err);
 	rc = rc ? rc : attempt_commit(a, err);
 	ruleset_free(nothing);

@@ -5,12 +5,12 @@
 
 #include "run.h"
 
-/* Backends to try, in order, and why. */
+/* Which backends to try, in order, and why. */
 struct choice {
-	const struct backend_ops *candidates[BACKENDS];
+	enum backend_index candidates[BACKENDS];
 	unsigned n;
 	const char *reason;
-	bool holds[BACKENDS]; /* by index of backend_at: Istio rules live there */
+	bool holds[BACKENDS]; /* Istio rules live there */
 	bool lacks_raw;       /* iptables-legacy is no candidate, for want of CAP_NET_RAW */
 };
 
@@ -20,7 +20,7 @@ struct attempt {
 	struct backend *backends[BACKENDS]; /* open, oldest first */
 	unsigned n;
 	unsigned replaced; /* how many of them have been written */
-	struct backend *looked[BACKENDS]; /* by index of backend_at: open already, by a look; or NULL */
+	struct backend *looked[BACKENDS]; /* by index: open already, by a look; or NULL */
 	int lock;                         /* descriptor, or below 0 */
 };
 
@@ -39,10 +39,10 @@ void attempt_close(struct attempt *a);
  * What the backend at @index holds (see its holds()); -EOPNOTSUPP: this kernel does not have it, or we lack
  * the right to look.  Other failures are errors: to take them for "nothing" would leave rules behind.
  */
-int attempt_look(struct attempt *a, unsigned index, struct err *err);
+int attempt_look(struct attempt *a, enum backend_index index, struct err *err);
 
 /* Opens one more backend; its rules are attempt_live()'s until the next is opened. */
-int attempt_open(struct attempt *a, const struct backend_ops *ops, const struct ruleset *want, struct err *err);
+int attempt_open(struct attempt *a, enum backend_index index, const struct ruleset *want, struct err *err);
 const struct ruleset *attempt_live(const struct attempt *a);
 
 /* Both for the backend that was opened last: makes ready, writes. */
@@ -53,8 +53,7 @@ int attempt_commit(struct attempt *a, struct err *err);
  * Opens a backend and, if it holds Istio rules (or @held: anything of Istio's), removes them: 1 if it did,
  * 0 if there were none.
  */
-int attempt_clean(struct attempt *a, const struct backend_ops *ops, const struct ruleset *want, bool held,
-		  struct err *err);
+int attempt_clean(struct attempt *a, enum backend_index index, const struct ruleset *want, bool held, struct err *err);
 
 /* SPEC section 5: looks without touching.  Fails if several hold rules and nothing says which to keep. */
 int choose_backend(struct choice *choice, struct attempt *a, struct err *err);

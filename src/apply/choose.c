@@ -13,26 +13,17 @@
 #define LOOK_TRIES 10
 
 static const struct backend_ops *const backends[BACKENDS] = {
-	&backend_nftables,
-	&backend_iptables_nft,
-	&backend_legacy,
+	[INDEX_NFTABLES] = &backend_nftables,
+	[INDEX_IPTABLES_NFT] = &backend_iptables_nft,
+	[INDEX_LEGACY] = &backend_legacy,
 };
 
-const struct backend_ops *backend_at(unsigned index)
+const struct backend_ops *backend_at(enum backend_index index)
 {
 	return backends[index];
 }
 
-unsigned backend_index(const struct backend_ops *ops)
-{
-	unsigned i = 0;
-
-	while (backends[i] != ops)
-		i++;
-	return i;
-}
-
-int attempt_look(struct attempt *a, unsigned index, struct err *err)
+int attempt_look(struct attempt *a, enum backend_index index, struct err *err)
 {
 	const struct backend_ops *ops = backends[index];
 	int holds = -EAGAIN;
@@ -40,32 +31,32 @@ int attempt_look(struct attempt *a, unsigned index, struct err *err)
 	for (unsigned i = 0; i < LOOK_TRIES && holds == -EAGAIN; i++)
 		holds = ops->holds(&a->looked[index], err);
 	/* EACCES for root: the list of tables is closed to other users' namespaces, where xt matches no owner either. */
-	if (holds == -EOPNOTSUPP || (holds == -EACCES && ops == &backend_legacy && !geteuid())) {
+	if (holds == -EOPNOTSUPP || (holds == -EACCES && index == INDEX_LEGACY && !geteuid())) {
 		log_debug("cannot look at %s: %s", ops->name, err->what);
 		return -EOPNOTSUPP;
 	}
-	if (holds >= 0 || ops != &backend_legacy || (holds != -EACCES && a->run->caps & 1ull << CAP_NET_RAW))
+	if (holds >= 0 || index != INDEX_LEGACY || (holds != -EACCES && a->run->caps & 1ull << CAP_NET_RAW))
 		return holds;
 	log_warn("the rules of %s cannot be looked at and stay as they are: %s", ops->name, err->what);
 	return -EOPNOTSUPP;
 }
 
-/* What each backend holds.  Not of @named (NULL: none), which will be opened whatever it holds. */
-static int look(int holds[BACKENDS], struct attempt *a, const struct backend_ops *named, struct err *err)
+/* What each backend holds.  Not of @named (BACKENDS: none), which will be opened whatever it holds. */
+static int look(int holds[BACKENDS], struct attempt *a, enum backend_index named, struct err *err)
 {
 	bool no_iptables = false;
 
-	for (unsigned i = 0; i < BACKENDS; i++) {
-		bool known = backends[i] == named || (no_iptables && backends[i] == &backend_iptables_nft);
+	for (enum backend_index i = 0; i < BACKENDS; i++) {
+		bool known = i == named || (no_iptables && i == INDEX_IPTABLES_NFT);
 
 		holds[i] = known ? 0 : attempt_look(a, i, err);
 		/*
 		 * We have NET_ADMIN: a policy keeps us from nf_tables, and legacy is the way around it.  Where
 		 * nobody can tell what legacy tables there are (-ENOENT), another backend is the way on.
 		 */
-		if (named == &backend_legacy ? holds[i] == -EPERM || holds[i] == -EACCES : named && holds[i] == -ENOENT) {
-			log_line(named == &backend_legacy ? LOG_DEBUG : LOG_WARN, "cannot look at %s: %s",
-				 backends[i]->name, err->what);
+		if (named == INDEX_LEGACY ? holds[i] == -EPERM || holds[i] == -EACCES : named < BACKENDS && holds[i] == -ENOENT) {
+			log_line(named == INDEX_LEGACY ? LOG_DEBUG : LOG_WARN, "cannot look at %s: %s", backends[i]->name,
+				 err->what);
 			holds[i] = 0;
 		}
 		if (holds[i] == -EOPNOTSUPP)
@@ -96,42 +87,43 @@ static void choose_in_order(struct choice *choice, const struct run *run, bool l
 	bool raw = run->caps & 1ull << CAP_NET_RAW;
 
 	if (legacy_first && raw)
-		choice->candidates[choice->n++] = &backend_legacy;
-	choice->candidates[choice->n++] = &backend_nftables;
-	choice->candidates[choice->n++] = &backend_iptables_nft;
+		choice->candidates[choice->n++] = INDEX_LEGACY;
+	choice->candidates[choice->n++] = INDEX_NFTABLES;
+	choice->candidates[choice->n++] = INDEX_IPTABLES_NFT;
 	choice->lacks_raw = !raw;
 	if (!raw)
 		log_debug("iptables-legacy is left out: the capability NET_RAW is missing");
 	else if (!legacy_first)
-		choice->candidates[choice->n++] = &backend_legacy;
+		choice->candidates[choice->n++] = INDEX_LEGACY;
 }
 
 int choose_backend(struct choice *choice, struct attempt *a, struct err *err)
 {
 	const struct config *cfg = a->run->cfg;
-	const struct backend_ops *named = cfg->backend == BACKEND_AUTO ? NULL : backends[cfg->backend - BACKEND_NFTABLES];
-	unsigned holders = 0, holder = 0;
+	enum backend_index named = cfg->backend == BACKEND_AUTO ? BACKENDS : (enum backend_index)(cfg->backend - BACKEND_NFTABLES);
+	enum backend_index holder = 0;
+	unsigned holders = 0;
 	int holds[BACKENDS], rc;
 
 	memset(choice, 0, sizeof(*choice));
 	rc = look(holds, a, named, err);
 	if (rc)
 		return rc;
-	for (unsigned i = BACKENDS; i-- > 0;)
+	for (enum backend_index i = BACKENDS; i-- > 0;)
 		if (holds[i] & HOLDS_ISTIO) {
 			choice->holds[i] = true;
 			holders++;
 			holder = i;
 		}
-	if (named) {
+	if (named < BACKENDS) {
 		choice->candidates[choice->n++] = named;
 		choice->reason = "as asked for";
 	} else if (holders > 1 && !cfg->reconcile) {
 		return fail_several(choice, err);
 	} else if (holders) {
-		choice->candidates[choice->n++] = backends[holder];
+		choice->candidates[choice->n++] = holder;
 		choice->reason = "it holds Istio rules already";
-	} else if (holds[BACKENDS - 1] & HOLDS_OTHERS) {
+	} else if (holds[INDEX_LEGACY] & HOLDS_OTHERS) {
 		choose_in_order(choice, a->run, true);
 		choice->reason = "legacy tables hold rules already";
 	} else {

@@ -14,7 +14,7 @@ static int attempt_clean_all(struct attempt *a, void *data, struct err *err)
 	int cleaned = 0, rc;
 
 	(void)data;
-	for (unsigned i = 0; i < BACKENDS; i++) {
+	for (enum backend_index i = 0; i < BACKENDS; i++) {
 		struct ruleset *want;
 		int holds = attempt_look(a, i, err);
 
@@ -23,7 +23,7 @@ static int attempt_clean_all(struct attempt *a, void *data, struct err *err)
 		if (holds < 0)
 			return holds;
 		want = run_wanted(run, backend_at(i)->layout, true);
-		rc = attempt_clean(a, backend_at(i), want, holds & HOLDS_ISTIO, err);
+		rc = attempt_clean(a, i, want, holds & HOLDS_ISTIO, err);
 		ruleset_free(want);
 		if (rc < 0)
 			return rc;

@@ -109,18 +109,16 @@ static int explain_wanted(const struct config *cfg, struct err *err)
 
 static int explain_live(struct attempt *a, struct err *err)
 {
-	const struct backend_ops *ops;
 	struct ruleset *want;
 	struct choice choice;
 	int rc = choose_backend(&choice, a, err);
 
 	if (rc)
 		return rc;
-	ops = choice.candidates[0];
-	want = run_wanted(a->run, ops->layout, true);
+	want = run_wanted(a->run, backend_at(choice.candidates[0])->layout, true);
 	/* A user's rules decide, too, and without the options nobody knows whose a RETURN is. */
 	want->with_foreign = true;
-	rc = attempt_open(a, ops, want, err);
+	rc = attempt_open(a, choice.candidates[0], want, err);
 	rc = rc ? rc : explain_with(a->run->cfg, attempt_live(a), want, err);
 	ruleset_free(want);
 	return rc;

@@ -21,10 +21,10 @@ static bool use_color(const struct config *cfg)
 	return isatty(STDOUT_FILENO) && !(no && *no) && !(term && !strcmp(term, "dumb"));
 }
 
-static int diff_with(struct attempt *a, const struct backend_ops *ops, struct err *err)
+static int diff_with(struct attempt *a, enum backend_index index, struct err *err)
 {
-	struct ruleset *want = run_wanted(a->run, ops->layout, true);
-	int rc = attempt_open(a, ops, want, err);
+	struct ruleset *want = run_wanted(a->run, backend_at(index)->layout, true);
+	int rc = attempt_open(a, index, want, err);
 
 	if (!rc && ruleset_drift(attempt_live(a), want) != DRIFT_NONE) {
 		text_print_diff(stdout, attempt_live(a), want, use_color(a->run->cfg));
@@ -58,17 +58,17 @@ int command_diff(const struct config *cfg, struct err *err)
 	return rc;
 }
 
-static int show_backend(struct attempt *a, const struct backend_ops *ops, struct err *err)
+static int show_backend(struct attempt *a, enum backend_index index, struct err *err)
 {
 	const struct config *cfg = a->run->cfg;
 	struct text_options options = { .families = FAMILY_BOTH, .counters = cfg->counters };
-	int rc = attempt_open(a, ops, NULL, err);
+	int rc = attempt_open(a, index, NULL, err);
 
 	if (rc)
 		return rc;
 	if (cfg->family != FAMILY_CHOICE_BOTH)
 		options.families = FAMILY_BIT(cfg->family == FAMILY_CHOICE_IPV4 ? IPV4 : IPV6);
-	log_info("Istio rules of backend %s:", ops->name);
+	log_info("Istio rules of backend %s:", backend_at(index)->name);
 	text_print_ruleset(stdout, attempt_live(a), &options);
 	return 0;
 }
@@ -80,7 +80,7 @@ int command_show(const struct config *cfg, struct err *err)
 	struct attempt a = { .run = &run, .lock = -1 };
 	int rc = run_open(&run, cfg, INTENT_LOOK, err);
 
-	for (unsigned i = 0; !rc && i < BACKENDS; i++) {
+	for (enum backend_index i = 0; !rc && i < BACKENDS; i++) {
 		int holds = backend_at(i)->holds(&a.looked[i], err);
 
 		if (holds < 0 && holds != -EOPNOTSUPP)
@@ -88,7 +88,7 @@ int command_show(const struct config *cfg, struct err *err)
 		if (holds < 0 || !(holds & HOLDS_ISTIO))
 			continue;
 		found = true;
-		rc = show_backend(&a, backend_at(i), err);
+		rc = show_backend(&a, i, err);
 	}
 	if (!rc && !found)
 		log_info("no Istio rules are live in this network namespace");

@@ -7,7 +7,8 @@
 #include "backend.h"
 #include "plumbing.h"
 
-#define BACKENDS 3
+/* The backends, in the order in which auto prefers them; BACKENDS where one is meant: none. */
+enum backend_index { INDEX_NFTABLES, INDEX_IPTABLES_NFT, INDEX_LEGACY, BACKENDS };
 
 /* What a command means to do in the netns. */
 enum intent {
@@ -38,9 +39,7 @@ int run_refresh(struct run *run, struct err *err);
 /* The rules that the options ask for; @zones: with the conntrack-zone rules where they are asked for. */
 struct ruleset *run_wanted(const struct run *run, enum layout layout, bool zones);
 
-/* The backends in the order in which auto prefers them. */
-const struct backend_ops *backend_at(unsigned index);
-unsigned backend_index(const struct backend_ops *ops);
+const struct backend_ops *backend_at(enum backend_index index);
 
 /* "24 rules" of the text form for the log line. */
 unsigned count_rules(const struct ruleset *rs);
