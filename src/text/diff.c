@@ -221,11 +221,9 @@ static char *print_to_memory(const struct ruleset *rs)
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
 
-	if (!out)
-		return xstrdup("");
-	text_print_ruleset(out, rs, &options);
-	fclose(out);
-	return text;
+	text_print_ruleset(xchecked(out), rs, &options);
+	/* Half of a text would make a diff of its own. */
+	return xchecked(ferror(out) || fclose(out) ? NULL : text);
 }
 
 void text_print_diff(FILE *out, const struct ruleset *live, const struct ruleset *want, bool color)
