@@ -2,12 +2,34 @@
 #include "attempt.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "capture.h"
 #include "log.h"
 #include "system.h"
+
+/* How often to look where a rival keeps changing what is there. */
+#define LOOK_TRIES 10
+
+int attempt_look(struct attempt *a, enum backend_index index, struct err *err)
+{
+	const struct backend_ops *ops = backend_at(index);
+	int holds = -EAGAIN;
+
+	for (unsigned i = 0; i < LOOK_TRIES && holds == -EAGAIN; i++)
+		holds = ops->holds(&a->looked[index], err);
+	/* EACCES for root: the list of tables is closed to other users' namespaces, where xt matches no owner either. */
+	if (holds == -EOPNOTSUPP || (holds == -EACCES && index == INDEX_LEGACY && !geteuid())) {
+		log_debug("cannot look at %s: %s", ops->name, err->what);
+		return -EOPNOTSUPP;
+	}
+	if (holds >= 0 || index != INDEX_LEGACY || (holds != -EACCES && a->run->caps & 1ull << CAP_NET_RAW))
+		return holds;
+	log_warn("the rules of %s cannot be looked at and stay as they are: %s", ops->name, err->what);
+	return -EOPNOTSUPP;
+}
 
 int attempt_open(struct attempt *a, enum backend_index index, const struct ruleset *want, struct err *err)
 {

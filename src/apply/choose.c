@@ -3,14 +3,10 @@
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "attempt.h"
 #include "log.h"
 #include "util.h"
-
-/* How often to look where a rival keeps changing what is there. */
-#define LOOK_TRIES 10
 
 static const struct backend_ops *const backends[BACKENDS] = {
 	[INDEX_NFTABLES] = &backend_nftables,
@@ -21,24 +17,6 @@ static const struct backend_ops *const backends[BACKENDS] = {
 const struct backend_ops *backend_at(enum backend_index index)
 {
 	return backends[index];
-}
-
-int attempt_look(struct attempt *a, enum backend_index index, struct err *err)
-{
-	const struct backend_ops *ops = backends[index];
-	int holds = -EAGAIN;
-
-	for (unsigned i = 0; i < LOOK_TRIES && holds == -EAGAIN; i++)
-		holds = ops->holds(&a->looked[index], err);
-	/* EACCES for root: the list of tables is closed to other users' namespaces, where xt matches no owner either. */
-	if (holds == -EOPNOTSUPP || (holds == -EACCES && index == INDEX_LEGACY && !geteuid())) {
-		log_debug("cannot look at %s: %s", ops->name, err->what);
-		return -EOPNOTSUPP;
-	}
-	if (holds >= 0 || index != INDEX_LEGACY || (holds != -EACCES && a->run->caps & 1ull << CAP_NET_RAW))
-		return holds;
-	log_warn("the rules of %s cannot be looked at and stay as they are: %s", ops->name, err->what);
-	return -EOPNOTSUPP;
 }
 
 /* What each backend holds.  Not of @named (BACKENDS: none), which will be opened whatever it holds. */
