@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "attempt.h"
+#include "capture.h"
 #include "diff.h"
 #include "log.h"
 #include "text.h"
@@ -26,6 +27,8 @@ static int diff_with(struct attempt *a, enum backend_index index, struct err *er
 	struct ruleset *want = run_wanted(a->run, backend_at(index)->layout, true);
 	int rc = attempt_open(a, index, want, err);
 
+	if (!rc)
+		plumbing_set_live_mark(a->run->plumbing_state, capture_live_mark(attempt_live(a)));
 	if (!rc && ruleset_drift(attempt_live(a), want) != DRIFT_NONE) {
 		text_print_diff(stdout, attempt_live(a), want, use_color(a->run->cfg));
 		rc = STATUS_DIFFERENT;
