@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "explain.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -107,20 +108,32 @@ static int explain_wanted(const struct config *cfg, struct err *err)
 	return rc;
 }
 
+static int explain_backend(struct attempt *a, unsigned backend, struct err *err)
+{
+	struct ruleset *want = run_wanted(a->run, backend_at(backend)->layout, true);
+	int rc;
+
+	/* A user's rules decide, too, and without the options nobody knows whose a RETURN is. */
+	want->with_foreign = true;
+	rc = attempt_open(a, backend, want, err);
+	rc = rc ? rc : explain_with(a->run->cfg, attempt_live(a), want, err);
+	ruleset_free(want);
+	return rc;
+}
+
 static int explain_live(struct attempt *a, struct err *err)
 {
-	struct ruleset *want;
 	struct choice choice;
 	int rc = choose_backend(&choice, a, err);
 
 	if (rc)
 		return rc;
-	want = run_wanted(a->run, backend_at(choice.candidates[0])->layout, true);
-	/* A user's rules decide, too, and without the options nobody knows whose a RETURN is. */
-	want->with_foreign = true;
-	rc = attempt_open(a, choice.candidates[0], want, err);
-	rc = rc ? rc : explain_with(a->run->cfg, attempt_live(a), want, err);
-	ruleset_free(want);
+	/* Of several candidates the first that this kernel has would be used. */
+	for (unsigned i = 0; i < choice.n; i++) {
+		rc = explain_backend(a, choice.candidates[i], err);
+		if (rc != -EOPNOTSUPP)
+			break;
+	}
 	return rc;
 }
 
