@@ -106,11 +106,12 @@ static void attempt_undo(struct attempt *a)
 
 	while (a->replaced > 0) {
 		a->replaced--;
+		err.what[0] = '\0'; /* nothing that the cause would have said */
 		if (a->ops[a->replaced]->undo(a->backends[a->replaced], &err))
-			log_error("cannot undo: %s", err.what);
+			log_error("cannot undo: %s%s%s", err.what, *err.hint ? "; " : "", err.hint);
 	}
 	if (plumbing_undo(a->run->plumbing_state, &err))
-		log_error("cannot undo: %s", err.what);
+		log_error("cannot undo: %s%s%s", err.what, *err.hint ? "; " : "", err.hint);
 }
 
 void attempt_close(struct attempt *a)
