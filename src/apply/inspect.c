@@ -81,7 +81,7 @@ int command_show(const struct config *cfg, struct err *err)
 	bool found = false;
 	struct run run;
 	struct attempt a = { .run = &run, .lock = -1 };
-	int rc = run_open(&run, cfg, INTENT_LOOK, err);
+	int rc = run_open(&run, cfg, INTENT_SHOW, err);
 
 	for (enum backend_index i = 0; !rc && i < BACKENDS; i++) {
 		int holds = backend_at(i)->holds(&a.looked[i], err);

@@ -34,7 +34,7 @@ static int check_privileges(struct run *run, struct err *err)
 
 	if (!(run->caps & CAP_BIT(CAP_NET_ADMIN))) {
 		rc = err_set(err, STATUS_NOPERM, EPERM,
-			     "the capability NET_ADMIN is missing: no backend can change rules without it");
+			     "the capability NET_ADMIN is missing: no backend can look at or change rules without it");
 		err_hint(err, "add NET_ADMIN to securityContext.capabilities.add of the init container, or run as root; "
 			      "--backend=nftables needs no other capability");
 		return rc;
@@ -150,6 +150,9 @@ int run_open(struct run *run, const struct config *cfg, enum intent intent, stru
 	if (rc)
 		return rc;
 	caps_keep(needed_caps(cfg));
+	/* What is there may be older than what is on now. */
+	if (intent == INTENT_SHOW || intent == INTENT_CLEAN)
+		run->families = FAMILY_BOTH;
 	/* Who writes reads under the lock. */
 	return intent < INTENT_CHANGE ? run_refresh(run, err) : 0;
 }
@@ -166,7 +169,7 @@ int run_refresh(struct run *run, struct err *err)
 		if (!rc && run->intent == INTENT_CHANGE)
 			warn_of_links(run->cfg);
 	}
-	if (rc || run->intent == INTENT_PROBE)
+	if (rc || run->intent <= INTENT_SHOW)
 		return rc;
 	want = wanted_plumbing(run);
 	return plumbing_plan(run->plumbing_state, &want, err);

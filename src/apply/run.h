@@ -13,7 +13,8 @@ enum backend_index { INDEX_NFTABLES, INDEX_IPTABLES_NFT, INDEX_LEGACY, BACKENDS 
 /* What a command means to do in the netns. */
 enum intent {
 	INTENT_PROBE,  /* open sockets: no privilege */
-	INTENT_LOOK,   /* read rules */
+	INTENT_SHOW,   /* read rules, whatever the options ask for */
+	INTENT_LOOK,   /* read rules to compare them */
 	INTENT_CHANGE, /* write rules: never in the host's netns */
 	INTENT_CLEAN,  /* remove all: likewise */
 };
