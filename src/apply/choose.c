@@ -6,7 +6,6 @@
 
 #include "attempt.h"
 #include "log.h"
-#include "util.h"
 
 static const struct backend_ops *const backends[BACKENDS] = {
 	[INDEX_NFTABLES] = &backend_nftables,

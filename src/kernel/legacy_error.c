@@ -24,14 +24,10 @@ static const char *family_digit(enum family family)
 	return family == IPV6 ? "6" : "";
 }
 
+/* Whether NET_ADMIN is there was looked at first (run_open). */
 static int permission_error(int error, struct err *err)
 {
-	uint64_t caps = caps_effective();
-
-	if (!(caps & 1ull << CAP_NET_ADMIN)) {
-		err_set(err, STATUS_NOPERM, error, "the capability CAP_NET_ADMIN is missing: no backend can work without it");
-		err_hint(err, "add NET_ADMIN to the container's securityContext.capabilities, or run as root");
-	} else if (!(caps & 1ull << CAP_NET_RAW)) {
+	if (!(caps_effective() & 1ull << CAP_NET_RAW)) {
 		err_set(err, STATUS_NOPERM, error,
 			"the capability CAP_NET_RAW is missing: iptables-legacy needs it for its raw socket");
 		err_hint(err, "add NET_RAW to the container's securityContext.capabilities, "

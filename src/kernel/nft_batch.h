@@ -31,7 +31,6 @@ struct nft_query {
 	uint16_t type;
 	uint8_t family;    /* NFPROTO_..., NFPROTO_UNSPEC: all */
 	const char *table; /* for GETRULE, GETSET, GETSETELEM */
-	const char *chain; /* for GETRULE */
 	const char *set;   /* for GETSETELEM */
 };
 

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include <linux/capability.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 
@@ -12,15 +11,11 @@
 #include "util.h"
 #include "xt.h"
 
+/* Whether NET_ADMIN is there was looked at first (run_open). */
 static int permission_error(int error, struct err *err)
 {
-	if (!(caps_effective() & 1ull << CAP_NET_ADMIN)) {
-		err_set(err, STATUS_NOPERM, error, "the capability CAP_NET_ADMIN is missing: no backend can work without it");
-		err_hint(err, "add NET_ADMIN to the container's securityContext.capabilities, or run as root");
-	} else {
-		err_set(err, STATUS_NOPERM, error, "the kernel refuses access to the nftables rules of this network namespace");
-		err_hint(err, HINT_DENIED);
-	}
+	err_set(err, STATUS_NOPERM, error, "the kernel refuses access to the nftables rules of this network namespace");
+	err_hint(err, HINT_DENIED);
 	return -error;
 }
 
@@ -60,7 +55,6 @@ static const struct {
 	{ "counter", "nft_counter", "CONFIG_NFT_COUNTER" },
 	{ "match", "nft_compat", "CONFIG_NFT_COMPAT" },
 	{ "target", "nft_compat", "CONFIG_NFT_COMPAT" },
-	{ "nat", "nft_nat", "CONFIG_NFT_NAT" },
 };
 
 /* A module to name for an expression, or extension inside it; false if it is none that may be missing. */

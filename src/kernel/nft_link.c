@@ -77,22 +77,13 @@ static struct nlmsghdr *put_request(void *buf, uint16_t type, uint8_t family, ui
 	return nlh;
 }
 
-/* The attributes' numbers: include/uapi/linux/netfilter/nf_tables.h. */
+/* The table's attribute is 1 in all of them (include/uapi/linux/netfilter/nf_tables.h). */
 static void put_query(struct nlmsghdr *nlh, const struct nft_query *query)
 {
-	static const struct {
-		uint16_t table, second;
-	} attrs[] = {
-		[NFT_MSG_GETRULE] = { NFTA_RULE_TABLE, NFTA_RULE_CHAIN },
-		[NFT_MSG_GETSET] = { NFTA_SET_TABLE, 0 },
-		[NFT_MSG_GETSETELEM] = { NFTA_SET_ELEM_LIST_TABLE, NFTA_SET_ELEM_LIST_SET },
-	};
-	const char *second = query->type == NFT_MSG_GETRULE ? query->chain : query->set;
-
 	if (query->table)
-		mnl_attr_put_strz(nlh, attrs[query->type].table, query->table);
-	if (second)
-		mnl_attr_put_strz(nlh, attrs[query->type].second, second);
+		mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, query->table);
+	if (query->set)
+		mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, query->set);
 }
 
 static int take_generation(const struct nlmsghdr *nlh, void *data)
