@@ -78,6 +78,8 @@ static int show_backend(struct attempt *a, enum backend_index index, struct err 
 
 int command_show(const struct config *cfg, struct err *err)
 {
+	struct err unseen_err;
+	int unseen = 0;
 	bool found = false;
 	struct run run;
 	struct attempt a = { .run = &run, .lock = -1 };
@@ -86,12 +88,18 @@ int command_show(const struct config *cfg, struct err *err)
 	for (enum backend_index i = 0; !rc && i < BACKENDS; i++) {
 		int holds = backend_at(i)->holds(&a.looked[i], err);
 
-		if (holds < 0 && holds != -EOPNOTSUPP)
-			log_warn("%s", err->what);
+		if (holds < 0 && holds != -EOPNOTSUPP) {
+			unseen = holds;
+			unseen_err = *err;
+		}
 		if (holds < 0 || !(holds & HOLDS_ISTIO))
 			continue;
 		found = true;
 		rc = show_backend(&a, i, err);
+	}
+	if (!rc && unseen) {
+		*err = unseen_err;
+		rc = unseen;
 	}
 	if (!rc && !found)
 		log_info("no Istio rules are live in this network namespace");
