@@ -354,3 +354,12 @@ def test_as_another_user_with_the_capabilities_it_is_said_what_cannot_be_seen(ne
     assert result.returncode == (2 if "diff" in args else 0)
     assert "warn: the rules of iptables-legacy cannot be looked at and stay as they are" in result.stderr
     assert [lib.tables(netns.save(family)) for family in lib.FAMILIES] == list(map(lib.tables, before))
+
+
+@pytest.mark.backends("iptables-legacy", "iptables-nft")
+def test_interface_rules_go_though_ipv6_is_off_by_now(netns, backend):
+    before = netns.state()[0]
+    lib.checked(netns.istio_init("--sidecar", "-c", "eth7", f"--backend={backend}"))
+    netns.write_sysctl("ipv6/conf/all/disable_ipv6", "1")
+    lib.checked(netns.istio_init("clean", "-c", "eth7"))
+    assert netns.state()[0] == before

@@ -46,6 +46,37 @@ def test_show_of_nothing(netns):
     assert (result.returncode, result.stdout) == (0, "")
 
 
+def test_show_of_what_cannot_be_looked_at_is_not_nothing(netns):
+    lib.checked(netns.istio_init("--sidecar", "--backend=iptables-legacy"))
+    result = netns.istio_init("show", prefix=["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"])
+    assert result.returncode == 77 and "NET_RAW" in result.stderr and "no Istio rules" not in result.stderr
+
+
+def test_show_and_clean_do_without_ipv6(netns):
+    lib.checked(netns.istio_init("--sidecar"))
+    netns.write_sysctl("ipv6/conf/all/disable_ipv6", "1")
+    for command in ("show", "clean", "show"):
+        result = netns.istio_init(command, env={"ISTIO_INIT_IPV6": "on"})
+        assert lib.checked(result) or command != "show" or result.stderr == \
+            "istio-init: no Istio rules are live in this network namespace\n"
+
+
+def test_a_diff_tells_what_an_apply_tells_of_an_older_mark(netns, backend):
+    args = ["--sidecar", "-t", "5", "-r", "5", f"--backend={backend}"]
+    lib.checked(netns.istio_init(*args))
+    assert netns.istio_init("diff", *args).returncode == 0
+    netns.ip("rule add fwmark 1337 lookup 133 pref 32765")
+    netns.ip("route add local default dev lo table 133")
+    assert netns.istio_init(*args).returncode == 1
+    assert netns.istio_init("diff", *args).returncode == 2
+
+
+def test_explain_live_of_a_kernel_without_nftables(netns):
+    words = ["explain", "--live", "in", "dport=80"]
+    netlink = ["strace", "-qq", "-o", "/dev/null", "-e", "trace=socket", "-e", "inject=socket:error=EPROTONOSUPPORT:when=2+"]
+    assert lib.checked(netns.istio_init(*words)) == lib.checked(netns.istio_init(*words, prefix=netlink))
+
+
 def test_show_of_two_backends_names_both(netns):
     lib.checked(netns.istio_init("--sidecar", "--backend=nftables"))
     netns.restore("ipv4", lib.checked(netns.istio_init("--dry-run", "--sidecar", "--family=ipv4", "--format=iptables")))
