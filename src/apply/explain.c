@@ -86,7 +86,7 @@ static int explain_with(const struct config *cfg, const struct ruleset *rs, cons
 		find_origins(e.steps, e.n_steps, want, packet.family);
 		find_origins(e.reasons, e.n_reasons, want, packet.family);
 	}
-	if (!rc && packet.family == IPV6 && cfg->ipv6 == OFF && e.fate == FATE_PASSES)
+	if (!rc && packet.family == IPV6 && !(rs->families & FAMILY_BIT(IPV6)) && e.fate == FATE_PASSES)
 		explain_family_off(&e, cfg, rs->layout, &packet);
 	if (!rc)
 		text_print_explanation(stdout, &e, &packet, rs->layout, cfg);

@@ -90,7 +90,7 @@ static void print_reasons(FILE *out, const struct explanation *e)
 	const char *before = "PASSES: not captured, because of ";
 
 	if (e->by_family)
-		fprintf(out, "%s--ipv6=off", before);
+		fprintf(out, "%s--ipv6", before);
 	before = e->by_family ? "; " : before;
 	if (e->by_groups)
 		fprintf(out, "%sISTIO_OUTBOUND_OWNER_GROUPS", before);
