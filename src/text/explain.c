@@ -122,7 +122,7 @@ static void print_passing(FILE *out, const struct explanation *e, const struct p
 	if (p->ctstate == CTSTATE_INVALID)
 		fputs("PASSES: conntrack calls it INVALID; nat leaves it alone\n", out);
 	else if (!packet_is_first(p))
-		fputs("PASSES: it belongs to a connection; nat decided with its first packet\n", out);
+		fputs("PASSES: it belongs to a connection, whose first packet decided\n", out);
 	else if (e->n_reasons || e->by_groups || e->by_family)
 		print_reasons(out, e);
 	else
