@@ -108,14 +108,14 @@ static int explain_wanted(const struct config *cfg, struct err *err)
 	return rc;
 }
 
-static int explain_backend(struct attempt *a, unsigned backend, struct err *err)
+static int explain_backend(struct attempt *a, enum backend_index index, struct err *err)
 {
-	struct ruleset *want = run_wanted(a->run, backend_at(backend)->layout, true);
+	struct ruleset *want = run_wanted(a->run, backend_at(index)->layout, true);
 	int rc;
 
 	/* A user's rules decide, too, and without the options nobody knows whose a RETURN is. */
 	want->with_foreign = true;
-	rc = attempt_open(a, backend, want, err);
+	rc = attempt_open(a, index, want, err);
 	rc = rc ? rc : explain_with(a->run->cfg, attempt_live(a), want, err);
 	ruleset_free(want);
 	return rc;
