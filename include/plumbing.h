@@ -33,11 +33,11 @@ void plumbing_addrs(const struct plumbing_state *state, struct netns_addrs *addr
 int plumbing_plan(struct plumbing_state *state, const struct plumbing *want, struct err *err);
 
 /*
- * Says which mark live Istio rules test (0: none do).  Rules and routes of the shape above with that
- * mark, or the wanted one, are Istio's, and so are those at the priority and in the table where a run
+ * Says which mark the live Istio rules of one more backend test.  Rules and routes of the shape above
+ * with such a mark, or the wanted one, are Istio's, and so are those at the priority and in the table where a run
  * that was killed left them; others of that shape are somebody else's.
  */
-void plumbing_set_live_mark(struct plumbing_state *state, uint32_t mark);
+void plumbing_add_live_mark(struct plumbing_state *state, uint32_t mark);
 
 /* Whether all that is wanted is there, and nothing stale. */
 bool plumbing_equal(const struct plumbing_state *state);

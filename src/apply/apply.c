@@ -128,7 +128,7 @@ static int attempt_apply(struct attempt *a, void *data, struct err *err)
 	rc = note_refusal(order, attempt_open(a, order->index, order->want, err), err);
 	if (rc)
 		return rc;
-	plumbing_set_live_mark(plumbing, capture_live_mark(attempt_live(a)));
+	plumbing_add_live_mark(plumbing, capture_live_mark(attempt_live(a)));
 	drift = ruleset_drift(attempt_live(a), order->want);
 	if (drift == DRIFT_DIFFERENT && !cfg->reconcile)
 		return fail_different(attempt_live(a), order->want, err);

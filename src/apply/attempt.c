@@ -91,7 +91,7 @@ int attempt_clean(struct attempt *a, enum backend_index index, const struct rule
 
 	if (rc || (!held && is_empty(attempt_live(a))))
 		return rc;
-	plumbing_set_live_mark(a->run->plumbing_state, capture_live_mark(attempt_live(a)));
+	plumbing_add_live_mark(a->run->plumbing_state, capture_live_mark(attempt_live(a)));
 	nothing = ruleset_new(backend_at(index)->layout, FAMILY_BOTH);
 	rc = attempt_prepare(a, nothing, false, err);
 	rc = rc ? rc : attempt_commit(a, err);

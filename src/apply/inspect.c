@@ -28,7 +28,7 @@ static int diff_with(struct attempt *a, enum backend_index index, struct err *er
 	int rc = attempt_open(a, index, want, err);
 
 	if (!rc)
-		plumbing_set_live_mark(a->run->plumbing_state, capture_live_mark(attempt_live(a)));
+		plumbing_add_live_mark(a->run->plumbing_state, capture_live_mark(attempt_live(a)));
 	if (!rc && ruleset_drift(attempt_live(a), want) != DRIFT_NONE) {
 		text_print_diff(stdout, attempt_live(a), want, use_color(a->run->cfg));
 		rc = STATUS_DIFFERENT;

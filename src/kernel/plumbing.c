@@ -60,10 +60,18 @@ int plumbing_plan(struct plumbing_state *state, const struct plumbing *want, str
 	return rc ? plumbing_fail(STEP_READ, rc, err) : 0;
 }
 
-void plumbing_set_live_mark(struct plumbing_state *state, uint32_t mark)
+void plumbing_add_live_mark(struct plumbing_state *state, uint32_t mark)
 {
-	if (mark != state->want.mark)
-		state->live_mark = mark;
+	if (state->n_live_marks < LIVE_MARKS_MAX)
+		state->live_marks[state->n_live_marks++] = mark;
+}
+
+static bool mark_is_ours(const struct plumbing_state *state, uint32_t mark)
+{
+	for (unsigned i = 0; i < state->n_live_marks; i++)
+		if (state->live_marks[i] == mark)
+			return true;
+	return mark == state->want.mark;
 }
 
 static bool tproxy_is_wanted(const struct plumbing_state *state, enum family family, uint32_t table)
@@ -122,7 +130,7 @@ static bool rule_is_stale(const struct plumbing_state *state, const struct live_
 {
 	if (!rule->plain || rule->removed || rule_is_wanted(state, rule) || rule_is_shadowed(state, rule))
 		return false;
-	if (rule->mark != state->want.mark && rule->mark != state->live_mark)
+	if (!mark_is_ours(state, rule->mark))
 		return rule_is_orphan(state, rule);
 	return rule->table == state->want.table || has_route(state, rule->family, rule->table);
 }

@@ -18,6 +18,9 @@
  */
 #define RULE_PRIORITY 32765
 
+/* Of the installs that a netns may hold: one a backend. */
+#define LIVE_MARKS_MAX 3
+
 struct live_address {
 	struct prefix prefix;
 	uint32_t flags; /* IFA_F_... of linux/if_addr.h */
@@ -50,7 +53,8 @@ struct plumbing_state {
 	struct live_route *routes;
 	unsigned n_rules, n_routes;
 	struct plumbing want;
-	uint32_t live_mark;
+	uint32_t live_marks[LIVE_MARKS_MAX];
+	unsigned n_live_marks;
 	/* what plumbing_apply added */
 	bool did_lo, did_address;
 	unsigned did_rules, did_routes; /* masks of families */

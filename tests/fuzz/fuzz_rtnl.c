@@ -51,7 +51,7 @@ static void run_plumbing(const struct plumbing *want)
 
 	if (!plumbing_open(&state, &err) && !plumbing_plan(state, want, &err)) {
 		check_again(state);
-		plumbing_set_live_mark(state, 1337);
+		plumbing_add_live_mark(state, 1337);
 		if (!plumbing_equal(state) && !plumbing_apply(state, &err))
 			plumbing_remove_stale(state, &err);
 		plumbing_undo(state, &err);

@@ -179,3 +179,16 @@ def test_each_netlink_call_may_fail(backend, call, error, start):
                     assert not pod.has_istio("ipv4") and not pod.has_istio("ipv6")
     assert result.returncode == 0
     assert failed or call == "recvmsg"
+
+
+def test_clean_finds_the_marks_of_all_backends(netns):
+    before = netns.plumbing()
+    lib.checked(netns.istio_init(*TPROXY, "-t", "5", "-r", "5", "--backend=nftables"))
+    rules = netns.sh("nft list ruleset")
+    lib.checked(netns.istio_init(*TPROXY, "-t", "7", "-r", "7", "--backend=iptables-legacy", "--reconcile"))
+    lib.checked(netns.run(["nft", "-f", "-"], input=rules))
+    for family in "-4", "-6":
+        netns.ip(f"{family} rule add fwmark 5 lookup 5 pref 32765")
+        netns.ip(f"{family} route add local default dev lo table 5")
+    lib.checked(netns.istio_init("clean"))
+    assert netns.plumbing() == before

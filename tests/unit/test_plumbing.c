@@ -407,7 +407,8 @@ START_TEST(judgement)
 	state->lo_up = !judgements[_i].lo_down;
 	state->has_inbound6 = !judgements[_i].no_address;
 	state->inbound6.prefix.len = 128;
-	plumbing_set_live_mark(state, judgements[_i].live_mark);
+	if (judgements[_i].live_mark)
+		plumbing_add_live_mark(state, judgements[_i].live_mark);
 	for (unsigned i = 0; i < 3 && judgements[_i].rules[i].table; i++)
 		*(struct live_rule *)array_push(&state->rules, &state->n_rules, sizeof(*state->rules)) = judgements[_i].rules[i];
 	for (unsigned i = 0; i < 2 && judgements[_i].routes[i].table; i++)
