@@ -155,6 +155,10 @@ bool chain_has_family(const struct chain *chain, enum family family);
 
 /* Whether the table has a chain for the family. */
 bool table_has_family(const struct table *table, enum family family);
+bool ruleset_is_empty(const struct ruleset *rs);
+
+/* Of live rules: the families are those of @want (NULL: none), and others that have something. */
+void ruleset_note_families(struct ruleset *live, const struct ruleset *want);
 
 /* Whether the match lets everything pass, as far as its first item tells: no layer has a test for that. */
 bool match_is_vacuous(const struct match *m);

@@ -76,20 +76,12 @@ int attempt_commit(struct attempt *a, struct err *err)
 	return rc;
 }
 
-static bool is_empty(const struct ruleset *rs)
-{
-	for (enum table_id t = 0; t < TABLES; t++)
-		if (rs->tables[t].n_chains)
-			return false;
-	return true;
-}
-
 int attempt_clean(struct attempt *a, enum backend_index index, const struct ruleset *want, bool held, struct err *err)
 {
 	struct ruleset *nothing;
 	int rc = attempt_open(a, index, want, err);
 
-	if (rc || (!held && is_empty(attempt_live(a))))
+	if (rc || (!held && ruleset_is_empty(attempt_live(a))))
 		return rc;
 	plumbing_add_live_mark(a->run->plumbing_state, capture_live_mark(attempt_live(a)));
 	nothing = ruleset_new(backend_at(index)->layout, FAMILY_BOTH);

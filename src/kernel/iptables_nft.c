@@ -44,12 +44,7 @@ static int inft_open(struct backend **backend, const struct ruleset *want, struc
 		inft_close(b);
 		return rc;
 	}
-	/* For the families that matter to the caller, and others that have something. */
-	b->state.live->families = want ? want->families : 0;
-	for (enum family f = 0; f < FAMILIES; f++)
-		for (enum table_id t = 0; t < TABLES; t++)
-			if (table_has_family(&b->state.live->tables[t], f))
-				b->state.live->families |= FAMILY_BIT(f);
+	ruleset_note_families(b->state.live, want);
 	*backend = b;
 	return 0;
 }
@@ -57,11 +52,6 @@ static int inft_open(struct backend **backend, const struct ruleset *want, struc
 static const struct ruleset *inft_live(const struct backend *b)
 {
 	return b->state.live;
-}
-
-static bool has_chains(const struct ruleset *rs)
-{
-	return rs->tables[TABLE_MANGLE].n_chains || rs->tables[TABLE_NAT].n_chains || rs->tables[TABLE_RAW].n_chains;
 }
 
 static int inft_holds(struct backend **backend, struct err *err)
@@ -74,7 +64,7 @@ static int inft_holds(struct backend **backend, struct err *err)
 	if (!ret)
 		ret = inft_state_read(&state, link, NULL, true, err);
 	if (!ret)
-		ret = has_chains(state.live) ? HOLDS_ISTIO : 0;
+		ret = ruleset_is_empty(state.live) ? 0 : HOLDS_ISTIO;
 	nft_link_close(link);
 	inft_state_forget(&state);
 	return ret;
@@ -100,7 +90,7 @@ static int inft_prepare(struct backend *b, const struct ruleset *want, bool forc
 			b->written[f][t] = true;
 			rc = inft_table_edit(&b->batch, &b->state, &b->state.tables[f][t], want, err);
 		}
-	b->want = has_chains(want) ? want : NULL;
+	b->want = ruleset_is_empty(want) ? NULL : want;
 	return rc;
 }
 

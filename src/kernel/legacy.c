@@ -158,12 +158,7 @@ static int legacy_open(struct backend **backend, const struct ruleset *want, str
 		legacy_close(b);
 		return ret;
 	}
-	/* For the families that matter to the caller, and others that have something. */
-	b->live->families = want ? want->families : 0;
-	for (enum family f = 0; f < FAMILIES; f++)
-		for (enum table_id id = 0; id < TABLES; id++)
-			if (table_has_family(&b->live->tables[id], f))
-				b->live->families |= FAMILY_BIT(f);
+	ruleset_note_families(b->live, want);
 	*backend = b;
 	return 0;
 }

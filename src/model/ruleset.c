@@ -166,6 +166,23 @@ bool table_has_family(const struct table *table, enum family family)
 	return false;
 }
 
+bool ruleset_is_empty(const struct ruleset *rs)
+{
+	for (enum table_id t = 0; t < TABLES; t++)
+		if (rs->tables[t].n_chains)
+			return false;
+	return true;
+}
+
+void ruleset_note_families(struct ruleset *live, const struct ruleset *want)
+{
+	live->families = want ? want->families : 0;
+	for (enum family f = 0; f < FAMILIES; f++)
+		for (enum table_id t = 0; t < TABLES; t++)
+			if (table_has_family(&live->tables[t], f))
+				live->families |= FAMILY_BIT(f);
+}
+
 /* Which item list a match holds; scalars count as lists of one. */
 static bool match_unrolls(const struct match *m)
 {
