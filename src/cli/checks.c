@@ -173,7 +173,7 @@ static int check_validation(const struct parse *p, struct err *err)
 	char names[OPTION_NAMES_MAX], text[PREFIX_TEXT_MAX];
 	const char *source = option_source(p, &options[OPTION_PROBE_PORT], names), *why = NULL;
 
-	if (!cfg->run_validation || cfg->command != COMMAND_APPLY)
+	if (!cfg->run_validation || cfg->command != COMMAND_APPLY || cfg->dry_run)
 		return 0;
 	if (prefix_contains(&cfg->loopback4, &probed))
 		return err_set(err, STATUS_USAGE, EINVAL,
@@ -190,6 +190,10 @@ static int check_validation(const struct parse *p, struct err *err)
 	if (why)
 		return err_set(err, STATUS_USAGE, EINVAL, "%s: %u cannot be probed (%s): expected another port", source,
 			       cfg->probe_port, why);
+	if (ranges_contain(&cfg->exclude_uids, cfg->proxy_uids.items[0].lo))
+		return err_set(err, STATUS_USAGE, EINVAL,
+			       "%s holds the proxy's UID %u, as which --run-validation connects: expected UIDs without it",
+			       option_source(p, &options[OPTION_EXCLUDE_UIDS], names), cfg->proxy_uids.items[0].lo);
 	return 0;
 }
 
@@ -253,12 +257,13 @@ int checks_run(struct parse *p, struct err *err)
 	if (!ret)
 		ret = check_owner_groups(&p->settings.cfg, err);
 	if (!ret)
-		ret = check_validation(p, err);
-	if (!ret)
 		ret = fill_dns_servers(p, err);
 	if (ret)
 		return ret;
 	fill_proxy_owners(p);
+	ret = check_validation(p, err);
+	if (ret)
+		return ret;
 	fill_paths(&p->settings.cfg);
 	warn_without_effect(p);
 	return 0;

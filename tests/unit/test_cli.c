@@ -219,6 +219,9 @@ static const struct {
 	{ "istio-init --run-validation -o 15000-15010",
 	  "--iptables-probe-port: 15002 cannot be probed (--istio-local-outbound-ports-exclude holds it): "
 	  "expected another port" },
+	{ "ISTIO_INIT_EXCLUDE_OUTBOUND_UIDS=1000-2000 istio-init -u 1500 --run-validation",
+	  "ISTIO_INIT_EXCLUDE_OUTBOUND_UIDS holds the proxy's UID 1500, as which --run-validation connects: "
+	  "expected UIDs without it" },
 };
 
 START_TEST(refusal)
@@ -251,6 +254,7 @@ static const struct {
 	{ "istio-init show", "" },
 	{ "istio-init diff", "" },
 	{ "istio-init --skip-rule-apply --run-validation", "" },
+	{ "istio-init -n --sidecar --run-validation --iptables-probe-port 15006", "" },
 	{ "istio-init --skip-rule-apply",
 	  "istio-init: warn: --skip-rule-apply without --run-validation: there is nothing to do\n" },
 	{ "istio-init --sidecar apply now",
