@@ -44,6 +44,7 @@ static int open_some_lock(const char **path)
 int lock_take(const char *path, uint32_t wait_ms, struct err *err)
 {
 	struct timespec pause = { .tv_nsec = POLL_MS * 1000000 };
+	const char *file = path;
 	uint32_t waited = 0;
 	int fd = open_some_lock(&path), rc;
 
@@ -58,8 +59,12 @@ int lock_take(const char *path, uint32_t wait_ms, struct err *err)
 			close(fd);
 			rc = err_set(err, STATUS_BUSY, EBUSY, "another program holds the xtables lock %s (waited %u ms)",
 				     path, wait_ms);
-			err_hint(err, "find it with fuser -v %s, wait longer with --wait, or name another file in "
-				      "XTABLES_LOCKFILE", path);
+			if (path == file)
+				err_hint(err, "find it with fuser -v %s, wait longer with --wait, or name another file in "
+					      "XTABLES_LOCKFILE", path);
+			else
+				err_hint(err, "wait longer with --wait; it is an istio-init that, like this one, cannot open %s",
+					 file);
 			return rc;
 		}
 		nanosleep(&pause, NULL);
