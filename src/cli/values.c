@@ -3,13 +3,11 @@
 #include "values.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "duration.h"
 #include "quote.h"
-#include "util.h"
 
 int value_error(const struct parse *p, const char *item, const char *where, const char *expected, struct err *err)
 {

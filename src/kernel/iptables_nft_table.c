@@ -5,7 +5,6 @@
 #include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
-#include <string.h>
 
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nf_tables_compat.h>

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
-#include <string.h>
 
 /* A dump of a pod takes microseconds: whoever changes what it shows this often does nothing else. */
 #define DUMP_ATTEMPTS 100

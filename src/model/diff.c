@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "diff.h"
 
-#include <string.h>
 
 /* Chains of one family, rule by rule as the kernel's xtables layout holds them. */
 static bool chain_equal_unrolled(const struct chain *a, const struct chain *b, enum family family)

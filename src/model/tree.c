@@ -12,11 +12,9 @@
 #include "tree.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "merge.h"
-#include "util.h"
 
 #define LEVEL_BITS 4
 #define LEAF_MAX 16
