@@ -55,7 +55,7 @@ int attempt_commit(struct attempt *a, struct err *err);
  */
 int attempt_clean(struct attempt *a, enum backend_index index, const struct ruleset *want, bool held, struct err *err);
 
-/* SPEC section 5: looks without touching.  Fails if several hold rules and nothing says which to keep. */
+/* As the manual says (BACKENDS), without touching anything.  Fails if several hold rules and nothing says which to keep. */
 int choose_backend(struct choice *choice, struct attempt *a, struct err *err);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The order of the rules is istio-iptables' order: deployed meshes rely on it.
- * Comments name the step of the order that a function builds.
  *
  * The native layout holds a list as one set.  Where the iptables layout
  * interleaves the rules of several items, slices do it: of one item there, of
@@ -138,7 +137,6 @@ static void add_interfaces(struct builder *b)
 		match_ifaces(MATCH_IIF, reversed_ifaces(b, virt), virt->n));
 }
 
-/* Step 3. */
 static void add_drop_invalid(struct builder *b)
 {
 	if (!b->cfg->drop_invalid)
@@ -174,7 +172,7 @@ static void add_redirect_chains(struct builder *b)
 	    target_redirect(b->cfg->inbound_port), match_tcp());
 }
 
-/* The three rules of step 17 that stand in front of mangle ISTIO_INBOUND. */
+/* The three rules of TPROXY that stand in front of mangle ISTIO_INBOUND. */
 static void add_tproxy_front(struct builder *b)
 {
 	struct target leave = { .kind = TARGET_RETURN };
@@ -229,7 +227,6 @@ static void add_inbound_capture(struct builder *b, const struct match *ports)
 		    jump_to(b, tproxy ? TPROXY : IN_REDIRECT), 1 + n, plain);
 }
 
-/* Step 7. */
 static void add_inbound(struct builder *b)
 {
 	const struct range_list *ports = &b->cfg->inbound_ports, *exclude = &b->cfg->inbound_ports_exclude;
@@ -258,7 +255,7 @@ static void add_inbound(struct builder *b)
 	}
 }
 
-/* Step 17 but its front rules: the marks that bring the proxy's replies back to it. */
+/* The marks that bring the proxy's replies back to it. */
 static void add_tproxy_marks(struct builder *b)
 {
 	const struct range_list *owners[] = { &b->cfg->proxy_uids, &b->cfg->proxy_gids };
@@ -282,7 +279,7 @@ static void add_tproxy_marks(struct builder *b)
 	    match_mark(MATCH_CONNMARK, b->cfg->tproxy_mark));
 }
 
-/* Step 16's half for what virtual machines behind the pod's interfaces send. */
+/* What virtual machines behind the pod's interfaces send. */
 void builder_add_virt_redirects(struct builder *b)
 {
 	const struct iface_list *virt = &b->cfg->virt_ifaces;

@@ -32,7 +32,6 @@ static void add_own_exclusions(struct builder *b)
 		    (struct match){ .kind = MATCH_MARK, .n = 1, .mark = cfg->bypass_mark });
 }
 
-/* Step 9. */
 static void add_port_exclusions(struct builder *b)
 {
 	const struct range_list *ports = &b->cfg->outbound_ports_exclude;
@@ -45,7 +44,6 @@ static void add_port_exclusions(struct builder *b)
 			    match_ranges(MATCH_DPORT, ports->items + i, n));
 }
 
-/* Step 10. */
 static void add_inbound_source(struct builder *b)
 {
 	b->origin = "the proxy's inbound connection to the application";
@@ -132,7 +130,7 @@ static void add_owners(struct builder *b)
 }
 
 /*
- * Step 13.  An inverted owner match of iptables also matches a packet without a
+ * An inverted owner match of iptables also matches a packet without a
  * socket, nft's does not: the native layout asks for the included groups where
  * something is captured (add_capture) instead of returning the others here.
  */
@@ -229,7 +227,6 @@ static void add_dns_zones(struct builder *b)
 	add_dns_rule(b, TABLE_RAW, INBOUND, zone(1), MATCH_SRC, IPPROTO_UDP);
 }
 
-/* Step 14. */
 static void add_dns(struct builder *b)
 {
 	struct target agent = target_redirect(b->cfg->dns_port);

@@ -7,7 +7,7 @@
 #include "text.h"
 #include "util.h"
 
-/* What nft calls the place of a base chain: SPEC section 4. */
+/* What nft calls the place of a base chain. */
 static const struct {
 	const char *type, *priority;
 } places[TABLES][HOOK_NONE] = {
