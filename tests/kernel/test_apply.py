@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Apply in a real kernel: idempotence, foreign rules, what is half there."""
 
-import fcntl
 import os
 import subprocess
 import time
@@ -199,23 +198,6 @@ def test_eight_runs_at_once(pod, backend):
     with lib.Netns() as alone:
         lib.checked(alone.istio_init(*TPROXY_DNS, f"--backend={backend}"))
         assert pod.state() == alone.state()
-
-
-@pytest.mark.parametrize("others", [["-b", "80", "--reconcile", "--backend=nftables"], ["clean"]])
-def test_unlike_runs_at_once_end_as_one_of_them(pod, backend, others):
-    """What a run decides upon, it reads when the lock is its own: all of them start while it is taken."""
-    runs = [["-b", "*", "-m", "TPROXY", "--reconcile", f"--backend={backend}"], others]
-    states = []
-    for run in runs:
-        with lib.Netns() as alone:
-            lib.checked(alone.istio_init(*run))
-            states.append(alone.state())
-    with open(pod.lock, "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        started = [pod.start([lib.BINARY, *run]) for run in runs * 2]
-        time.sleep(0.2)
-    assert [(run.communicate(timeout=10), run.returncode)[1] for run in started] == [0] * 4
-    assert pod.state() in states
 
 
 def test_runs_at_once_without_a_common_lock(pod, backend):
