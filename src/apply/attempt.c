@@ -91,6 +91,12 @@ int attempt_clean(struct attempt *a, enum backend_index index, const struct rule
 	return rc ? rc : 1;
 }
 
+static void report_undo(int rc, const struct err *err)
+{
+	if (rc)
+		log_error("cannot undo: %s%s%s", err->what, *err->hint ? "; " : "", err->hint);
+}
+
 /* What cannot be undone is said beside the error that made it necessary. */
 static void attempt_undo(struct attempt *a)
 {
@@ -99,11 +105,9 @@ static void attempt_undo(struct attempt *a)
 	while (a->replaced > 0) {
 		a->replaced--;
 		err.what[0] = '\0'; /* nothing that the cause would have said */
-		if (a->ops[a->replaced]->undo(a->backends[a->replaced], &err))
-			log_error("cannot undo: %s%s%s", err.what, *err.hint ? "; " : "", err.hint);
+		report_undo(a->ops[a->replaced]->undo(a->backends[a->replaced], &err), &err);
 	}
-	if (plumbing_undo(a->run->plumbing_state, &err))
-		log_error("cannot undo: %s%s%s", err.what, *err.hint ? "; " : "", err.hint);
+	report_undo(plumbing_undo(a->run->plumbing_state, &err), &err);
 }
 
 void attempt_close(struct attempt *a)
@@ -113,8 +117,6 @@ void attempt_close(struct attempt *a)
 		a->ops[a->n]->close(a->backends[a->n]);
 	}
 	forget_looks(a);
-	if (a->lock >= 0)
-		close(a->lock);
 }
 
 /* A few milliseconds that differ from rival to rival. */
@@ -129,20 +131,22 @@ int attempt_until_done(struct run *run, int (*attempt)(struct attempt *a, void *
 		       struct err *err)
 {
 	uint64_t deadline = now_us() + (uint64_t)run->cfg->wait_ms * 1000, now;
-	int rc;
+	int lock, rc;
 
 	for (;;) {
 		struct attempt a = { .run = run };
 
 		now = now_us();
-		a.lock = lock_take(run->cfg->lock_file, now < deadline ? (uint32_t)((deadline - now) / 1000) : 0, err);
-		rc = a.lock < -1 ? a.lock : run_refresh(run, err);
+		lock = lock_take(run->cfg->lock_file, now < deadline ? (uint32_t)((deadline - now) / 1000) : 0, err);
+		rc = lock < -1 ? lock : run_refresh(run, err);
 		if (!rc) {
 			rc = attempt(&a, data, err);
 			if (rc < 0)
 				attempt_undo(&a);
 		}
 		attempt_close(&a);
+		if (lock >= 0)
+			close(lock);
 		if (rc != -EAGAIN)
 			return rc;
 		if (now_us() >= deadline)

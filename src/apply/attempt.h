@@ -21,7 +21,6 @@ struct attempt {
 	unsigned n;
 	unsigned replaced; /* how many of them have been written */
 	struct backend *looked[BACKENDS]; /* by index: open already, by a look; or NULL */
-	int lock;                         /* descriptor, or below 0 */
 };
 
 /*
@@ -32,7 +31,7 @@ struct attempt {
 int attempt_until_done(struct run *run, int (*attempt)(struct attempt *a, void *data, struct err *err), void *data,
 		       struct err *err);
 
-/* Closes what is open; nothing is undone.  For who only reads, an attempt may go without a lock. */
+/* Closes what is open; nothing is undone.  Who only reads makes an attempt of their own, without a lock. */
 void attempt_close(struct attempt *a);
 
 /*
@@ -57,5 +56,9 @@ int attempt_clean(struct attempt *a, enum backend_index index, const struct rule
 
 /* As the manual says (BACKENDS), without touching anything.  Fails if several hold rules and nothing says which to keep. */
 int choose_backend(struct choice *choice, struct attempt *a, struct err *err);
+
+/* Calls @look with the backend that an apply would use: of several candidates the first that this kernel has. */
+int choose_and_look(struct attempt *a, int (*look)(struct attempt *a, enum backend_index index, struct err *err),
+		    struct err *err);
 
 #endif

@@ -19,7 +19,7 @@ const struct backend_ops *backend_at(enum backend_index index)
 }
 
 /* What each backend holds.  Not of @named (BACKENDS: none), which will be opened whatever it holds. */
-static int look(int holds[BACKENDS], struct attempt *a, enum backend_index named, struct err *err)
+static int look_at_all(int holds[BACKENDS], struct attempt *a, enum backend_index named, struct err *err)
 {
 	bool no_iptables = false;
 
@@ -83,7 +83,7 @@ int choose_backend(struct choice *choice, struct attempt *a, struct err *err)
 	int holds[BACKENDS], rc;
 
 	memset(choice, 0, sizeof(*choice));
-	rc = look(holds, a, named, err);
+	rc = look_at_all(holds, a, named, err);
 	if (rc)
 		return rc;
 	for (enum backend_index i = BACKENDS; i-- > 0;)
@@ -108,4 +108,20 @@ int choose_backend(struct choice *choice, struct attempt *a, struct err *err)
 		choice->reason = "the first that this kernel has";
 	}
 	return 0;
+}
+
+int choose_and_look(struct attempt *a, int (*look)(struct attempt *a, enum backend_index index, struct err *err),
+		    struct err *err)
+{
+	struct choice choice;
+	int rc = choose_backend(&choice, a, err);
+
+	if (rc)
+		return rc;
+	for (unsigned i = 0; i < choice.n; i++) {
+		rc = look(a, choice.candidates[i], err);
+		if (rc != -EOPNOTSUPP)
+			break;
+	}
+	return rc;
 }

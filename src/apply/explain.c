@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "explain.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -108,7 +107,7 @@ static int explain_wanted(const struct config *cfg, struct err *err)
 	return rc;
 }
 
-static int explain_backend(struct attempt *a, enum backend_index index, struct err *err)
+static int explain_live(struct attempt *a, enum backend_index index, struct err *err)
 {
 	struct ruleset *want = run_wanted(a->run, backend_at(index)->layout, true);
 	int rc;
@@ -121,32 +120,16 @@ static int explain_backend(struct attempt *a, enum backend_index index, struct e
 	return rc;
 }
 
-static int explain_live(struct attempt *a, struct err *err)
-{
-	struct choice choice;
-	int rc = choose_backend(&choice, a, err);
-
-	if (rc)
-		return rc;
-	/* Of several candidates the first that this kernel has would be used. */
-	for (unsigned i = 0; i < choice.n; i++) {
-		rc = explain_backend(a, choice.candidates[i], err);
-		if (rc != -EOPNOTSUPP)
-			break;
-	}
-	return rc;
-}
-
 int command_explain(const struct config *cfg, struct err *err)
 {
 	struct run run;
-	struct attempt a = { .run = &run, .lock = -1 };
+	struct attempt a = { .run = &run };
 	int rc;
 
 	if (!cfg->live)
 		return explain_wanted(cfg, err);
 	rc = run_open(&run, cfg, INTENT_LOOK, err);
-	rc = rc ? rc : explain_live(&a, err);
+	rc = rc ? rc : choose_and_look(&a, explain_live, err);
 	attempt_close(&a);
 	run_close(&run);
 	return rc;

@@ -39,19 +39,11 @@ static int diff_with(struct attempt *a, enum backend_index index, struct err *er
 
 int command_diff(const struct config *cfg, struct err *err)
 {
-	struct choice choice;
 	struct run run;
-	struct attempt a = { .run = &run, .lock = -1 };
+	struct attempt a = { .run = &run };
 	int rc = run_open(&run, cfg, INTENT_LOOK, err);
 
-	rc = rc ? rc : choose_backend(&choice, &a, err);
-	for (unsigned i = 0; !rc && i < choice.n; i++) {
-		rc = diff_with(&a, choice.candidates[i], err);
-		/* Of several candidates the first that this kernel has would be used. */
-		if (rc != -EOPNOTSUPP)
-			break;
-		rc = i + 1 < choice.n ? 0 : rc;
-	}
+	rc = rc ? rc : choose_and_look(&a, diff_with, err);
 	if (rc == STATUS_DONE && !plumbing_equal(run.plumbing_state)) {
 		log_warn("the rules are right, but an address, ip rule or route that they need is missing or stale");
 		rc = STATUS_DIFFERENT;
@@ -82,7 +74,7 @@ int command_show(const struct config *cfg, struct err *err)
 	int unseen = 0;
 	bool found = false;
 	struct run run;
-	struct attempt a = { .run = &run, .lock = -1 };
+	struct attempt a = { .run = &run };
 	int rc = run_open(&run, cfg, INTENT_SHOW, err);
 
 	for (enum backend_index i = 0; !rc && i < BACKENDS; i++) {
