@@ -72,7 +72,7 @@ unit    = $(patsubst build/unit-san/%,build/unit/%,build/unit-$(variant)/run-uni
 obj     = build/obj/$(variant)
 lib     = build/lib/$(ARCH:%=%-)$(libc)
 
-sources      = $(wildcard src/*.c src/*/*.c)
+sources      = $(wildcard src/*.c src/*/*.c src/kernel/*/*.c)
 objects      = $(sources:%.c=$(obj)/%.o)
 unit_objects = $(patsubst %.c,$(obj)/%.o,$(wildcard tests/unit/*.c)) $(filter-out $(obj)/src/main.o,$(objects))
 
@@ -81,7 +81,7 @@ fuzz_objects = $(patsubst %.c,$(obj)/%.o,$(wildcard tests/fuzz/*.c))
 fuzz_shared  = $(patsubst %,$(obj)/tests/fuzz/%.o,backend files netlink text) $(filter-out $(obj)/src/main.o,$(objects))
 
 warnings = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 $(if $(WERROR)$(CI),-Werror)
-cflags   = -std=gnu11 $(warnings) -Iinclude -isystem $(lib)/include \
+cflags   = -std=gnu11 $(warnings) -Iinclude -Isrc/kernel -isystem $(lib)/include \
            -D_GNU_SOURCE -DISTIO_INIT_VERSION='"$(VERSION)"' -ffile-prefix-map=$(CURDIR)/= \
            -fPIE -fstack-protector-strong -ffunction-sections -fdata-sections -MMD -MP
 ldflags  = -Wl,--gc-sections,-z,noseparate-code,-z,relro,-z,now,-z,noexecstack,--build-id=none $(if $(WERROR)$(CI),-Xlinker --fatal-warnings)

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "apply.h"
+#include "command.h"
 #include "cli.h"
 
 static int run_command(const struct config *cfg, struct err *err)

@@ -7,10 +7,10 @@
 
 #include <linux/rtnetlink.h>
 
-#include "plumbing.h"
+#include "routes.h"
 #include "system.h"
 
-#include "../../src/kernel/plumbing_state.h"
+#include "route/state.h"
 
 /* What was read of a rule of our kind or a route is asked for and read as the same. */
 static void check_again(const struct plumbing_state *state)

@@ -8,7 +8,7 @@
 
 #include "text.h"
 
-#include "../../src/kernel/xt.h"
+#include "xt/xt.h"
 
 /* Verdicts and jumps are libiptc's to encode. */
 static bool is_extension(const struct rule *rule)

@@ -138,7 +138,7 @@ static const char *const policies[] = {
 };
 
 /* Sets for lists, and what stands in for inverted owners, decide as upstream's rules do. */
-START_TEST(native_layout_means_the_same)
+START_TEST(nftables_layout_means_the_same)
 {
 	struct ruleset *iptables, *native;
 	struct config cfg;
@@ -158,7 +158,7 @@ static const struct {
 	uint32_t n;
 } group_cases[] = { { { { 7, 7 }, { 1000, 1000 } }, 2 }, { { { 1337, 1337 } }, 1 }, { { { 0, 0 } }, 0 } };
 
-START_TEST(native_owner_groups_mean_the_same)
+START_TEST(nftables_owner_groups_mean_the_same)
 {
 	struct ruleset *iptables, *native;
 	struct config cfg;
@@ -226,8 +226,8 @@ Suite *suite_capture(void)
 	TCase *tc = tcase_create("capture");
 
 	tcase_add_loop_test(tc, options_bring_rules, 0, ARRAY_SIZE(cases));
-	tcase_add_loop_test(tc, native_layout_means_the_same, 0, ARRAY_SIZE(policies));
-	tcase_add_loop_test(tc, native_owner_groups_mean_the_same, 0, ARRAY_SIZE(group_cases));
+	tcase_add_loop_test(tc, nftables_layout_means_the_same, 0, ARRAY_SIZE(policies));
+	tcase_add_loop_test(tc, nftables_owner_groups_mean_the_same, 0, ARRAY_SIZE(group_cases));
 	tcase_add_loop_test(tc, trees_mean_the_same, 0, 20);
 	suite_add_tcase(suite, tc);
 	return suite;

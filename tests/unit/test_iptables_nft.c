@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/kernel/iptables_nft.h"
-#include "../../src/kernel/nft_expr.h"
+#include "iptables_nft/iptables_nft.h"
+#include "nft/expr.h"
 #include "nft_text.h"
 #include "util.h"
 #include "xt_cases.h"
@@ -82,7 +82,7 @@ static struct nftnl_rule *encode(size_t i, enum family family)
 	struct rule rule = case_rule(i, matches);
 	struct nftnl_rule *r = nftnl_rule_alloc();
 
-	ck_assert_int_eq(inft_rule_encode(r, &rule, family), 0);
+	ck_assert_int_eq(iptables_nft_rule_encode(r, &rule, family), 0);
 	return r;
 }
 
@@ -91,7 +91,7 @@ static struct nftnl_rule *encode(size_t i, enum family family)
 /* As the kernel dumps it, but that it does not tell NFTA_RULE_COMPAT.  Frees the rule. */
 static struct nlmsghdr *to_message(char *buf, struct nftnl_rule *r, enum family family)
 {
-	struct nlmsghdr *nlh = nftnl_nlmsg_build_hdr(buf, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE, inft_nfproto(family), 0, 0);
+	struct nlmsghdr *nlh = nftnl_nlmsg_build_hdr(buf, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE, iptables_nft_nfproto(family), 0, 0);
 
 	nftnl_rule_nlmsg_build_payload(nlh, r);
 	nftnl_rule_free(r);
@@ -129,7 +129,7 @@ START_TEST(comes_back_as_it_went)
 		struct ruleset *rs = ruleset_new(LAYOUT_IPTABLES, FAMILY_BOTH);
 
 		if (cases[_i].families & FAMILY_BIT(f)) {
-			inft_rule_decode(&d, rs, f, to_message(buf, encode((size_t)_i, f), f));
+			iptables_nft_rule_decode(&d, rs, f, to_message(buf, encode((size_t)_i, f), f));
 			ck_assert(!d.rule.unknown);
 			ck_assert(rule_equal(&d.rule, &rule));
 			ck_assert_uint_eq(d.rule.families, FAMILY_BIT(f));
@@ -149,7 +149,7 @@ START_TEST(tells_the_protocol)
 		struct nftnl_rule *r = nftnl_rule_alloc();
 
 		proto.invert = invert;
-		ck_assert_int_eq(inft_rule_encode(r, &rule, IPV4), 0);
+		ck_assert_int_eq(iptables_nft_rule_encode(r, &rule, IPV4), 0);
 		ck_assert_uint_eq(nftnl_rule_get_u32(r, NFTNL_RULE_COMPAT_PROTO), IPPROTO_UDP);
 		ck_assert_uint_eq(nftnl_rule_get_u32(r, NFTNL_RULE_COMPAT_FLAGS), invert ? NFT_RULE_COMPAT_F_INV : 0);
 		nftnl_rule_free(r);
@@ -180,7 +180,7 @@ static int damage_attr(const struct nlattr *attr, void *data)
 	for (int at = 0; at < mnl_attr_get_payload_len(attr) - 1; at++)
 		for (unsigned bit = 0; bit < 8; bit++, damage->done++) {
 			bytes[at] ^= (uint8_t)(1 << bit);
-			inft_rule_decode(&d, damage->rs, damage->family, damage->nlh);
+			iptables_nft_rule_decode(&d, damage->rs, damage->family, damage->nlh);
 			ck_assert_uint_le(d.rule.n_matches, RULE_MATCHES_MAX);
 			bytes[at] ^= (uint8_t)(1 << bit);
 		}
@@ -204,7 +204,7 @@ static void decode(struct decoder *d, struct ruleset *rs, struct nftnl_rule *r)
 {
 	char buf[MESSAGE_MAX];
 
-	inft_rule_decode(d, rs, IPV4, to_message(buf, r, IPV4));
+	iptables_nft_rule_decode(d, rs, IPV4, to_message(buf, r, IPV4));
 }
 
 static void add_blob(struct nftnl_rule *r, bool target, const char *name, uint32_t revision, size_t size)
@@ -298,7 +298,7 @@ START_TEST(inexpressible)
 		struct nftnl_rule *r = nftnl_rule_alloc();
 
 		rule.matches = &matches[i];
-		ck_assert_int_eq(inft_rule_encode(r, &rule, IPV4), -EINVAL);
+		ck_assert_int_eq(iptables_nft_rule_encode(r, &rule, IPV4), -EINVAL);
 		nftnl_rule_free(r);
 	}
 }

@@ -19,7 +19,7 @@
 #include "text.h"
 #include "util.h"
 
-#include "../../src/kernel/nftables.h"
+#include "nftables/nftables.h"
 
 Suite *suite_nft(void);
 
@@ -251,7 +251,7 @@ START_TEST(rule_has_the_expressions_that_nft_makes)
 	unsigned sets = 0;
 
 	init_batch(&batch);
-	r = native_rule_encode(&batch, TABLE_NAT, "istio-output", rule, &sets);
+	r = nftables_rule_encode(&batch, TABLE_NAT, "istio-output", rule, &sets);
 	nftnl_rule_snprintf(text, sizeof(text), r, NFTNL_OUTPUT_DEFAULT, 0);
 	nft_text_flatten(text);
 	snprintf(expected, sizeof(expected), "%s", cases[_i].code);
@@ -264,7 +264,7 @@ START_TEST(rule_has_the_expressions_that_nft_makes)
 END_TEST
 
 /* The messages of a batch as if the kernel had dumped them. */
-static void take_dump(struct native_dump *dump, const struct nft_batch *batch)
+static void take_dump(struct nftables_dump *dump, const struct nft_batch *batch)
 {
 	const char *end = batch->data + nft_batch_bytes(batch);
 
@@ -277,17 +277,17 @@ static void take_dump(struct native_dump *dump, const struct nft_batch *batch)
 }
 
 /* Puts @rs into a batch and reads the chain istio-output back; free with ruleset_free. */
-static struct ruleset *read_back(struct nft_batch *batch, struct native_dump *dump, const struct ruleset *rs)
+static struct ruleset *read_back(struct nft_batch *batch, struct nftables_dump *dump, const struct ruleset *rs)
 {
 	struct ruleset *back = ruleset_new(LAYOUT_NATIVE, FAMILY_BOTH);
 
 	init_batch(batch);
-	native_new_table(batch, TABLE_NAT);
-	native_put_table(batch, rs, TABLE_NAT, 0);
+	nftables_new_table(batch, TABLE_NAT);
+	nftables_put_table(batch, rs, TABLE_NAT, 0);
 	take_dump(dump, batch);
 	for (unsigned i = 0; i < dump->n; i++)
 		if (dump->messages[i]->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE))
-			native_rule_decode(back, dump, TABLE_NAT, nft_attr_str(dump->messages[i], NFTA_RULE_CHAIN),
+			nftables_rule_decode(back, dump, TABLE_NAT, nft_attr_str(dump->messages[i], NFTA_RULE_CHAIN),
 					   dump->messages[i]);
 	return back;
 }
@@ -296,7 +296,7 @@ START_TEST(rule_comes_back_as_it_went)
 {
 	struct ruleset *rs = ruleset_new(LAYOUT_NATIVE, FAMILY_BOTH), *back;
 	const struct rule *rule = make_rule(rs, &cases[_i]);
-	struct native_dump dump;
+	struct nftables_dump dump;
 	struct nft_batch batch;
 
 	back = read_back(&batch, &dump, rs);
@@ -316,7 +316,7 @@ START_TEST(elements_that_are_there_twice)
 {
 	struct ruleset *rs = ruleset_new(LAYOUT_NATIVE, FAMILY_BOTH), *twice = ruleset_new(LAYOUT_NATIVE, FAMILY_BOTH), *back;
 	const struct rule *rule = make_rule(rs, &cases[_i]), *read;
-	struct native_dump dump;
+	struct nftables_dump dump;
 	struct nft_batch batch;
 	unsigned sets = 0;
 
@@ -330,7 +330,7 @@ START_TEST(elements_that_are_there_twice)
 		}
 	for (unsigned i = 0; i < dump.n; i++)
 		if (dump.messages[i]->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE))
-			native_rule_decode(twice, &dump, TABLE_NAT, "istio-output", dump.messages[i]);
+			nftables_rule_decode(twice, &dump, TABLE_NAT, "istio-output", dump.messages[i]);
 	read = ruleset_find(twice, TABLE_NAT, "istio-output")->rules;
 	ck_assert(read->unknown ? sets : rule_equal(read, rule));
 	free(dump.messages);
@@ -349,7 +349,7 @@ START_TEST(long_lists_are_split_over_messages)
 	struct prefix *prefixes = xcalloc(N, sizeof(*prefixes));
 	struct match m = { .kind = MATCH_DST, .n = N, .prefixes = prefixes };
 	struct rule rule = { .families = V6, .n_matches = 1, .matches = &m, .target = RETURN };
-	struct native_dump dump;
+	struct nftables_dump dump;
 	struct nft_batch batch;
 	unsigned parts = 0;
 
@@ -399,7 +399,7 @@ static void check_last_cmp(const struct rule_case *c, const void *data, size_t l
 	unsigned sets = 0;
 
 	init_batch(&batch);
-	r = native_rule_encode(&batch, TABLE_NAT, "istio-output", make_rule(rs, c), &sets);
+	r = nftables_rule_encode(&batch, TABLE_NAT, "istio-output", make_rule(rs, c), &sets);
 	nftnl_expr_foreach(r, find_data, &found);
 	ck_assert_mem_eq(found, data, len);
 	nftnl_rule_free(r);
@@ -436,7 +436,7 @@ static void add_raw(struct nftnl_rule *r, const char *name, uint16_t attr, uint3
 START_TEST(what_the_model_cannot_say_is_unknown)
 {
 	struct ruleset *back = ruleset_new(LAYOUT_NATIVE, FAMILY_BOTH);
-	struct native_dump none = {};
+	struct nftables_dump none = {};
 	_Alignas(struct nlmsghdr) char buf[4096];
 	static const uint16_t port = 5;
 	const struct chain *chain;
@@ -485,7 +485,7 @@ START_TEST(what_the_model_cannot_say_is_unknown)
 			break;
 		}
 		nftnl_rule_nlmsg_build_payload(nlh, r);
-		native_rule_decode(back, &none, TABLE_NAT, "odd", nlh);
+		nftables_rule_decode(back, &none, TABLE_NAT, "odd", nlh);
 		nftnl_rule_free(r);
 	}
 	chain = ruleset_find(back, TABLE_NAT, "odd");

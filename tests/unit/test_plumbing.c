@@ -11,7 +11,7 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
-#include "../../src/kernel/plumbing_state.h"
+#include "route/state.h"
 #include "util.h"
 
 Suite *suite_plumbing(void);

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/kernel/xt.h"
-#include "../../src/kernel/xt_entry.h"
+#include "xt/xt.h"
+#include "xt/entry.h"
 #include "util.h"
 #include "xt_cases.h"
 

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The native nftables backend's parts.  Registers and what is compared with them: addresses
+ * and ports are in network order; marks, owners, states and zones in the machine's.  Owners
+ * are brought into network order for ranges (the kernel has only memcmp) and for sets.
+ */
+#ifndef ISTIO_INIT_NFTABLES_H
+#define ISTIO_INIT_NFTABLES_H
+
+#include <libnftnl/rule.h>
+
+#include "netlink/batch.h"
+#include "ruleset.h"
+
+/* "istio-proxy-nat" */
+const char *nftables_table_name(enum table_id table);
+/* TABLES if the name is none of ours. */
+enum table_id nftables_table_find(const char *name);
+
+/* A base chain as nf_tables has it; see nft_hook_find. */
+struct nft_hook {
+	const char *name, *type;
+	uint32_t hook; /* NF_INET_... */
+	int32_t priority;
+};
+const struct nft_hook *nft_hook_find(enum table_id table, enum hook hook);
+
+/* What makes the chain of a NEWCHAIN message a base chain there, with policy accept. */
+void nft_put_hook(struct nlmsghdr *nlh, const struct nft_hook *place);
+
+/* Whether the chain of a NEWCHAIN message is a base chain; and one there, whatever its policy. */
+bool nft_chain_is_base(const struct nlmsghdr *nlh);
+bool nft_chain_is_at(const struct nlmsghdr *nlh, const struct nft_hook *place);
+
+/* --- ruleset to messages --- */
+
+/* Sets of our rules have names of our own, so that the kernel need not look through the transaction for them. */
+#define SET_STEM "__set"
+#define SET_NAME SET_STEM "%u"
+
+/* Adds what is in the table, but not the table itself; @sets: the number of the first set. */
+void nftables_put_table(struct nft_batch *batch, const struct ruleset *rs, enum table_id table, unsigned sets);
+
+/* What nft takes the keys of sets for: enum datatypes of nftables' include/datatype.h. */
+enum nftables_key_type {
+	KEY_IPADDR = 7,
+	KEY_IP6ADDR = 8,
+	KEY_INET_SERVICE = 13,
+	KEY_UID = 24,
+	KEY_GID = 25,
+	KEY_IFNAME = 41,
+};
+
+struct nftables_key {
+	enum nftables_key_type type;
+	uint32_t len; /* bytes */
+};
+
+/* The key of a list; @family: of addresses. */
+struct nftables_key nftables_key_of(const struct match *m, enum family family);
+
+/* @value in network order. */
+void nftables_put_number(uint8_t *key, uint32_t len, uint32_t value);
+
+static inline bool nftables_is_addr(const struct match *m)
+{
+	return m->kind == MATCH_SRC || m->kind == MATCH_DST;
+}
+
+static inline bool nftables_is_iface(const struct match *m)
+{
+	return m->kind == MATCH_IIF || m->kind == MATCH_OIF;
+}
+
+/* Whether a merged list becomes a set, and the messages of that set. */
+bool nftables_set_needed(const struct match *m);
+void nftables_put_set(struct nft_batch *batch, const char *table, const char *name, uint32_t id, const struct match *m);
+
+/* The rule as nf_tables takes it, its sets added to the batch from number *@sets on.  Free with nftnl_rule_free. */
+struct nftnl_rule *nftables_rule_encode(struct nft_batch *batch, enum table_id table, const char *chain,
+				      const struct rule *rule, unsigned *sets);
+
+/* Tests that iptables-nft writes in the same way: an address (the list's first); the register's mark. */
+void nft_add_prefix(struct nftnl_rule *r, const struct match *m);
+void nft_add_mark(struct nftnl_rule *r, const struct match *m);
+
+/* --- messages to ruleset --- */
+
+/* Messages of a dump: pointers into memory of the ruleset's. */
+struct nftables_dump {
+	const struct nlmsghdr **messages;
+	unsigned n;
+};
+
+/* Whole tables: made, removed with all that is in them. */
+void nftables_new_table(struct nft_batch *batch, enum table_id table);
+void nftables_delete_table(struct nft_batch *batch, enum table_id table);
+
+/* NFT_TABLE_F_... of a dumped table: asleep, owned; ours has none. */
+uint32_t nftables_table_flags(const struct nftables_dump *dump, enum table_id table);
+
+/* Removes all of the table that the dump knows of; the table stays. */
+void nftables_empty_table(struct nft_batch *batch, const struct nftables_dump *dump, enum table_id table);
+
+/* A number from which on no set of the table has a name of SET_NAME. */
+unsigned nftables_free_set(const struct nftables_dump *dump, enum table_id table);
+
+/*
+ * Turns a message of a dump into one that makes the same, counters included; @flags: besides
+ * NLM_F_CREATE.  More attributes may be appended.
+ */
+struct nlmsghdr *nft_put_back(struct nft_batch *batch, const struct nlmsghdr *saved, uint16_t flags);
+
+/* Makes all that the dump holds again. */
+void nftables_put_back(struct nft_batch *batch, const struct nftables_dump *dump);
+
+/*
+ * The elements of a dumped set as the items of @m (m->kind is set; merged, memory of @rs).
+ * @family: of addresses.  @network_order: owners have been brought into that.  False if the
+ * set is not as nftables_put_set makes it.
+ */
+bool nftables_set_decode(struct ruleset *rs, const struct nftables_dump *dump, enum table_id table, const char *name,
+		       enum family family, bool network_order, struct match *m);
+
+/* Adds a dumped rule to the chain that it names (@chain: as the model calls it). */
+void nftables_rule_decode(struct ruleset *rs, const struct nftables_dump *dump, enum table_id table, const char *chain,
+			const struct nlmsghdr *nlh);
+
+#endif

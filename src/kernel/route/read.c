@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is live: lo; addresses, ip rules and routes from one dump each (rtnetlink(7), linux/fib_rules.h). */
+#include <errno.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include <linux/fib_rules.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+
+#include "route/state.h"
+#include "util.h"
+
+#define ATTR_BIT(type) (1ull << (type))
+/* Stands for all types from here on: none of them is one that we read. */
+#define ATTR_MORE 31
+
+struct attrs {
+	const struct nlattr *at[ATTR_MORE + 1];
+	uint64_t seen; /* mask of types */
+};
+
+static int attr_cb(const struct nlattr *attr, void *data)
+{
+	uint16_t type = mnl_attr_get_type(attr);
+	struct attrs *attrs = data;
+
+	if (type > ATTR_MORE)
+		type = ATTR_MORE;
+	attrs->at[type] = attr;
+	attrs->seen |= ATTR_BIT(type);
+	return MNL_CB_OK;
+}
+
+static void parse_attrs(const struct nlmsghdr *nlh, size_t header, struct attrs *attrs)
+{
+	memset(attrs, 0, sizeof(*attrs));
+	mnl_attr_parse(nlh, (unsigned)header, attr_cb, attrs);
+}
+
+static uint32_t attr_u32(const struct attrs *attrs, uint16_t type, uint32_t absent)
+{
+	const struct nlattr *attr = attrs->at[type];
+
+	return attr && mnl_attr_get_payload_len(attr) == sizeof(uint32_t) ? mnl_attr_get_u32(attr) : absent;
+}
+
+static uint8_t attr_u8(const struct attrs *attrs, uint16_t type, uint8_t absent)
+{
+	const struct nlattr *attr = attrs->at[type];
+
+	return attr && mnl_attr_get_payload_len(attr) == sizeof(uint8_t) ? mnl_attr_get_u8(attr) : absent;
+}
+
+/* A dump of all families shows also those that are not ours. */
+static bool family_from_af(uint8_t af, enum family *family)
+{
+	*family = af == AF_INET6 ? IPV6 : IPV4;
+	return af == AF_INET || af == AF_INET6;
+}
+
+static void see_lo(const struct nlmsghdr *nlh, void *data)
+{
+	const struct ifinfomsg *link = mnl_nlmsg_get_payload(nlh);
+	struct plumbing_state *state = data;
+
+	state->lo_up = link->ifi_flags & IFF_UP;
+}
+
+/* ::1, ::6 */
+static bool is_small6(const struct prefix *prefix, uint8_t last)
+{
+	uint8_t addr[16] = { [15] = last };
+
+	return prefix->family == IPV6 && !memcmp(prefix->addr, addr, sizeof(addr));
+}
+
+/* Neither loopback nor link-local (RFC 3927, RFC 4291), nor what we add ourselves. */
+static bool is_global(const struct prefix *prefix)
+{
+	const uint8_t *addr = prefix->addr;
+
+	if (prefix->family == IPV4)
+		return addr[0] != 127 && !(addr[0] == 169 && addr[1] == 254);
+	return !is_small6(prefix, 1) && !is_small6(prefix, 6) && !(addr[0] == 0xfe && (addr[1] & 0xc0) == 0x80);
+}
+
+static void see_lo_address(struct plumbing_state *state, const struct live_address *address)
+{
+	state->lo_has_ipv4 |= address->prefix.family == IPV4;
+	state->lo_has_ipv6 |= address->prefix.family == IPV6;
+	if (is_small6(&address->prefix, 6)) {
+		state->has_inbound6 = true;
+		state->inbound6 = *address;
+	}
+}
+
+static void see_address(const struct nlmsghdr *nlh, void *data)
+{
+	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
+	struct live_address address = { .prefix.len = ifa->ifa_prefixlen };
+	struct plumbing_state *state = data;
+	const struct nlattr *attr;
+	struct attrs attrs;
+	enum family family;
+
+	parse_attrs(nlh, sizeof(*ifa), &attrs);
+	/* IFA_ADDRESS is the peer's where there is one. */
+	attr = attrs.at[IFA_LOCAL] ? attrs.at[IFA_LOCAL] : attrs.at[IFA_ADDRESS];
+	if (!family_from_af(ifa->ifa_family, &family) || !attr || mnl_attr_get_payload_len(attr) != family_addr_len(family))
+		return;
+	address.prefix.family = (uint8_t)family;
+	memcpy(address.prefix.addr, mnl_attr_get_payload(attr), family_addr_len(family));
+	address.flags = attr_u32(&attrs, IFA_FLAGS, ifa->ifa_flags);
+	if (ifa->ifa_index == LO_INDEX)
+		see_lo_address(state, &address);
+	if (is_global(&address.prefix))
+		state->global |= FAMILY_BIT(family);
+}
+
+static void forget_addresses(void *data)
+{
+	struct plumbing_state *state = data;
+
+	state->global = 0;
+	state->lo_has_ipv4 = state->lo_has_ipv6 = state->has_inbound6 = false;
+}
+
+/* Whatever else a rule says makes it somebody else's.  The kernel says FRA_SUPPRESS_PREFIXLEN of every rule. */
+static bool rule_is_plain(const struct fib_rule_hdr *rule, const struct attrs *attrs)
+{
+	const uint64_t plain = ATTR_BIT(FRA_PRIORITY) | ATTR_BIT(FRA_FWMARK) | ATTR_BIT(FRA_FWMASK) |
+			       ATTR_BIT(FRA_TABLE) | ATTR_BIT(FRA_PROTOCOL) | ATTR_BIT(FRA_SUPPRESS_PREFIXLEN);
+
+	return !rule->src_len && !rule->dst_len && !rule->tos && !rule->flags && !(attrs->seen & ~plain) &&
+	       attr_u32(attrs, FRA_FWMARK, 0) && attr_u32(attrs, FRA_FWMASK, UINT32_MAX) == UINT32_MAX &&
+	       attr_u32(attrs, FRA_SUPPRESS_PREFIXLEN, UINT32_MAX) == UINT32_MAX;
+}
+
+static void see_rule(const struct nlmsghdr *nlh, void *data)
+{
+	const struct fib_rule_hdr *rule = mnl_nlmsg_get_payload(nlh);
+	struct plumbing_state *state = data;
+	struct attrs attrs;
+	enum family family;
+	uint32_t table;
+
+	parse_attrs(nlh, sizeof(*rule), &attrs);
+	table = attr_u32(&attrs, FRA_TABLE, rule->table);
+	if (!family_from_af(rule->family, &family) || rule->action != FR_ACT_TO_TBL || table == RT_TABLE_UNSPEC ||
+	    table == RT_TABLE_LOCAL || table == RT_TABLE_MAIN || table == RT_TABLE_DEFAULT)
+		return;
+	*(struct live_rule *)array_push(&state->rules, &state->n_rules, sizeof(*state->rules)) = (struct live_rule){
+		.family = family,
+		.mark = attr_u32(&attrs, FRA_FWMARK, 0),
+		.mask = attr_u32(&attrs, FRA_FWMASK, UINT32_MAX),
+		.table = table,
+		.priority = attr_u32(&attrs, FRA_PRIORITY, 0),
+		.protocol = attr_u8(&attrs, FRA_PROTOCOL, RTPROT_UNSPEC),
+		.plain = rule_is_plain(rule, &attrs),
+	};
+}
+
+static void forget_rules(void *data)
+{
+	((struct plumbing_state *)data)->n_rules = 0;
+}
+
+/* The kernel says RTA_PRIORITY, RTA_CACHEINFO and RTA_PREF of every IPv6 route. */
+static bool route_is_plain(const struct rtmsg *route, const struct attrs *attrs)
+{
+	const uint64_t plain = ATTR_BIT(RTA_TABLE) | ATTR_BIT(RTA_OIF) | ATTR_BIT(RTA_PRIORITY) |
+			       ATTR_BIT(RTA_CACHEINFO) | ATTR_BIT(RTA_PREF);
+
+	return route->rtm_type == RTN_LOCAL && !route->rtm_dst_len && !route->rtm_src_len && !route->rtm_tos &&
+	       !(attrs->seen & ~plain) && attr_u32(attrs, RTA_OIF, 0) == LO_INDEX;
+}
+
+static void see_route(const struct nlmsghdr *nlh, void *data)
+{
+	const struct rtmsg *route = mnl_nlmsg_get_payload(nlh);
+	struct plumbing_state *state = data;
+	struct attrs attrs;
+	enum family family;
+
+	parse_attrs(nlh, sizeof(*route), &attrs);
+	if (!family_from_af(route->rtm_family, &family) || !route_is_plain(route, &attrs))
+		return;
+	*(struct live_route *)array_push(&state->routes, &state->n_routes, sizeof(*state->routes)) = (struct live_route){
+		.family = family,
+		.table = attr_u32(&attrs, RTA_TABLE, route->rtm_table),
+		.metric = attr_u32(&attrs, RTA_PRIORITY, 0),
+		.protocol = route->rtm_protocol,
+		.scope = route->rtm_scope,
+	};
+}
+
+static void forget_routes(void *data)
+{
+	((struct plumbing_state *)data)->n_routes = 0;
+}
+
+const struct rtnl_query plumbing_query_lo = { RTM_GETLINK, sizeof(struct ifinfomsg), see_lo, NULL };
+const struct rtnl_query plumbing_query_addresses = { RTM_GETADDR, sizeof(struct ifaddrmsg), see_address,
+						     forget_addresses };
+const struct rtnl_query plumbing_query_rules = { RTM_GETRULE, sizeof(struct fib_rule_hdr), see_rule, forget_rules };
+const struct rtnl_query plumbing_query_routes = { RTM_GETROUTE, sizeof(struct rtmsg), see_route, forget_routes };
+
+static int read_lo_flags(struct plumbing_state *state)
+{
+	struct ifreq request = { .ifr_name = "lo" };
+	struct ifinfomsg *link;
+
+	/* netdevice(7): any socket will do, and the kernel need not describe the whole link. */
+	if (!ioctl(mnl_socket_get_fd(state->rtnl.socket), SIOCGIFFLAGS, &request)) {
+		state->lo_up = request.ifr_flags & IFF_UP;
+		return 0;
+	}
+	rtnl_request(&state->rtnl, RTM_GETLINK, 0, &link, sizeof(*link));
+	link->ifi_index = LO_INDEX;
+	return rtnl_get(&state->rtnl, &plumbing_query_lo, state);
+}
+
+int plumbing_read_lo(struct plumbing_state *state)
+{
+	int rc = read_lo_flags(state);
+
+	return rc ? rc : rtnl_dump(&state->rtnl, &plumbing_query_addresses, state);
+}
+
+int plumbing_read_rules(struct plumbing_state *state)
+{
+	int rc = rtnl_dump(&state->rtnl, &plumbing_query_rules, state);
+
+	/* A kernel without policy routing has no rules. */
+	return state->rtnl.answered && (rc == -EOPNOTSUPP || rc == -EAFNOSUPPORT) ? 0 : rc;
+}
+
+int plumbing_read_routes(struct plumbing_state *state)
+{
+	return rtnl_dump(&state->rtnl, &plumbing_query_routes, state);
+}
