@@ -19,19 +19,31 @@ enum status {
 	STATUS_INVALID = 126,    /* validation failed */
 };
 
+/* What is behind an error, where a caller has another way than the user's. */
+enum err_cause {
+	CAUSE_OTHER,
+	CAUSE_ZONES, /* the kernel cannot put a packet into a conntrack zone, as a rule wants it */
+};
+
 struct err {
 	enum status status;
+	enum err_cause cause;
 	char what[512]; /* one line: what failed */
 	char hint[512]; /* one line: what to do; empty if there is nothing to say */
 };
 
 /*
- * Fills @err with @status and the formatted line and clears the hint.
+ * Fills @err with @status and the formatted line and clears the hint and the cause (CAUSE_OTHER).
  * @error is an errno value that the caller may act upon (0 counts as EINVAL).
  * Returns -@error.
  */
 int err_set(struct err *err, enum status status, int error, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* What helps where the kernel refuses access to a netns although the capability is there. */
+#define HINT_DENIED \
+	"if it belongs to another user namespace, run as root of that one or of the node; if not, a policy (seccomp, " \
+	"SELinux, AppArmor) has to allow it"
 
 /* Sets the line that says what to do. */
 void err_hint(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -21,11 +21,6 @@ int netns_has_pod_links(struct err *err);
 /* Whether the link is there and has no IPv4 address (netdevice(7)). */
 bool netns_link_lacks_ipv4(const char *name);
 
-/* What helps where the kernel refuses access to a netns although the capability is there. */
-#define HINT_DENIED \
-	"if it belongs to another user namespace, run as root of that one or of the node; if not, a policy (seccomp, " \
-	"SELinux, AppArmor) has to allow it"
-
 struct netns_route {
 	char oif[16];
 	bool has_src;

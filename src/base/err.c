@@ -10,6 +10,7 @@ int err_set(struct err *err, enum status status, int error, const char *fmt, ...
 	va_list args;
 
 	err->status = status;
+	err->cause = CAUSE_OTHER;
 	err->hint[0] = '\0';
 	va_start(args, fmt);
 	vsnprintf(err->what, sizeof(err->what), fmt, args);

@@ -278,6 +278,7 @@ static bool explain_missing(const struct legacy_table *t, const struct needs *ne
 			ext->target ? "target" : "match", ext->name, LEGACY_TABLE_ARG(t), ext->module, ext->option);
 		err_hint(err, "run `modprobe %s` on the node, or use --backend=nftables%s", ext->module,
 			 strcmp(ext->name, "CT") ? "" : ", or --dns-zones=off");
+		err->cause = strcmp(ext->name, "CT") ? CAUSE_OTHER : CAUSE_ZONES;
 		return true;
 	}
 	return false;
@@ -292,6 +293,7 @@ static bool explain_zones(const struct legacy_table *t, const struct needs *need
 		" needs to capture DNS",
 		LEGACY_TABLE_ARG(t));
 	err_hint(err, "use --dns-zones=off");
+	err->cause = CAUSE_ZONES;
 	return true;
 }
 

@@ -9,7 +9,6 @@
 #include <linux/rtnetlink.h>
 
 #include "route/state.h"
-#include "system.h"
 #include "util.h"
 
 void plumbing_put_lo(struct rtnl *rtnl, bool up)
