@@ -16,26 +16,24 @@
 static void check_again(const struct plumbing_state *state)
 {
 	struct plumbing_state *again = calloc(1, sizeof(*again));
-	struct rtnl_answers answers = { .data = again };
+	struct netlink_answers answers;
 	struct nlmsghdr *nlh = (void *)again->rtnl.buf;
 
-	answers.query = &plumbing_query_rules;
 	for (unsigned i = 0; i < state->n_rules; i++) {
 		if (!state->rules[i].plain)
 			continue;
 		plumbing_put_rule(&again->rtnl, RTM_NEWRULE, &state->rules[i]);
 		again->n_rules = 0;
-		answers.seq = again->rtnl.seq;
-		rtnl_parse(&answers, nlh, nlh->nlmsg_len);
+		answers = rtnl_answers(&again->rtnl, &plumbing_query_rules, again);
+		netlink_parse(&answers, nlh, nlh->nlmsg_len);
 		FUZZ_CHECK(again->n_rules == 1 && again->rules[0].plain && again->rules[0].mark == state->rules[i].mark &&
 			   again->rules[0].table == state->rules[i].table && again->rules[0].family == state->rules[i].family);
 	}
-	answers.query = &plumbing_query_routes;
 	for (unsigned i = 0; i < state->n_routes; i++) {
 		plumbing_put_route(&again->rtnl, RTM_NEWROUTE, &state->routes[i]);
 		again->n_routes = 0;
-		answers.seq = again->rtnl.seq;
-		rtnl_parse(&answers, nlh, nlh->nlmsg_len);
+		answers = rtnl_answers(&again->rtnl, &plumbing_query_routes, again);
+		netlink_parse(&answers, nlh, nlh->nlmsg_len);
 		FUZZ_CHECK(again->n_routes == 1 && again->routes[0].table == state->routes[i].table &&
 			   again->routes[0].family == state->routes[i].family);
 	}
@@ -70,9 +68,10 @@ static void parse_datagram(const uint8_t *data, size_t size)
 
 	memcpy(copy, data, size);
 	for (unsigned i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
-		struct rtnl_answers answers = { .query = queries[i], .data = queries[i] == &links_query ? (void *)&found : state };
+		struct netlink_answers answers =
+			rtnl_answers(&state->rtnl, queries[i], queries[i] == &links_query ? (void *)&found : state);
 
-		FUZZ_CHECK(rtnl_parse(&answers, copy, size) <= 1);
+		FUZZ_CHECK(netlink_parse(&answers, copy, size) <= 1);
 	}
 	free(state->rules);
 	free(state->routes);

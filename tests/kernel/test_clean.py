@@ -312,7 +312,7 @@ def test_an_empty_table_of_ours_is_something_to_clean(netns):
 @pytest.mark.parametrize("command", [["clean"], ["--sidecar", "--reconcile"]])
 def test_what_cannot_be_looked_at_is_not_taken_for_nothing(netns, backend, command):
     """Each call that looks fails once: all is gone (or moved to another backend), or all is as before."""
-    call, error = ("getsockopt", "EPERM") if backend == "iptables-legacy" else ("recvmsg", "ENOBUFS")
+    call, error = ("getsockopt", "EPERM") if backend == "iptables-legacy" else ("sendto", "ENOBUFS")
     other = {"nftables": "iptables-legacy", "iptables-nft": "iptables-legacy", "iptables-legacy": "nftables"}[backend]
     words = command if command == ["clean"] else [*command, f"--backend={other}"]
     failed, when, injected = 0, 0, True

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "iptables_nft/iptables_nft.h"
+#include "nft/chain.h"
 #include "nft/expr.h"
 #include "nft_text.h"
 #include "util.h"
@@ -91,7 +92,7 @@ static struct nftnl_rule *encode(size_t i, enum family family)
 /* As the kernel dumps it, but that it does not tell NFTA_RULE_COMPAT.  Frees the rule. */
 static struct nlmsghdr *to_message(char *buf, struct nftnl_rule *r, enum family family)
 {
-	struct nlmsghdr *nlh = nftnl_nlmsg_build_hdr(buf, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE, iptables_nft_nfproto(family), 0, 0);
+	struct nlmsghdr *nlh = nftnl_nlmsg_build_hdr(buf, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE, nft_nfproto(family), 0, 0);
 
 	nftnl_rule_nlmsg_build_payload(nlh, r);
 	nftnl_rule_free(r);

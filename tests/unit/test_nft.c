@@ -232,20 +232,20 @@ START_TEST(rule_is_printed_as_nft_prints_it)
 END_TEST
 
 /* A batch in place of a link that has read generation 7. */
-static void init_batch(struct nft_batch *batch)
+static void init_batch(struct nfnl_batch *batch)
 {
-	struct nft_link *link = xcalloc(1, sizeof(*link));
+	struct nfnl *nfnl = xcalloc(1, sizeof(*nfnl));
 
-	link->generation = 7;
-	nft_batch_init(batch, link);
-	free(link);
+	nfnl->generation = 7;
+	nfnl_batch_init(batch, nfnl);
+	free(nfnl);
 }
 
 START_TEST(rule_has_the_expressions_that_nft_makes)
 {
 	struct ruleset *rs = ruleset_new(LAYOUT_NATIVE, FAMILY_BOTH);
 	const struct rule *rule = make_rule(rs, &cases[_i]);
-	struct nft_batch batch;
+	struct nfnl_batch batch;
 	struct nftnl_rule *r;
 	char text[4096], expected[4096];
 	unsigned sets = 0;
@@ -258,15 +258,15 @@ START_TEST(rule_has_the_expressions_that_nft_makes)
 	nft_text_of_this_machine(expected);
 	ck_assert_str_eq(text, expected);
 	nftnl_rule_free(r);
-	nft_batch_release(&batch);
+	nfnl_batch_release(&batch);
 	ruleset_free(rs);
 }
 END_TEST
 
 /* The messages of a batch as if the kernel had dumped them. */
-static void take_dump(struct nftables_dump *dump, const struct nft_batch *batch)
+static void take_dump(struct nftables_dump *dump, const struct nfnl_batch *batch)
 {
-	const char *end = batch->data + nft_batch_bytes(batch);
+	const char *end = batch->data + nfnl_batch_bytes(batch);
 
 	memset(dump, 0, sizeof(*dump));
 	for (const char *at = batch->data; at < end; at += MNL_ALIGN(((const struct nlmsghdr *)at)->nlmsg_len)) {
@@ -277,7 +277,7 @@ static void take_dump(struct nftables_dump *dump, const struct nft_batch *batch)
 }
 
 /* Puts @rs into a batch and reads the chain istio-output back; free with ruleset_free. */
-static struct ruleset *read_back(struct nft_batch *batch, struct nftables_dump *dump, const struct ruleset *rs)
+static struct ruleset *read_back(struct nfnl_batch *batch, struct nftables_dump *dump, const struct ruleset *rs)
 {
 	struct ruleset *back = ruleset_new(LAYOUT_NATIVE, FAMILY_BOTH);
 
@@ -287,7 +287,7 @@ static struct ruleset *read_back(struct nft_batch *batch, struct nftables_dump *
 	take_dump(dump, batch);
 	for (unsigned i = 0; i < dump->n; i++)
 		if (dump->messages[i]->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE))
-			nftables_rule_decode(back, dump, TABLE_NAT, nft_attr_str(dump->messages[i], NFTA_RULE_CHAIN),
+			nftables_rule_decode(back, dump, TABLE_NAT, nfnl_attr_str(dump->messages[i], NFTA_RULE_CHAIN),
 					   dump->messages[i]);
 	return back;
 }
@@ -297,7 +297,7 @@ START_TEST(rule_comes_back_as_it_went)
 	struct ruleset *rs = ruleset_new(LAYOUT_NATIVE, FAMILY_BOTH), *back;
 	const struct rule *rule = make_rule(rs, &cases[_i]);
 	struct nftables_dump dump;
-	struct nft_batch batch;
+	struct nfnl_batch batch;
 
 	back = read_back(&batch, &dump, rs);
 	ck_assert_uint_eq(ruleset_find(back, TABLE_NAT, "istio-output")->n_rules, 1);
@@ -305,7 +305,7 @@ START_TEST(rule_comes_back_as_it_went)
 	ck_assert(rule_equal(ruleset_find(back, TABLE_NAT, "istio-output")->rules, rule));
 	ck_assert_uint_eq(ruleset_find(back, TABLE_NAT, "istio-output")->rules->families, rule->families);
 	free(dump.messages);
-	nft_batch_release(&batch);
+	nfnl_batch_release(&batch);
 	ruleset_free(back);
 	ruleset_free(rs);
 }
@@ -317,7 +317,7 @@ START_TEST(elements_that_are_there_twice)
 	struct ruleset *rs = ruleset_new(LAYOUT_NATIVE, FAMILY_BOTH), *twice = ruleset_new(LAYOUT_NATIVE, FAMILY_BOTH), *back;
 	const struct rule *rule = make_rule(rs, &cases[_i]), *read;
 	struct nftables_dump dump;
-	struct nft_batch batch;
+	struct nfnl_batch batch;
 	unsigned sets = 0;
 
 	back = read_back(&batch, &dump, rs);
@@ -334,7 +334,7 @@ START_TEST(elements_that_are_there_twice)
 	read = ruleset_find(twice, TABLE_NAT, "istio-output")->rules;
 	ck_assert(read->unknown ? sets : rule_equal(read, rule));
 	free(dump.messages);
-	nft_batch_release(&batch);
+	nfnl_batch_release(&batch);
 	ruleset_free(back);
 	ruleset_free(twice);
 	ruleset_free(rs);
@@ -350,7 +350,7 @@ START_TEST(long_lists_are_split_over_messages)
 	struct match m = { .kind = MATCH_DST, .n = N, .prefixes = prefixes };
 	struct rule rule = { .families = V6, .n_matches = 1, .matches = &m, .target = RETURN };
 	struct nftables_dump dump;
-	struct nft_batch batch;
+	struct nfnl_batch batch;
 	unsigned parts = 0;
 
 	for (uint32_t i = 0; i < N; i++) {
@@ -365,14 +365,14 @@ START_TEST(long_lists_are_split_over_messages)
 	ck_assert(rule_equal(ruleset_find(back, TABLE_NAT, "istio-output")->rules,
 			     ruleset_find(rs, TABLE_NAT, "istio-output")->rules));
 	for (unsigned i = 0; i < dump.n; i++) {
-		ck_assert_uint_le(dump.messages[i]->nlmsg_len, NFT_ELEMENTS_MAX);
+		ck_assert_uint_le(dump.messages[i]->nlmsg_len, SET_MESSAGE_MAX);
 		parts += dump.messages[i]->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM);
 	}
 	ck_assert_uint_gt(parts, 20);
 	ck_assert_uint_eq(batch.items, N);
-	ck_assert_uint_lt(nft_batch_bytes(&batch) - batch.items_bytes, 4096);
+	ck_assert_uint_lt(nfnl_batch_bytes(&batch) - batch.items_bytes, 4096);
 	free(dump.messages);
-	nft_batch_release(&batch);
+	nfnl_batch_release(&batch);
 	ruleset_free(back);
 	ruleset_free(rs);
 	free(prefixes);
@@ -394,7 +394,7 @@ static void check_last_cmp(const struct rule_case *c, const void *data, size_t l
 {
 	struct ruleset *rs = ruleset_new(LAYOUT_NATIVE, FAMILY_BOTH);
 	const void *found = NULL;
-	struct nft_batch batch;
+	struct nfnl_batch batch;
 	struct nftnl_rule *r;
 	unsigned sets = 0;
 
@@ -403,7 +403,7 @@ static void check_last_cmp(const struct rule_case *c, const void *data, size_t l
 	nftnl_expr_foreach(r, find_data, &found);
 	ck_assert_mem_eq(found, data, len);
 	nftnl_rule_free(r);
-	nft_batch_release(&batch);
+	nfnl_batch_release(&batch);
 	ruleset_free(rs);
 }
 
@@ -504,6 +504,8 @@ static const struct {
 	bool whole;
 } answers[] = {
 	{ NLMSG_DONE, 20, 0, true },
+	{ NLMSG_DONE, 20, -ENOMEM, true },
+	{ NLMSG_DONE, 16, 0, false },
 	{ NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE, 20, 0, true },
 	{ NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE, 16, 0, false },
 	{ NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE, UINT32_MAX - 16, 0, false },
@@ -521,7 +523,7 @@ START_TEST(answers_are_whole)
 		struct nlmsgerr body;
 	} answer = { { .nlmsg_type = answers[_i].type, .nlmsg_len = answers[_i].len }, { .error = answers[_i].error } };
 
-	ck_assert_int_eq(nft_answer_is_whole(&answer, sizeof(answer)), answers[_i].whole);
+	ck_assert_int_eq(netlink_is_whole(&answer.head, sizeof(answer), sizeof(struct nfgenmsg)), answers[_i].whole);
 }
 END_TEST
 

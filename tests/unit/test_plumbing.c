@@ -31,11 +31,11 @@ static void tear_down(void)
 /* Shows the request in the state's buffer to the decoder, as one object of a dump. */
 static int see(const struct rtnl_query *query)
 {
-	struct rtnl_answers answers = { .query = query, .data = state, .seq = state->rtnl.seq };
+	struct netlink_answers answers = rtnl_answers(&state->rtnl, query, state);
 	struct nlmsghdr *nlh = (void *)state->rtnl.buf;
 
 	nlh->nlmsg_flags = NLM_F_MULTI;
-	return rtnl_parse(&answers, nlh, nlh->nlmsg_len);
+	return netlink_parse(&answers, nlh, nlh->nlmsg_len);
 }
 
 static const struct live_rule rules[] = {
@@ -233,10 +233,9 @@ START_TEST(link_to_a_pod)
 {
 	struct ifinfomsg *header;
 	struct nlmsghdr *nlh = rtnl_request(&state->rtnl, RTM_NEWLINK, 0, &header, sizeof(*header));
-	struct rtnl_answers answers = { .query = &links_query, .seq = state->rtnl.seq };
 	bool found = false;
+	struct netlink_answers answers = rtnl_answers(&state->rtnl, &links_query, &found);
 
-	answers.data = &found;
 	if (links[_i].kind) {
 		struct nlattr *info = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
 
@@ -245,7 +244,7 @@ START_TEST(link_to_a_pod)
 	}
 	if (links[_i].peer_elsewhere)
 		mnl_attr_put_u32(nlh, IFLA_LINK_NETNSID, 0);
-	rtnl_parse(&answers, nlh, nlh->nlmsg_len);
+	netlink_parse(&answers, nlh, nlh->nlmsg_len);
 	ck_assert_int_eq(found, links[_i].pod);
 }
 END_TEST
@@ -283,19 +282,18 @@ static const struct {
 	/* of another request, too short, of no meaning */
 	{ { { NLMSG_ERROR, 0, 6, -EPERM, 20 }, { NLMSG_DONE, NLM_F_MULTI | NLM_F_DUMP_INTR, 6, 0, 4 } }, 1, 0, false },
 	{ { { NLMSG_ERROR, 0, 6, -EPERM, 20 }, { RTM_NEWLINK, 0, 7, 0, 16 } }, 0, 1, false },
-	{ { { RTM_NEWLINK, NLM_F_MULTI, 7, 0, 15 }, { RTM_NEWLINK, NLM_F_MULTI, 7, 0, 0 } }, 1, 0, false },
+	{ { { RTM_NEWLINK, NLM_F_MULTI, 7, 0, 15 } }, -EBADMSG, 0, false },
+	{ { { RTM_NEWLINK, NLM_F_MULTI, 7, 0, 16 }, { RTM_NEWLINK, NLM_F_MULTI, 7, 0, 0 } }, -EBADMSG, 1, false },
 	{ { { NLMSG_NOOP, 0, 7, 0, 16 } }, 1, 0, false },
 };
 
 START_TEST(answers_to_a_request)
 {
-	static const struct rtnl_query query = { RTM_GETLINK, 16, count_object, NULL };
 	char buf[512] __attribute__((aligned(NLMSG_ALIGNTO))) = { 0 };
-	struct rtnl_answers answers = { .query = &query, .seq = 7 };
 	unsigned seen = 0;
+	struct netlink_answers answers = { .seq = 7, .header = 16, .see = count_object, .data = &seen };
 	size_t len = 0;
 
-	answers.data = &seen;
 	for (unsigned i = 0; i < 3 && datagrams[_i].messages[i].type; i++) {
 		struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf + len);
 		int *payload = mnl_nlmsg_put_extra_header(nlh, datagrams[_i].messages[i].len);
@@ -308,9 +306,10 @@ START_TEST(answers_to_a_request)
 		nlh->nlmsg_len = MNL_NLMSG_HDRLEN + datagrams[_i].messages[i].len;
 		len += MNL_ALIGN(nlh->nlmsg_len);
 	}
-	ck_assert_int_eq(rtnl_parse(&answers, buf, len), datagrams[_i].rc);
+	ck_assert_int_eq(netlink_parse(&answers, buf, len), datagrams[_i].rc);
 	ck_assert_uint_eq(seen, datagrams[_i].seen);
 	ck_assert_int_eq(answers.interrupted, datagrams[_i].interrupted);
+	ck_assert_int_eq(answers.ended, datagrams[_i].rc <= 0 && datagrams[_i].rc != -EBADMSG);
 }
 END_TEST
 
@@ -325,15 +324,15 @@ START_TEST(messages_cut_short)
 	for (uint32_t len = 0; len < nlh->nlmsg_len; len++) {
 		/* libmnl reads on to the next multiple of 4, which any buffer of the kernel's has. */
 		char *copy = xcalloc(1, MNL_ALIGN(len));
-		struct rtnl_answers answers = { .query = queries[_i], .data = state, .seq = state->rtnl.seq };
+		struct netlink_answers answers = rtnl_answers(&state->rtnl, queries[_i], state);
 
 		memcpy(copy, nlh, len);
 		if (len >= MNL_NLMSG_HDRLEN)
 			((struct nlmsghdr *)copy)->nlmsg_len = len;
-		rtnl_parse(&answers, copy, len);
+		netlink_parse(&answers, copy, len);
 		if (len >= MNL_NLMSG_HDRLEN)
 			((struct nlmsghdr *)copy)->nlmsg_len = UINT32_MAX - len;
-		rtnl_parse(&answers, copy, len);
+		netlink_parse(&answers, copy, len);
 		free(copy);
 	}
 	for (unsigned i = 0; i < state->n_rules; i++)

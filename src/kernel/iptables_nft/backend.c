@@ -16,9 +16,9 @@
 #define UNDO_ATTEMPTS 20
 
 struct backend {
-	struct nft_link *link;
+	struct nfnl *nfnl;
 	struct iptables_nft_state state;
-	struct nft_batch batch;     /* what is prepared */
+	struct nfnl_batch batch;     /* what is prepared */
 	const struct ruleset *want; /* what is written by it, if it is anything: how undo finds it */
 	bool written[FAMILIES][TABLES];
 };
@@ -27,8 +27,8 @@ static void iptables_nft_close(struct backend *b)
 {
 	if (!b)
 		return;
-	nft_link_close(b->link);
-	nft_batch_release(&b->batch);
+	nfnl_close(b->nfnl);
+	nfnl_batch_release(&b->batch);
 	iptables_nft_state_forget(&b->state);
 	free(b);
 }
@@ -36,10 +36,10 @@ static void iptables_nft_close(struct backend *b)
 static int iptables_nft_open(struct backend **backend, const struct ruleset *want, struct err *err)
 {
 	struct backend *b = xcalloc(1, sizeof(*b));
-	int rc = nft_link_open(&b->link, err);
+	int rc = nfnl_open(&b->nfnl, err);
 
 	if (!rc)
-		rc = iptables_nft_state_read(&b->state, b->link, want, false, err);
+		rc = iptables_nft_state_read(&b->state, b->nfnl, want, false, err);
 	if (rc) {
 		iptables_nft_close(b);
 		return rc;
@@ -57,24 +57,23 @@ static const struct ruleset *iptables_nft_live(const struct backend *b)
 static int iptables_nft_holds(struct backend **backend, struct err *err)
 {
 	struct iptables_nft_state state = {};
-	struct nft_link *link = NULL;
-	int ret = nft_link_open(&link, err);
+	struct nfnl *nfnl = NULL;
+	int ret = nfnl_open(&nfnl, err);
 
 	(void)backend; /* what open reads depends on what is wanted */
 	if (!ret)
-		ret = iptables_nft_state_read(&state, link, NULL, true, err);
+		ret = iptables_nft_state_read(&state, nfnl, NULL, true, err);
 	if (!ret)
 		ret = ruleset_is_empty(state.live) ? 0 : HOLDS_ISTIO;
-	nft_link_close(link);
+	nfnl_close(nfnl);
 	iptables_nft_state_forget(&state);
 	return ret;
 }
 
-static void batch_init(struct nft_batch *batch, struct nft_link *link)
+static void batch_init(struct nfnl_batch *batch, struct nfnl *nfnl)
 {
-	nft_batch_init(batch, link);
-	batch->explain = iptables_nft_explain;
-	batch->items_name = "rules";
+	nfnl_batch_init(batch, nfnl);
+	batch->writer = &iptables_nft_writer;
 }
 
 static int iptables_nft_prepare(struct backend *b, const struct ruleset *want, bool force, struct err *err)
@@ -82,7 +81,7 @@ static int iptables_nft_prepare(struct backend *b, const struct ruleset *want, b
 	const struct ruleset *live = b->state.live;
 	int rc = 0;
 
-	batch_init(&b->batch, b->link);
+	batch_init(&b->batch, b->nfnl);
 	for (enum family f = 0; f < FAMILIES; f++)
 		for (enum table_id t = 0; t < TABLES && !rc; t++) {
 			if (table_equal(live, want, t, f) && !(force && table_has_family(&want->tables[t], f)))
@@ -96,18 +95,18 @@ static int iptables_nft_prepare(struct backend *b, const struct ruleset *want, b
 
 static int iptables_nft_commit(struct backend *b, struct err *err)
 {
-	return nft_batch_send(&b->batch, err);
+	return nfnl_batch_send(&b->batch, err);
 }
 
 static int undo_once(const struct backend *b, struct iptables_nft_state *now, struct err *err)
 {
-	struct nft_batch batch;
+	struct nfnl_batch batch;
 	bool anew = false;
-	int rc = iptables_nft_state_read(now, b->link, b->want, false, err);
+	int rc = iptables_nft_state_read(now, b->nfnl, b->want, false, err);
 
 	if (rc)
 		return rc;
-	batch_init(&batch, b->link);
+	batch_init(&batch, b->nfnl);
 	/* The kernel lists tables by age: behind one that has to be made again the others are made again, too. */
 	for (unsigned i = 0; i < b->state.n_order; i++) {
 		const struct iptables_nft_table *saved = b->state.order[i], *t = &now->tables[saved->family][saved->id];
@@ -120,8 +119,8 @@ static int undo_once(const struct backend *b, struct iptables_nft_state *now, st
 		for (enum table_id t = 0; t < TABLES; t++)
 			if (b->written[f][t] && !b->state.tables[f][t].nlh)
 				iptables_nft_table_restore(&batch, now, &now->tables[f][t], &b->state, false);
-	rc = nft_batch_send(&batch, err);
-	nft_batch_release(&batch);
+	rc = nfnl_batch_send(&batch, err);
+	nfnl_batch_release(&batch);
 	return rc;
 }
 

@@ -13,7 +13,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nf_tables_compat.h>
 
-#include "nft/expr.h"
+#include "nft/match.h"
 #include "util.h"
 #include "xt/xt.h"
 

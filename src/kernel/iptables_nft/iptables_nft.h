@@ -16,11 +16,6 @@
 #include "nft/decode.h"
 #include "ruleset.h"
 
-static inline uint8_t iptables_nft_nfproto(enum family family)
-{
-	return family == IPV6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
-}
-
 /*
  * Adds what the flat rule (see rule_iter) is made of to @r.  Returns 0, or -E2BIG or
  * -EINVAL if xtables cannot express it.
@@ -70,10 +65,10 @@ struct iptables_nft_state {
 };
 
 /*
- * Reads it anew; errors as nft_link_read.  @want: see capture_owns, may be NULL.  @shallow: where chains
+ * Reads it anew; errors as nfnl_read.  @want: see capture_owns, may be NULL.  @shallow: where chains
  * tell that something of Istio's is there, their rules are left out.
  */
-int iptables_nft_state_read(struct iptables_nft_state *state, struct nft_link *link, const struct ruleset *want, bool shallow,
+int iptables_nft_state_read(struct iptables_nft_state *state, struct nfnl *nfnl, const struct ruleset *want, bool shallow,
 		    struct err *err);
 void iptables_nft_state_forget(struct iptables_nft_state *state);
 
@@ -88,12 +83,12 @@ struct iptables_nft_chain *iptables_nft_chain_find(const struct iptables_nft_tab
  * iptables-nft would make anew at once: a built-in chain without rules, a table of nothing else.
  * Returns 0, or -errno with @err.  @anew: the table is made again if nobody else has anything in it.
  */
-int iptables_nft_table_edit(struct nft_batch *batch, const struct iptables_nft_state *now, const struct iptables_nft_table *t,
+int iptables_nft_table_edit(struct nfnl_batch *batch, const struct iptables_nft_state *now, const struct iptables_nft_table *t,
 		    const struct ruleset *want, struct err *err);
-void iptables_nft_table_restore(struct nft_batch *batch, const struct iptables_nft_state *now, const struct iptables_nft_table *t,
+void iptables_nft_table_restore(struct nfnl_batch *batch, const struct iptables_nft_state *now, const struct iptables_nft_table *t,
 			const struct iptables_nft_state *saved, bool anew);
 
-/* For nft_batch.explain: what is missing behind nft_compat. */
-int iptables_nft_explain(const struct nft_refusal *refusal, struct err *err);
+/* Cookies of its messages are rules of the model. */
+extern const struct nfnl_writer iptables_nft_writer;
 
 #endif

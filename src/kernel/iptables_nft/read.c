@@ -10,6 +10,7 @@
 #include <linux/netfilter/nfnetlink.h>
 
 #include "capture.h"
+#include "nft/chain.h"
 #include "util.h"
 
 /* What is read, and what it is compared with. */
@@ -34,7 +35,7 @@ void iptables_nft_state_forget(struct iptables_nft_state *state)
 static struct iptables_nft_table *message_table(struct iptables_nft_state *state, const struct nlmsghdr *nlh)
 {
 	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
-	const char *name = nft_attr_str(nlh, NFTA_TABLE_NAME);
+	const char *name = nfnl_attr_str(nlh, NFTA_TABLE_NAME);
 
 	if (nfg->nfgen_family != NFPROTO_IPV4 && nfg->nfgen_family != NFPROTO_IPV6)
 		return NULL;
@@ -49,7 +50,7 @@ static const struct nlmsghdr *keep(struct iptables_nft_state *state, const struc
 	return memcpy(ruleset_alloc(state->live, nlh->nlmsg_len), nlh, nlh->nlmsg_len);
 }
 
-static int take_table(const struct nlmsghdr *nlh, void *data)
+static void take_table(const struct nlmsghdr *nlh, void *data)
 {
 	struct iptables_nft_state *state = data;
 	struct iptables_nft_table *t = message_table(state, nlh);
@@ -58,7 +59,6 @@ static int take_table(const struct nlmsghdr *nlh, void *data)
 		state->order[state->n_order++] = t;
 	if (t)
 		t->nlh = keep(state, nlh);
-	return MNL_CB_OK;
 }
 
 static enum hook hook_find(const char *name)
@@ -84,25 +84,24 @@ static bool chain_is_builtin(enum table_id table, const char *name, const struct
 	return hook == HOOK_NONE ? nft_chain_is_base(nlh) : nft_chain_is_at(nlh, nft_hook_find(table, hook));
 }
 
-static int take_chain(const struct nlmsghdr *nlh, void *data)
+static void take_chain(const struct nlmsghdr *nlh, void *data)
 {
 	struct iptables_nft_state *state = data;
 	struct iptables_nft_table *t = message_table(state, nlh);
 	struct iptables_nft_chain *chain;
 
 	if (!t || !t->nlh)
-		return MNL_CB_OK; /* no table of ours, or one made after the tables were read: the generation tells */
+		return; /* no table of ours, or one made after the tables were read: the generation tells */
 	nlh = keep(state, nlh);
 	chain = array_push(&t->chains, &t->n_chains, sizeof(*chain));
-	*chain = (struct iptables_nft_chain){ .nlh = nlh, .name = nft_attr_str(nlh, NFTA_CHAIN_NAME) };
+	*chain = (struct iptables_nft_chain){ .nlh = nlh, .name = nfnl_attr_str(nlh, NFTA_CHAIN_NAME) };
 	chain->istio = chain_is_istio(chain->name);
 	chain->builtin = !chain->istio && chain_is_builtin(t->id, chain->name, nlh);
-	return MNL_CB_OK;
 }
 
 bool iptables_nft_table_is_strange(const struct iptables_nft_table *t)
 {
-	return nft_attr_u32(t->nlh, NFTA_TABLE_FLAGS) & (NFT_TABLE_F_DORMANT | NFT_TABLE_F_OWNER);
+	return nfnl_attr_u32(t->nlh, NFTA_TABLE_FLAGS) & (NFT_TABLE_F_DORMANT | NFT_TABLE_F_OWNER);
 }
 
 struct iptables_nft_chain *iptables_nft_chain_find(const struct iptables_nft_table *t, const char *name)
@@ -120,35 +119,34 @@ struct rule_cursor {
 	unsigned chain;
 };
 
-static int take_rule(const struct nlmsghdr *nlh, void *data)
+static void take_rule(const struct nlmsghdr *nlh, void *data)
 {
 	struct rule_cursor *at = data;
 	struct iptables_nft_table *t = at->table;
-	const char *name = nft_attr_str(nlh, NFTA_RULE_CHAIN);
+	const char *name = nfnl_attr_str(nlh, NFTA_RULE_CHAIN);
 	struct iptables_nft_rule *rule;
 
 	while (at->chain < t->n_chains && strcmp(t->chains[at->chain].name, name))
 		at->chain++;
 	if (at->chain == t->n_chains)
-		return MNL_CB_OK; /* made after the chains were read: the generation tells */
+		return; /* made after the chains were read: the generation tells */
 	if (!t->chains[at->chain].n++)
 		t->chains[at->chain].first = t->n_rules;
 	rule = array_push(&t->rules, &t->n_rules, sizeof(*rule));
 	*rule = (struct iptables_nft_rule){ .nlh = keep(at->state, nlh) };
-	return MNL_CB_OK;
 }
 
-static int read_rules(struct nft_link *link, struct iptables_nft_state *state, struct err *err)
+static int read_rules(struct nfnl *nfnl, struct iptables_nft_state *state, struct err *err)
 {
 	int rc = 0;
 
 	for (enum family f = 0; f < FAMILIES; f++)
 		for (enum table_id t = 0; t < TABLES && !rc; t++) {
-			struct nft_query query = { .type = NFT_MSG_GETRULE, .family = iptables_nft_nfproto(f), .table = table_name(t) };
+			struct nfnl_query query = { .type = NFT_MSG_GETRULE, .family = nft_nfproto(f), .table = table_name(t) };
 			struct rule_cursor at = { .state = state, .table = &state->tables[f][t] };
 
 			if (at.table->n_chains)
-				rc = nft_link_dump(link, &query, take_rule, &at, err);
+				rc = nfnl_dump(nfnl, &query, take_rule, &at, err);
 		}
 	return rc;
 }
@@ -163,9 +161,9 @@ static bool has_own_chain(const struct iptables_nft_state *state)
 	return false;
 }
 
-static int read_all(struct nft_link *link, void *data, struct err *err)
+static int read_all(struct nfnl *nfnl, void *data, struct err *err)
 {
-	struct nft_query query = { .type = NFT_MSG_GETTABLE, .family = NFPROTO_UNSPEC };
+	struct nfnl_query query = { .type = NFT_MSG_GETTABLE, .family = NFPROTO_UNSPEC };
 	struct reading *reading = data;
 	struct iptables_nft_state *state = reading->state;
 	int rc;
@@ -177,14 +175,14 @@ static int read_all(struct nft_link *link, void *data, struct err *err)
 			state->tables[f][t].family = f;
 			state->tables[f][t].id = t;
 		}
-	rc = nft_link_dump(link, &query, take_table, state, err);
+	rc = nfnl_dump(nfnl, &query, take_table, state, err);
 	if (rc || !state->n_order)
 		return rc;
 	query.type = NFT_MSG_GETCHAIN;
-	rc = nft_link_dump(link, &query, take_chain, state, err);
+	rc = nfnl_dump(nfnl, &query, take_chain, state, err);
 	if (rc || (reading->shallow && has_own_chain(state)))
 		return rc;
-	return read_rules(link, state, err);
+	return read_rules(nfnl, state, err);
 }
 
 /* Names are cut to what the model holds. */
@@ -289,11 +287,11 @@ static void decode_all(const struct reading *reading)
 	}
 }
 
-int iptables_nft_state_read(struct iptables_nft_state *state, struct nft_link *link, const struct ruleset *want, bool shallow,
+int iptables_nft_state_read(struct iptables_nft_state *state, struct nfnl *nfnl, const struct ruleset *want, bool shallow,
 		    struct err *err)
 {
 	struct reading reading = { .state = state, .want = want, .shallow = shallow };
-	int rc = nft_link_read(link, read_all, &reading, err);
+	int rc = nfnl_read(nfnl, read_all, &reading, err);
 
 	if (!rc)
 		decode_all(&reading);

@@ -10,6 +10,8 @@
 #include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include "nft/chain.h"
+#include "nft/put_back.h"
 #include "util.h"
 
 /* A message with a name or two; a rule with 64 owner groups and a comment. */
@@ -22,10 +24,10 @@ struct goal {
 	const struct iptables_nft_table *saved; /* NULL: @rs decides alone */
 };
 
-static struct nlmsghdr *put_message(struct nft_batch *batch, const struct iptables_nft_table *t, uint16_t type, uint16_t flags,
+static struct nlmsghdr *put_message(struct nfnl_batch *batch, const struct iptables_nft_table *t, uint16_t type, uint16_t flags,
 				    uint16_t name_attr, const char *name)
 {
-	struct nlmsghdr *nlh = nft_batch_add(batch, NAMES_ROOM, type, iptables_nft_nfproto(t->family), flags, NULL);
+	struct nlmsghdr *nlh = nfnl_batch_add(batch, NAMES_ROOM, type, nft_nfproto(t->family), flags, NULL);
 
 	/* The table's attribute is 1 in all of them. */
 	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, table_name(t->id));
@@ -61,13 +63,13 @@ static bool goal_has_chain(const struct goal *goal, const struct iptables_nft_ta
 /* A built-in chain that lets all pass is as good as none. */
 static bool is_void(const struct iptables_nft_chain *chain)
 {
-	return chain->builtin && !chain->foreign && nft_attr_u32(chain->nlh, NFTA_CHAIN_POLICY) == NF_ACCEPT;
+	return chain->builtin && !chain->foreign && nfnl_attr_u32(chain->nlh, NFTA_CHAIN_POLICY) == NF_ACCEPT;
 }
 
 /* Whether the table is of no use to anybody without us: NFTA_TABLE_USE counts chains, sets, objects, flow tables. */
 static bool table_is_void(const struct iptables_nft_table *t)
 {
-	unsigned others = nft_attr_u32(t->nlh, NFTA_TABLE_USE);
+	unsigned others = nfnl_attr_u32(t->nlh, NFTA_TABLE_USE);
 
 	for (unsigned i = 0; i < t->n_chains; i++)
 		others -= t->chains[i].istio || is_void(&t->chains[i]);
@@ -90,7 +92,7 @@ static bool chain_goes(const struct goal *goal, const struct iptables_nft_table 
  * Takes out all that is ours.  To delete anything makes the commit wait for all CPUs:
  * nothing is deleted that is not there.  False if the table itself is gone then.
  */
-static bool clear(struct nft_batch *batch, const struct goal *goal, const struct iptables_nft_table *t)
+static bool clear(struct nfnl_batch *batch, const struct goal *goal, const struct iptables_nft_table *t)
 {
 	uint64_t handle;
 
@@ -119,7 +121,7 @@ static bool clear(struct nft_batch *batch, const struct goal *goal, const struct
 	return true;
 }
 
-static void put_base_chain(struct nft_batch *batch, const struct iptables_nft_table *t, enum hook hook)
+static void put_base_chain(struct nfnl_batch *batch, const struct iptables_nft_table *t, enum hook hook)
 {
 	nft_put_hook(put_message(batch, t, NFT_MSG_NEWCHAIN, NLM_F_CREATE, NFTA_CHAIN_NAME, hook_name(hook)),
 		      nft_hook_find(t->id, hook));
@@ -161,16 +163,16 @@ static unsigned foreign_before(const struct iptables_nft_table *t, const struct 
 }
 
 /* @rule: flat; @source: what it was unrolled from, for messages. */
-static int put_rule(struct nft_batch *batch, const struct iptables_nft_table *t, const char *chain, const struct rule *rule,
+static int put_rule(struct nfnl_batch *batch, const struct iptables_nft_table *t, const char *chain, const struct rule *rule,
 		    const struct rule *source, uint64_t before, struct err *err)
 {
-	size_t bytes = nft_batch_bytes(batch);
+	size_t bytes = nfnl_batch_bytes(batch);
 	struct nftnl_rule *r = xchecked(nftnl_rule_alloc());
 	struct nlmsghdr *nlh;
 	int rc = iptables_nft_rule_encode(r, rule, t->family);
 
 	if (!rc) {
-		nlh = nft_batch_add(batch, RULE_ROOM, NFT_MSG_NEWRULE, iptables_nft_nfproto(t->family),
+		nlh = nfnl_batch_add(batch, RULE_ROOM, NFT_MSG_NEWRULE, nft_nfproto(t->family),
 				    NLM_F_CREATE | (before ? 0 : NLM_F_APPEND), source);
 		nftnl_rule_set_str(r, NFTNL_RULE_TABLE, table_name(t->id));
 		nftnl_rule_set_str(r, NFTNL_RULE_CHAIN, chain);
@@ -178,7 +180,7 @@ static int put_rule(struct nft_batch *batch, const struct iptables_nft_table *t,
 			nftnl_rule_set_u64(r, NFTNL_RULE_POSITION, be64toh(before));
 		nftnl_rule_nlmsg_build_payload(nlh, r);
 		batch->items++;
-		batch->items_bytes += nft_batch_bytes(batch) - bytes;
+		batch->items_bytes += nfnl_batch_bytes(batch) - bytes;
 	}
 	nftnl_rule_free(r);
 	if (!rc)
@@ -189,7 +191,7 @@ static int put_rule(struct nft_batch *batch, const struct iptables_nft_table *t,
 	return rc;
 }
 
-static int fill_chain(struct nft_batch *batch, const struct iptables_nft_table *t, const struct chain *chain, struct err *err)
+static int fill_chain(struct nfnl_batch *batch, const struct iptables_nft_table *t, const struct chain *chain, struct err *err)
 {
 	bool base = chain->hook != HOOK_NONE;
 	const struct iptables_nft_chain *live = base && t->nlh ? iptables_nft_chain_find(t, chain->name) : NULL;
@@ -212,7 +214,7 @@ static int fill_chain(struct nft_batch *batch, const struct iptables_nft_table *
 	return rc;
 }
 
-int iptables_nft_table_edit(struct nft_batch *batch, const struct iptables_nft_state *now, const struct iptables_nft_table *t,
+int iptables_nft_table_edit(struct nfnl_batch *batch, const struct iptables_nft_state *now, const struct iptables_nft_table *t,
 		    const struct ruleset *want, struct err *err)
 {
 	const struct table *table = &want->tables[t->id];
@@ -256,7 +258,7 @@ static void put_compat(struct nlmsghdr *nlh, const struct iptables_nft_rule *rul
 }
 
 /* Somebody else's chain may have become shorter than it was (then at its end). */
-static void put_back_rules(struct nft_batch *batch, const struct iptables_nft_table *t, const struct iptables_nft_chain *live,
+static void put_back_rules(struct nfnl_batch *batch, const struct iptables_nft_table *t, const struct iptables_nft_chain *live,
 			   const struct iptables_nft_table *saved, const struct iptables_nft_chain *chain)
 {
 	struct nlmsghdr *nlh;
@@ -273,7 +275,7 @@ static void put_back_rules(struct nft_batch *batch, const struct iptables_nft_ta
 	}
 }
 
-void iptables_nft_table_restore(struct nft_batch *batch, const struct iptables_nft_state *now, const struct iptables_nft_table *t,
+void iptables_nft_table_restore(struct nfnl_batch *batch, const struct iptables_nft_state *now, const struct iptables_nft_table *t,
 			const struct iptables_nft_state *state, bool anew)
 {
 	const struct iptables_nft_table *saved = &state->tables[t->family][t->id];

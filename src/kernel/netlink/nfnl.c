@@ -1,83 +1,118 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reading nf_tables: what a dump shows is only whole if no transaction came in between. */
-#include "netlink/batch.h"
+#include "netlink/nfnl.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
-#include "netlink/rtnl.h"
 #include "util.h"
 
 /* A rival that commits more often than we can read; --wait is the caller's. */
 #define READ_ATTEMPTS 20
 
-#define NFT_TYPE(type) ((uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | (type)))
+#define MODPROBE_HINT "run `modprobe nf_tables` on the node, or use --backend=iptables-legacy"
 
-static int link_connect(struct nft_link *link, struct err *err)
+int nfnl_fail(int error, struct err *err)
 {
-	/* Not bound: the kernel does it at the first message. */
-	link->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-	link->dumps = 0;
-	return link->socket ? 0 : nft_error_link(errno, err);
+	switch (error) {
+	case EPERM: /* whether NET_ADMIN is there was looked at first */
+	case EACCES:
+		err_set(err, STATUS_NOPERM, error, "the kernel refuses access to the nftables rules of this network namespace");
+		err_hint(err, HINT_DENIED);
+		return -error;
+	case EPROTONOSUPPORT: /* from socket */
+	case EAFNOSUPPORT:
+	case ESOCKTNOSUPPORT:
+		err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP,
+			"this kernel has no nfnetlink (module nfnetlink, CONFIG_NETFILTER_NETLINK), so no nftables");
+		err_hint(err, MODPROBE_HINT);
+		return -EOPNOTSUPP;
+	case EINVAL: /* from NFT_MSG_GETGEN: nobody listens to NFNL_SUBSYS_NFTABLES */
+	case EOPNOTSUPP:
+		err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP,
+			"this kernel has no nftables (module nf_tables, CONFIG_NF_TABLES)");
+		err_hint(err, MODPROBE_HINT);
+		return -EOPNOTSUPP;
+	default:
+		err_set(err, STATUS_FAILED, error, "the nftables rules cannot be read: %s", strerror(error));
+		err_hint(err, "run it again, or use --backend=iptables-legacy");
+		return -error;
+	}
 }
 
-static void link_disconnect(struct nft_link *link)
+static int nfnl_connect(struct nfnl *nfnl, struct err *err)
 {
-	if (link->socket)
-		mnl_socket_close(link->socket);
-	link->socket = NULL;
+	int rc = netlink_open(&nfnl->link, NETLINK_NETFILTER);
+
+	nfnl->dumps = 0;
+	return rc ? nfnl_fail(-rc, err) : 0;
 }
 
-int nft_link_open(struct nft_link **link, struct err *err)
+int nfnl_open(struct nfnl **nfnl, struct err *err)
 {
 	/* Not zeroed: the buffer is large, and most of it never used. */
-	struct nft_link *l = xreallocarray(NULL, 1, sizeof(*l));
-	int rc = link_connect(l, err);
+	struct nfnl *n = xreallocarray(NULL, 1, sizeof(*n));
+	int rc = nfnl_connect(n, err);
 
-	l->seq = 0;
+	n->link.seq = 0;
 	if (rc) {
-		free(l);
+		free(n);
 		return rc;
 	}
-	*link = l;
+	*nfnl = n;
 	return 0;
 }
 
-/* The way to forget what a dump or a transaction still has to say. */
-int nft_link_reopen(struct nft_link *link, struct err *err)
+void nfnl_disconnect(struct nfnl *nfnl)
 {
-	link_disconnect(link);
-	return link_connect(link, err);
+	netlink_close(&nfnl->link);
 }
 
-void nft_link_close(struct nft_link *link)
+void nfnl_close(struct nfnl *nfnl)
 {
-	if (!link)
+	if (!nfnl)
 		return;
-	link_disconnect(link);
-	free(link);
+	netlink_close(&nfnl->link);
+	free(nfnl);
 }
 
-static struct nlmsghdr *put_request(void *buf, uint16_t type, uint8_t family, uint16_t flags, uint32_t seq)
+const char *nfnl_attr_str(const struct nlmsghdr *nlh, uint16_t type)
 {
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct nfgenmsg *nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
+	const struct nlattr *attr;
 
-	nlh->nlmsg_type = NFT_TYPE(type);
-	nlh->nlmsg_flags = NLM_F_REQUEST | flags;
-	nlh->nlmsg_seq = seq;
+	mnl_attr_for_each(attr, nlh, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(attr) == type && mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+			return mnl_attr_get_str(attr);
+	return "";
+}
+
+uint32_t nfnl_attr_u32(const struct nlmsghdr *nlh, uint16_t type)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(attr) == type && mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
+			return ntohl(mnl_attr_get_u32(attr));
+	return 0;
+}
+
+static struct nlmsghdr *put_request(struct nfnl *nfnl, void *buf, uint16_t type, uint8_t family, uint16_t flags)
+{
+	struct nfgenmsg *nfg;
+	struct nlmsghdr *nlh = netlink_request(&nfnl->link, buf, NFNL_TYPE(type), flags, &nfg, sizeof(*nfg));
+
 	nfg->nfgen_family = family;
 	nfg->version = NFNETLINK_V0;
 	return nlh;
 }
 
 /* The table's attribute is 1 in all of them (include/uapi/linux/netfilter/nf_tables.h). */
-static void put_query(struct nlmsghdr *nlh, const struct nft_query *query)
+static void put_query(struct nlmsghdr *nlh, const struct nfnl_query *query)
 {
 	if (query->table)
 		mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, query->table);
@@ -85,117 +120,77 @@ static void put_query(struct nlmsghdr *nlh, const struct nft_query *query)
 		mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, query->set);
 }
 
-static int take_generation(const struct nlmsghdr *nlh, void *data)
+static int receive(struct nfnl *nfnl, uint32_t seq, void (*see)(const struct nlmsghdr *nlh, void *data), void *data)
 {
-	*(uint32_t *)data = nft_attr_u32(nlh, NFTA_GEN_ID);
-	return MNL_CB_STOP;
+	struct netlink_answers answers = { .seq = seq, .header = sizeof(struct nfgenmsg), .see = see, .data = data };
+	int rc = netlink_finish(&nfnl->link, &answers, nfnl->buffer, sizeof(nfnl->buffer));
+
+	return rc ? rc : answers.interrupted ? -EINTR : 0;
 }
 
-/* libmnl takes a length from 2 GiB on for a negative one; an error may be any number, and callbacks take a header for granted. */
-static bool message_is_whole(const struct nlmsghdr *nlh, size_t left)
+static void see_generation(const struct nlmsghdr *nlh, void *data)
 {
-	size_t payload = mnl_nlmsg_get_payload_len(nlh);
-
-	if (nlh->nlmsg_len > left)
-		return false;
-	if (nlh->nlmsg_type == NLMSG_ERROR)
-		return payload >= sizeof(struct nlmsgerr) && errno_is_known(((const struct nlmsgerr *)mnl_nlmsg_get_payload(nlh))->error);
-	return nlh->nlmsg_type < NLMSG_MIN_TYPE || payload >= sizeof(struct nfgenmsg);
+	*(uint32_t *)data = nfnl_attr_u32(nlh, NFTA_GEN_ID);
 }
 
-bool nft_answer_is_whole(const void *answer, size_t len)
+static int dump_fail(int error, struct err *err)
 {
-	const struct nlmsghdr *nlh = answer;
-
-	for (int left = (int)len; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left))
-		if (!message_is_whole(nlh, (size_t)left))
-			return false;
-	return true;
+	if (error == EINTR || error == ENOENT)
+		return err_set(err, STATUS_BUSY, error, "the nftables rules changed while they were read");
+	return nfnl_fail(error, err);
 }
 
-/*
- * Receives the answer to the request @seq; one message, or a dump until its end.
- * 0 or -errno.  Without a port ID of our own to compare: only the kernel can write to us.
- */
-static int link_receive(struct nft_link *link, uint32_t seq, mnl_cb_t cb, void *data)
+int nfnl_dump(struct nfnl *nfnl, const struct nfnl_query *query, void (*see)(const struct nlmsghdr *nlh, void *data),
+	      void *data, struct err *err)
 {
-	ssize_t n;
-	int rc;
-
-	do {
-		n = mnl_socket_recvfrom(link->socket, link->buffer, sizeof(link->buffer));
-		if (n < 0)
-			return -errno;
-		if (!nft_answer_is_whole(link->buffer, (size_t)n))
-			return -EBADMSG;
-		rc = mnl_cb_run(link->buffer, (size_t)n, seq, 0, cb, data);
-	} while (rc > MNL_CB_STOP);
-	return rc < 0 ? -errno : 0;
-}
-
-static int link_fail(struct nft_link *link, int error, struct err *err)
-{
-	int rc;
-
-	if (error != EINTR && error != ENOENT)
-		return nft_error_link(error, err);
-	rc = nft_link_reopen(link, err);
-	return rc ? rc : err_set(err, STATUS_BUSY, error, "the nftables rules changed while they were read");
-}
-
-int nft_link_dump(struct nft_link *link, const struct nft_query *query, mnl_cb_t cb, void *data, struct err *err)
-{
-	uint32_t generation_seq = link->seq + 1, seq = link->seq + 2;
-	_Alignas(struct nlmsghdr) char request[1024];
-	struct nlmsghdr *nlh = (struct nlmsghdr *)request;
+	_Alignas(struct nlmsghdr) char requests[1024];
+	uint32_t generation_seq = 0;
+	struct nlmsghdr *nlh;
 	size_t len = 0;
-	int rc;
+	int rc = nfnl->link.socket ? 0 : nfnl_connect(nfnl, err);
 
-	link->seq = seq;
-	if (!link->dumps)
-		len = put_request(nlh, NFT_MSG_GETGEN, NFPROTO_UNSPEC, 0, generation_seq)->nlmsg_len;
-	nlh = put_request(request + len, query->type, query->family, NLM_F_DUMP, seq);
-	put_query(nlh, query);
-	len += nlh->nlmsg_len;
-	if (mnl_socket_sendto(link->socket, request, len) < 0)
-		return link_fail(link, errno, err);
-	if (!link->dumps) {
-		rc = link_receive(link, generation_seq, take_generation, &link->generation);
-		if (rc)
-			return link_fail(link, -rc, err);
+	if (rc)
+		return rc;
+	if (!nfnl->dumps) {
+		nlh = put_request(nfnl, requests, NFT_MSG_GETGEN, NFPROTO_UNSPEC, 0);
+		generation_seq = nlh->nlmsg_seq;
+		len = nlh->nlmsg_len;
 	}
-	link->dumps++;
-	rc = link_receive(link, seq, cb, data);
-	return rc ? link_fail(link, -rc, err) : 0;
+	nlh = put_request(nfnl, requests + len, query->type, query->family, NLM_F_DUMP);
+	put_query(nlh, query);
+	rc = netlink_send(&nfnl->link, requests, len + nlh->nlmsg_len);
+	if (!rc && !nfnl->dumps)
+		rc = receive(nfnl, generation_seq, see_generation, &nfnl->generation);
+	if (!rc) {
+		nfnl->dumps++;
+		rc = receive(nfnl, nfnl->link.seq, see, data);
+	}
+	return rc ? dump_fail(-rc, err) : 0;
 }
 
 /* Whether the generation is still the one that was read: 1, 0 or -errno. */
-static int link_is_current(struct nft_link *link, struct err *err)
+static int is_current(struct nfnl *nfnl, struct err *err)
 {
 	_Alignas(struct nlmsghdr) char request[64];
-	struct nlmsghdr *nlh = put_request(request, NFT_MSG_GETGEN, NFPROTO_UNSPEC, 0, ++link->seq);
+	struct nlmsghdr *nlh = put_request(nfnl, request, NFT_MSG_GETGEN, NFPROTO_UNSPEC, 0);
 	uint32_t generation = 0;
-	int rc;
+	int rc = netlink_send(&nfnl->link, nlh, nlh->nlmsg_len);
 
-	if (mnl_socket_sendto(link->socket, nlh, nlh->nlmsg_len) < 0)
-		return link_fail(link, errno, err);
-	rc = link_receive(link, link->seq, take_generation, &generation);
-	if (rc)
-		return link_fail(link, -rc, err);
-	return generation == link->generation;
+	if (!rc)
+		rc = receive(nfnl, nfnl->link.seq, see_generation, &generation);
+	return rc ? dump_fail(-rc, err) : generation == nfnl->generation;
 }
 
-int nft_link_read(struct nft_link *link, int (*read)(struct nft_link *link, void *data, struct err *err), void *data,
-		  struct err *err)
+int nfnl_read(struct nfnl *nfnl, int (*read)(struct nfnl *nfnl, void *data, struct err *err), void *data, struct err *err)
 {
 	int rc;
 
 	for (unsigned i = 0; i < READ_ATTEMPTS; i++) {
-		link->dumps = 0;
-		rc = read(link, data, err);
+		nfnl->dumps = 0;
+		rc = read(nfnl, data, err);
 		/* One dump is whole in itself: the kernel marks it if it is not. */
-		if (!rc && link->dumps > 1) {
-			rc = link_is_current(link, err);
+		if (!rc && nfnl->dumps > 1) {
+			rc = is_current(nfnl, err);
 			if (rc > 0)
 				return 0;
 			if (!rc)

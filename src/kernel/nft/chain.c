@@ -4,26 +4,45 @@
  * linux/netfilter/nf_tables.h).  By libmnl alone: libnftnl's chain object, of which we would use
  * a fifth, makes three hundredths of the program.
  */
+#include "nft/chain.h"
+
 #include <arpa/inet.h>
 #include <string.h>
 
-#include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
-#include "netlink/batch.h"
-#include "nftables/nftables.h"
+#include "netlink/nfnl.h"
 
-void nft_put_hook(struct nlmsghdr *nlh, const struct nft_hook *place)
+const struct nft_hook *nft_hook_find(enum table_id table, enum hook hook)
+{
+	static const struct nft_hook hooks[TABLES][HOOK_NONE] = {
+		[TABLE_MANGLE] = { { "prerouting", "filter", NF_INET_PRE_ROUTING, -150 },
+				   { "output", "route", NF_INET_LOCAL_OUT, -150 } },
+		[TABLE_NAT] = { { "prerouting", "nat", NF_INET_PRE_ROUTING, -100 },
+				{ "output", "nat", NF_INET_LOCAL_OUT, -100 } },
+		[TABLE_RAW] = { { "prerouting", "filter", NF_INET_PRE_ROUTING, -300 },
+				{ "output", "filter", NF_INET_LOCAL_OUT, -300 } },
+	};
+
+	return &hooks[table][hook];
+}
+
+uint8_t nft_nfproto(enum family family)
+{
+	return family == IPV6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
+}
+
+void nft_put_hook(struct nlmsghdr *nlh, const struct nft_hook *at)
 {
 	struct nlattr *nest = mnl_attr_nest_start(nlh, NFTA_CHAIN_HOOK);
 
-	mnl_attr_put_u32(nlh, NFTA_HOOK_HOOKNUM, htonl(place->hook));
-	mnl_attr_put_u32(nlh, NFTA_HOOK_PRIORITY, htonl((uint32_t)place->priority));
+	mnl_attr_put_u32(nlh, NFTA_HOOK_HOOKNUM, htonl(at->hook));
+	mnl_attr_put_u32(nlh, NFTA_HOOK_PRIORITY, htonl((uint32_t)at->priority));
 	mnl_attr_nest_end(nlh, nest);
 	mnl_attr_put_u32(nlh, NFTA_CHAIN_POLICY, htonl(NF_ACCEPT));
-	mnl_attr_put_strz(nlh, NFTA_CHAIN_TYPE, place->type);
+	mnl_attr_put_strz(nlh, NFTA_CHAIN_TYPE, at->type);
 }
 
 /* The hook of a base chain. */
@@ -66,10 +85,10 @@ bool nft_chain_is_base(const struct nlmsghdr *nlh)
 	return read_hook(nlh).is_base;
 }
 
-bool nft_chain_is_at(const struct nlmsghdr *nlh, const struct nft_hook *place)
+bool nft_chain_is_at(const struct nlmsghdr *nlh, const struct nft_hook *at)
 {
 	struct hook_attrs hook = read_hook(nlh);
 
-	return hook.is_base && hook.number == place->hook && (int32_t)hook.priority == place->priority &&
-	       !strcmp(nft_attr_str(nlh, NFTA_CHAIN_TYPE), place->type);
+	return hook.is_base && hook.number == at->hook && (int32_t)hook.priority == at->priority &&
+	       !strcmp(nfnl_attr_str(nlh, NFTA_CHAIN_TYPE), at->type);
 }

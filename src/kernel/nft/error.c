@@ -1,79 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What nf_tables' error numbers mean, and what helps. */
+#include "nft/error.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 
-#include "netlink/batch.h"
-#include "system.h"
+#include "ruleset.h"
 #include "util.h"
-#include "xt/xt.h"
-
-/* Whether NET_ADMIN is there was looked at first (run_open). */
-static int permission_error(int error, struct err *err)
-{
-	err_set(err, STATUS_NOPERM, error, "the kernel refuses access to the nftables rules of this network namespace");
-	err_hint(err, HINT_DENIED);
-	return -error;
-}
-
-int nft_error_link(int error, struct err *err)
-{
-	switch (error) {
-	case EPERM:
-	case EACCES:
-		return permission_error(error, err);
-	case EPROTONOSUPPORT: /* from socket */
-	case EAFNOSUPPORT:
-	case ESOCKTNOSUPPORT:
-		err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP,
-			"this kernel has no nfnetlink (module nfnetlink, CONFIG_NETFILTER_NETLINK), so no nftables");
-		err_hint(err, "run `modprobe nf_tables` on the node, or use --backend=iptables-legacy");
-		return -EOPNOTSUPP;
-	case EINVAL: /* from NFT_MSG_GETGEN: nobody listens to NFNL_SUBSYS_NFTABLES */
-	case EOPNOTSUPP:
-		err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP,
-			"this kernel has no nftables (module nf_tables, CONFIG_NF_TABLES)");
-		err_hint(err, "run `modprobe nf_tables` on the node, or use --backend=iptables-legacy");
-		return -EOPNOTSUPP;
-	default:
-		err_set(err, STATUS_FAILED, error, "the nftables rules cannot be read: %s", strerror(error));
-		err_hint(err, "run it again, or use --backend=iptables-legacy");
-		return -error;
-	}
-}
 
 /* Expressions that may be missing; the others (meta's basics, cmp, immediate, ...) are part of nf_tables. */
 static const struct {
-	const char *expr, *module, *option;
+	const char *expr;
+	struct nft_module module;
 } expressions[] = {
-	{ "redir", "nft_redir", "CONFIG_NFT_REDIR" },
-	{ "tproxy", "nft_tproxy", "CONFIG_NFT_TPROXY" },
-	{ "ct", "nft_ct", "CONFIG_NFT_CT" },
-	{ "counter", "nft_counter", "CONFIG_NFT_COUNTER" },
-	{ "match", "nft_compat", "CONFIG_NFT_COMPAT" },
-	{ "target", "nft_compat", "CONFIG_NFT_COMPAT" },
+	{ "redir", { "nft_redir", "CONFIG_NFT_REDIR" } },
+	{ "tproxy", { "nft_tproxy", "CONFIG_NFT_TPROXY" } },
+	{ "ct", { "nft_ct", "CONFIG_NFT_CT" } },
+	{ "counter", { "nft_counter", "CONFIG_NFT_COUNTER" } },
+	{ "match", { "nft_compat", "CONFIG_NFT_COMPAT" } },
+	{ "target", { "nft_compat", "CONFIG_NFT_COMPAT" } },
 };
 
-/* A module to name for an expression, or extension inside it; false if it is none that may be missing. */
-static bool find_module(const struct nft_refusal *r, const char **module, const char **option)
+/* NULL if it is none that may be missing. */
+static const struct nft_module *find_module(const struct nfnl_refusal *r)
 {
-	const struct xt_extension *ext = r->extension ? xt_extension_find(r->extension, *r->expr == 't') : NULL;
-
-	if (ext) {
-		*module = ext->module;
-		*option = ext->option;
-		return true;
-	}
 	for (unsigned i = 0; r->expr && i < ARRAY_SIZE(expressions); i++)
-		if (!strcmp(expressions[i].expr, r->expr)) {
-			*module = expressions[i].module;
-			*option = expressions[i].option;
-			return true;
-		}
-	return false;
+		if (!strcmp(expressions[i].expr, r->expr))
+			return &expressions[i].module;
+	return NULL;
 }
 
 static const char *family_word(uint8_t family)
@@ -81,7 +37,7 @@ static const char *family_word(uint8_t family)
 	return family == NFPROTO_INET ? "inet" : family == NFPROTO_IPV6 ? "ip6" : "ip";
 }
 
-static const char *other_backends(const struct nft_refusal *r)
+static const char *other_backends(const struct nfnl_refusal *r)
 {
 	return r->family == NFPROTO_INET ? "--backend=iptables-nft or --backend=iptables-legacy" :
 					   "--backend=nftables or --backend=iptables-legacy";
@@ -91,41 +47,47 @@ static const char *other_backends(const struct nft_refusal *r)
 #define RULE_FMT "the rule%s%s in chain %s, table %s %s"
 #define RULE_ARG(r) origin_of(r) ? " of " : "", origin_of(r) ? origin_of(r) : "", (r)->chain, family_word((r)->family), (r)->table
 
-static const char *origin_of(const struct nft_refusal *r)
+static const char *origin_of(const struct nfnl_refusal *r)
 {
-	return r->rule ? r->rule->origin : NULL;
+	const struct rule *rule = r->cookie;
+
+	return rule ? rule->origin : NULL;
+}
+
+bool nft_sets_zone(const struct nfnl_refusal *r)
+{
+	const struct rule *rule = r->cookie;
+
+	return r->type == NFT_MSG_NEWRULE && rule && rule->target.kind == TARGET_CT_ZONE;
 }
 
 /* Rules that take a part of the kernel that is not there. */
-static bool explain_rule(const struct nft_refusal *r, struct err *err)
+static bool explain_rule(const struct nfnl_refusal *r, const struct nft_module *module, struct err *err)
 {
-	const char *module, *option;
-
 	if (r->type != NFT_MSG_NEWRULE)
 		return false;
-	if (r->error == EOPNOTSUPP && r->rule && r->rule->target.kind == TARGET_CT_ZONE) {
+	if (r->error == EOPNOTSUPP && nft_sets_zone(r)) {
 		err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP,
 			"this kernel has no conntrack zones (CONFIG_NF_CONNTRACK_ZONES), which table %s %s needs to capture DNS",
 			family_word(r->family), r->table);
 		err_hint(err, "use --dns-zones=off");
-		return true;
-	}
-	if (find_module(r, &module, &option)) {
+	} else if (module) {
 		err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP,
 			"the kernel refuses " RULE_FMT ": module %s (%s) is not loaded or not built, or too old (%s)", RULE_ARG(r),
-			module, option, strerror(r->error));
-		err_hint(err, "run `modprobe %s` on the node, or use %s", module, other_backends(r));
-		return true;
+			module->name, module->option, strerror(r->error));
+		err_hint(err, "run `modprobe %s` on the node, or use %s", module->name, other_backends(r));
+	} else {
+		err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP, "the kernel refuses " RULE_FMT ": %s%s%s", RULE_ARG(r),
+			r->expr ? r->expr : "", r->expr ? ": " : "", strerror(r->error));
+		err_hint(err, "a module may be missing: try `modprobe -a nft_redir nft_ct nft_tproxy nft_compat` on the node, or use %s",
+			 other_backends(r));
 	}
-	err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP, "the kernel refuses " RULE_FMT ": %s%s%s", RULE_ARG(r),
-		r->expr ? r->expr : "", r->expr ? ": " : "", strerror(r->error));
-	err_hint(err, "a module may be missing: try `modprobe -a nft_redir nft_ct nft_tproxy nft_compat` on the node, or use %s",
-		 other_backends(r));
+	err->cause = nft_sets_zone(r) ? CAUSE_ZONES : CAUSE_OTHER;
 	return true;
 }
 
 /* Chains of NAT in inet tables came with Linux 5.2 (net/netfilter/nft_chain_nat.c). */
-static bool explain_chain(const struct nft_refusal *r, struct err *err)
+static bool explain_chain(const struct nfnl_refusal *r, struct err *err)
 {
 	if (r->type != NFT_MSG_NEWCHAIN)
 		return false;
@@ -140,7 +102,7 @@ static bool explain_chain(const struct nft_refusal *r, struct err *err)
 	return true;
 }
 
-static bool explain_table(const struct nft_refusal *r, struct err *err)
+static bool explain_table(const struct nfnl_refusal *r, struct err *err)
 {
 	const char *option = r->family == NFPROTO_INET ? "INET" : r->family == NFPROTO_IPV6 ? "IPV6" : "IPV4";
 
@@ -153,7 +115,7 @@ static bool explain_table(const struct nft_refusal *r, struct err *err)
 	return true;
 }
 
-static bool explain_set(const struct nft_refusal *r, struct err *err)
+static bool explain_set(const struct nfnl_refusal *r, struct err *err)
 {
 	if (r->type != NFT_MSG_NEWSET && r->type != NFT_MSG_NEWSETELEM)
 		return false;
@@ -164,12 +126,12 @@ static bool explain_set(const struct nft_refusal *r, struct err *err)
 	return true;
 }
 
-int nft_error_refused(const struct nft_refusal *r, struct err *err)
+int nft_explain(const struct nfnl_refusal *r, const struct nft_module *behind, struct err *err)
 {
 	switch (r->error) {
 	case EPERM:
 	case EACCES:
-		return permission_error(r->error, err);
+		return nfnl_fail(r->error, err);
 	case ENOMEM:
 	case ENOBUFS:
 		err_set(err, STATUS_FAILED, r->error, "the kernel has no memory for the nftables rules");
@@ -189,7 +151,7 @@ int nft_error_refused(const struct nft_refusal *r, struct err *err)
 	case EPROTONOSUPPORT:
 	case ERANGE:
 	case EOVERFLOW:
-		if (explain_rule(r, err) || explain_chain(r, err) || explain_table(r, err) || explain_set(r, err))
+		if (explain_rule(r, behind ? behind : find_module(r), err) || explain_chain(r, err) || explain_table(r, err) || explain_set(r, err))
 			return -EOPNOTSUPP;
 		break;
 	}
@@ -197,18 +159,4 @@ int nft_error_refused(const struct nft_refusal *r, struct err *err)
 		*r->table ? ", at table " : "", r->table, strerror(r->error));
 	err_hint(err, "run it again, or use --backend=iptables-legacy");
 	return -r->error;
-}
-
-int nft_error_too_long(const struct nft_batch *batch, size_t limit, struct err *err)
-{
-	size_t bytes = nft_batch_bytes(batch), fixed = bytes - batch->items_bytes;
-	size_t fit = limit > fixed && batch->items_bytes ?
-			     (size_t)((double)(limit - fixed) * batch->items / (double)batch->items_bytes) : 0;
-
-	err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP,
-		"%u %s are too many for one nftables transaction in a user namespace: some %zu fit into the send buffer",
-		batch->items, batch->items_name ? batch->items_name : "rules", fit);
-	err_hint(err, "raise the node's limit (sysctl net.core.wmem_max=%zu), use shorter lists or wider CIDRs, or run in the "
-		 "node's user namespace", bytes / 2 + 1024);
-	return -EOPNOTSUPP;
 }

@@ -13,6 +13,7 @@
 
 #include "backend.h"
 #include "diff.h"
+#include "nft/chain.h"
 #include "util.h"
 
 /* Rivals that commit between our reading and our undoing. */
@@ -20,18 +21,18 @@
 
 /* @dump: all messages of our tables in the order in which they can be put back. */
 struct backend {
-	struct nft_link *link;
+	struct nfnl *nfnl;
 	struct ruleset *live;
 	struct nftables_dump dump;
 	bool present[TABLES];
 	bool has_ip_tables; /* somebody's of family ip or ip6 */
-	struct nft_batch batch; /* what is prepared */
+	struct nfnl_batch batch; /* what is prepared */
 };
 
 /* Which of our tables a message is about; TABLES if none.  The attribute is 1 in all of them. */
 static enum table_id message_table(const struct nlmsghdr *nlh)
 {
-	return nftables_table_find(nft_attr_str(nlh, NFTA_TABLE_NAME));
+	return nftables_table_find(nfnl_attr_str(nlh, NFTA_TABLE_NAME));
 }
 
 static bool any_present(const bool present[TABLES])
@@ -39,7 +40,7 @@ static bool any_present(const bool present[TABLES])
 	return present[TABLE_MANGLE] || present[TABLE_NAT] || present[TABLE_RAW];
 }
 
-static int take_message(const struct nlmsghdr *nlh, void *data)
+static void take_message(const struct nlmsghdr *nlh, void *data)
 {
 	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
 	struct backend *b = data;
@@ -48,12 +49,11 @@ static int take_message(const struct nlmsghdr *nlh, void *data)
 
 	b->has_ip_tables |= nfg->nfgen_family == NFPROTO_IPV4 || nfg->nfgen_family == NFPROTO_IPV6;
 	if (table == TABLES || nfg->nfgen_family != NFPROTO_INET)
-		return MNL_CB_OK;
+		return;
 	b->present[table] = true;
 	place = array_push(&b->dump.messages, &b->dump.n, sizeof(*place));
 	/* Zeros behind it: libnftnl takes it for granted that strings end. */
 	*place = memcpy(ruleset_alloc(b->live, nlh->nlmsg_len + sizeof(uint32_t)), nlh, nlh->nlmsg_len);
-	return MNL_CB_OK;
 }
 
 static void forget(struct backend *b)
@@ -69,35 +69,35 @@ static void forget(struct backend *b)
 /* Sets, then what is in them, then rules. */
 static int read_table(struct backend *b, enum table_id table, struct err *err)
 {
-	struct nft_query query = { .type = NFT_MSG_GETSET, .family = NFPROTO_INET, .table = nftables_table_name(table) };
+	struct nfnl_query query = { .type = NFT_MSG_GETSET, .family = NFPROTO_INET, .table = nftables_table_name(table) };
 	unsigned first = b->dump.n, end;
-	int rc = nft_link_dump(b->link, &query, take_message, b, err);
+	int rc = nfnl_dump(b->nfnl, &query, take_message, b, err);
 
 	query.type = NFT_MSG_GETSETELEM;
 	end = b->dump.n;
 	for (unsigned i = first; i < end && !rc; i++) {
-		query.set = nft_attr_str(b->dump.messages[i], NFTA_SET_NAME);
-		rc = nft_link_dump(b->link, &query, take_message, b, err);
+		query.set = nfnl_attr_str(b->dump.messages[i], NFTA_SET_NAME);
+		rc = nfnl_dump(b->nfnl, &query, take_message, b, err);
 	}
 	query.type = NFT_MSG_GETRULE;
 	query.set = NULL;
-	return rc ? rc : nft_link_dump(b->link, &query, take_message, b, err);
+	return rc ? rc : nfnl_dump(b->nfnl, &query, take_message, b, err);
 }
 
-static int read_all(struct nft_link *link, void *data, struct err *err)
+static int read_all(struct nfnl *nfnl, void *data, struct err *err)
 {
-	struct nft_query query = { .type = NFT_MSG_GETTABLE, .family = NFPROTO_UNSPEC };
+	struct nfnl_query query = { .type = NFT_MSG_GETTABLE, .family = NFPROTO_UNSPEC };
 	struct backend *b = data;
 	int rc;
 
 	forget(b);
 	b->live = ruleset_new(LAYOUT_NATIVE, FAMILY_BOTH);
-	rc = nft_link_dump(link, &query, take_message, b, err);
+	rc = nfnl_dump(nfnl, &query, take_message, b, err);
 	if (rc || !any_present(b->present))
 		return rc;
 	query.type = NFT_MSG_GETCHAIN;
 	query.family = NFPROTO_INET;
-	rc = nft_link_dump(link, &query, take_message, b, err);
+	rc = nfnl_dump(nfnl, &query, take_message, b, err);
 	for (enum table_id t = 0; t < TABLES && !rc; t++)
 		if (b->present[t])
 			rc = read_table(b, t, err);
@@ -119,7 +119,7 @@ static bool chain_is_ours(const struct nlmsghdr *nlh, enum table_id table, enum 
 {
 	if (hook == HOOK_NONE)
 		return !nft_chain_is_base(nlh);
-	return nft_chain_is_at(nlh, nft_hook_find(table, hook)) && nft_attr_u32(nlh, NFTA_CHAIN_POLICY) == NF_ACCEPT;
+	return nft_chain_is_at(nlh, nft_hook_find(table, hook)) && nfnl_attr_u32(nlh, NFTA_CHAIN_POLICY) == NF_ACCEPT;
 }
 
 /* A chain that is not as ours, or in a table that is, begins with a rule that equals nothing. */
@@ -129,7 +129,7 @@ static void decode_chain(struct backend *b, enum table_id table, const struct nl
 	struct chain *chain;
 	char text[sizeof(chain->name)];
 
-	chain = ruleset_chain(b->live, table, model_name(table, nft_attr_str(nlh, NFTA_CHAIN_NAME), text));
+	chain = ruleset_chain(b->live, table, model_name(table, nfnl_attr_str(nlh, NFTA_CHAIN_NAME), text));
 	if (nftables_table_flags(&b->dump, table) || !chain_is_ours(nlh, table, chain->hook))
 		ruleset_append(b->live, table, chain->name, &strange);
 }
@@ -157,7 +157,7 @@ static void decode_all(struct backend *b)
 			break;
 		case NFT_MSG_NEWRULE:
 			nftables_rule_decode(b->live, &b->dump, table,
-					   model_name(table, nft_attr_str(nlh, NFTA_RULE_CHAIN), text), nlh);
+					   model_name(table, nfnl_attr_str(nlh, NFTA_RULE_CHAIN), text), nlh);
 			break;
 		}
 	}
@@ -168,8 +168,8 @@ static void nftables_close(struct backend *b)
 {
 	if (!b)
 		return;
-	nft_link_close(b->link);
-	nft_batch_release(&b->batch);
+	nfnl_close(b->nfnl);
+	nfnl_batch_release(&b->batch);
 	forget(b);
 	free(b);
 }
@@ -177,11 +177,11 @@ static void nftables_close(struct backend *b)
 static int nftables_open(struct backend **backend, const struct ruleset *want, struct err *err)
 {
 	struct backend *b = xcalloc(1, sizeof(*b));
-	int rc = nft_link_open(&b->link, err);
+	int rc = nfnl_open(&b->nfnl, err);
 
 	(void)want; /* whole tables are ours */
 	if (!rc)
-		rc = nft_link_read(b->link, read_all, b, err);
+		rc = nfnl_read(b->nfnl, read_all, b, err);
 	if (rc) {
 		nftables_close(b);
 		return rc;
@@ -215,7 +215,7 @@ static bool table_is_right(const struct backend *b, const struct ruleset *want, 
  * may, so that it keeps its place among others.  To delete anything makes the commit wait for
  * all CPUs: nothing is deleted that is not there.
  */
-static bool clear_table(struct nft_batch *batch, const struct backend *b, enum table_id table, bool keep)
+static bool clear_table(struct nfnl_batch *batch, const struct backend *b, enum table_id table, bool keep)
 {
 	if (!b->present[table])
 		return false;
@@ -230,8 +230,8 @@ static bool clear_table(struct nft_batch *batch, const struct backend *b, enum t
 static int nftables_prepare(struct backend *b, const struct ruleset *want, bool force, struct err *err)
 {
 	(void)err;
-	nft_batch_init(&b->batch, b->link);
-	b->batch.items_name = "list items";
+	nfnl_batch_init(&b->batch, b->nfnl);
+	b->batch.writer = &nftables_writer;
 	for (enum table_id t = 0; t < TABLES; t++) {
 		bool wanted = want->tables[t].n_chains;
 
@@ -247,11 +247,11 @@ static int nftables_prepare(struct backend *b, const struct ruleset *want, bool 
 
 static int nftables_commit(struct backend *b, struct err *err)
 {
-	return nft_batch_send(&b->batch, err);
+	return nfnl_batch_send(&b->batch, err);
 }
 
 /* The kernel lists tables by age: behind one that has to be made again the others are made again, too. */
-static void clear_for_undo(struct nft_batch *batch, const struct backend *b, const struct backend *now)
+static void clear_for_undo(struct nfnl_batch *batch, const struct backend *b, const struct backend *now)
 {
 	bool keep = true;
 
@@ -267,23 +267,24 @@ static void clear_for_undo(struct nft_batch *batch, const struct backend *b, con
 
 static int undo_once(const struct backend *b, struct backend *now, struct err *err)
 {
-	struct nft_batch batch;
-	int rc = nft_link_read(now->link, read_all, now, err);
+	struct nfnl_batch batch;
+	int rc = nfnl_read(now->nfnl, read_all, now, err);
 
 	if (rc)
 		return rc;
-	nft_batch_init(&batch, now->link);
+	nfnl_batch_init(&batch, now->nfnl);
+	batch.writer = &nftables_writer;
 	clear_for_undo(&batch, b, now);
 	nftables_put_back(&batch, &b->dump);
-	rc = nft_batch_send(&batch, err);
-	nft_batch_release(&batch);
+	rc = nfnl_batch_send(&batch, err);
+	nfnl_batch_release(&batch);
 	return rc;
 }
 
 /* Against rules that somebody may have changed since our replace. */
 static int nftables_undo(struct backend *b, struct err *err)
 {
-	struct backend now = { .link = b->link };
+	struct backend now = { .nfnl = b->nfnl };
 	int rc;
 
 	for (unsigned attempt = 0; attempt < UNDO_ATTEMPTS; attempt++) {

@@ -16,15 +16,15 @@
 #include <libnftnl/udata.h>
 
 #include "merge.h"
-#include "nft/expr.h"
+#include "nft/chain.h"
+#include "nft/match.h"
 #include "util.h"
 
 /* A chain; a rule with all matches, a comment and names of full length. */
 #define CHAIN_ROOM 256
 #define RULE_ROOM 4096
 
-/* Offsets of source and destination in the headers of IPv4 and IPv6, and of TCP and UDP. */
-static const uint32_t addr_offsets[FAMILIES][2] = { [IPV4] = { 12, 16 }, [IPV6] = { 8, 24 } };
+/* Of the ports in the headers of TCP and UDP. */
 #define SPORT_OFFSET 0
 #define DPORT_OFFSET 2
 
@@ -46,25 +46,6 @@ enum table_id nftables_table_find(const char *name)
 	return t;
 }
 
-const struct nft_hook *nft_hook_find(enum table_id table, enum hook hook)
-{
-	static const struct nft_hook places[TABLES][HOOK_NONE] = {
-		[TABLE_MANGLE] = { { "prerouting", "filter", NF_INET_PRE_ROUTING, -150 },
-				   { "output", "route", NF_INET_LOCAL_OUT, -150 } },
-		[TABLE_NAT] = { { "prerouting", "nat", NF_INET_PRE_ROUTING, -100 },
-				{ "output", "nat", NF_INET_LOCAL_OUT, -100 } },
-		[TABLE_RAW] = { { "prerouting", "filter", NF_INET_PRE_ROUTING, -300 },
-				{ "output", "filter", NF_INET_LOCAL_OUT, -300 } },
-	};
-
-	return &places[table][hook];
-}
-
-static uint8_t nfproto_of(enum family family)
-{
-	return family == IPV4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
-}
-
 /* Of a rule for one. */
 static enum family rule_family(const struct rule *rule)
 {
@@ -73,7 +54,7 @@ static enum family rule_family(const struct rule *rule)
 
 static void add_nfproto(struct nftnl_rule *r, bool invert, enum family family)
 {
-	uint8_t nfproto = nfproto_of(family);
+	uint8_t nfproto = nft_nfproto(family);
 
 	nft_add_meta(r, NFT_META_NFPROTO);
 	nft_add_equal(r, invert, &nfproto, sizeof(nfproto));
@@ -82,13 +63,10 @@ static void add_nfproto(struct nftnl_rule *r, bool invert, enum family family)
 /* What precedes the comparison of a list or item; addresses: all of them. */
 static void add_load(struct nftnl_rule *r, const struct match *m)
 {
-	enum family family;
-
 	switch (m->kind) {
 	case MATCH_SRC:
 	case MATCH_DST:
-		family = m->prefixes->family;
-		nft_add_payload(r, NFT_PAYLOAD_NETWORK_HEADER, addr_offsets[family][m->kind - MATCH_SRC], family_addr_len(family));
+		nft_add_addr(r, m);
 		break;
 	case MATCH_IIF:
 	case MATCH_OIF:
@@ -105,25 +83,6 @@ static void add_load(struct nftnl_rule *r, const struct match *m)
 		if (m->n > 1 || !match_is_single(m))
 			nft_add_hton(r);
 	}
-}
-
-void nft_add_prefix(struct nftnl_rule *r, const struct match *m)
-{
-	const struct prefix *p = m->prefixes;
-	enum family family = p->family;
-	uint8_t mask[16] = {};
-
-	/* Whole bytes are compared where they are. */
-	if (p->len && p->len % 8 == 0) {
-		nft_add_payload(r, NFT_PAYLOAD_NETWORK_HEADER, addr_offsets[family][m->kind - MATCH_SRC], p->len / 8u);
-		nft_add_equal(r, m->invert, p->addr, p->len / 8u);
-		return;
-	}
-	for (unsigned bit = 0; bit < p->len; bit++)
-		mask[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
-	add_load(r, m);
-	nft_add_mask(r, mask, family_addr_len(family));
-	nft_add_equal(r, m->invert, p->addr, family_addr_len(family));
 }
 
 /* A list of prefixes that is one stretch of addresses is no set either. */
@@ -165,13 +124,6 @@ static void add_iface(struct nftnl_rule *r, const struct match *m)
 	memcpy(name, m->ifaces->name, len);
 	add_load(r, m);
 	nft_add_equal(r, m->invert, name, iface_is_wildcard(m->ifaces) ? (uint32_t)len - 1 : sizeof(name));
-}
-
-void nft_add_mark(struct nftnl_rule *r, const struct match *m)
-{
-	if (m->mark.mask != UINT32_MAX)
-		nft_add_mask(r, &m->mark.mask, sizeof(m->mark.mask));
-	nft_add_equal(r, m->invert, &m->mark.value, sizeof(m->mark.value));
 }
 
 static void add_ctstate(struct nftnl_rule *r, const struct match *m)
@@ -226,7 +178,7 @@ static void add_match(struct nftnl_rule *r, const struct match *m)
 	}
 }
 
-static void add_matches(struct nft_batch *batch, struct nftnl_rule *r, enum table_id table, const struct rule *rule,
+static void add_matches(struct nfnl_batch *batch, struct nftnl_rule *r, enum table_id table, const struct rule *rule,
 			unsigned *sets)
 {
 	bool family_known = rule->families == FAMILY_BOTH;
@@ -275,7 +227,7 @@ static void add_tproxy(struct nftnl_rule *r, const struct rule *rule)
 	nft_add_immediate(r, &port, sizeof(port));
 	e = nft_add_expr(r, "tproxy");
 	nftnl_expr_set_u32(e, NFTNL_EXPR_TPROXY_FAMILY,
-			   rule->families == FAMILY_BOTH ? NFPROTO_UNSPEC : nfproto_of(rule_family(rule)));
+			   rule->families == FAMILY_BOTH ? NFPROTO_UNSPEC : nft_nfproto(rule_family(rule)));
 	nftnl_expr_set_u32(e, NFTNL_EXPR_TPROXY_REG_PORT, NFT_REG_1);
 	add_set_mark(r, rule->target.mark.value);
 	nft_add_verdict(r, NF_ACCEPT, NULL);
@@ -335,7 +287,7 @@ static void add_comment(struct nftnl_rule *r, const char *comment)
 	nftnl_udata_buf_free(data);
 }
 
-struct nftnl_rule *nftables_rule_encode(struct nft_batch *batch, enum table_id table, const char *chain,
+struct nftnl_rule *nftables_rule_encode(struct nfnl_batch *batch, enum table_id table, const char *chain,
 				      const struct rule *rule, unsigned *sets)
 {
 	struct nftnl_rule *r = xchecked(nftnl_rule_alloc());
@@ -355,9 +307,9 @@ static const char *chain_name(enum table_id table, const struct chain *chain)
 	return chain->hook == HOOK_NONE ? chain->name : nft_hook_find(table, chain->hook)->name;
 }
 
-static void put_chain(struct nft_batch *batch, enum table_id table, const struct chain *chain)
+static void put_chain(struct nfnl_batch *batch, enum table_id table, const struct chain *chain)
 {
-	struct nlmsghdr *nlh = nft_batch_add(batch, CHAIN_ROOM, NFT_MSG_NEWCHAIN, NFPROTO_INET, NLM_F_CREATE, NULL);
+	struct nlmsghdr *nlh = nfnl_batch_add(batch, CHAIN_ROOM, NFT_MSG_NEWCHAIN, NFPROTO_INET, NLM_F_CREATE, NULL);
 
 	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, nftables_table_name(table));
 	mnl_attr_put_strz(nlh, NFTA_CHAIN_NAME, chain_name(table, chain));
@@ -365,16 +317,16 @@ static void put_chain(struct nft_batch *batch, enum table_id table, const struct
 		nft_put_hook(nlh, nft_hook_find(table, chain->hook));
 }
 
-static void put_rule(struct nft_batch *batch, enum table_id table, const char *chain, const struct rule *rule, unsigned *sets)
+static void put_rule(struct nfnl_batch *batch, enum table_id table, const char *chain, const struct rule *rule, unsigned *sets)
 {
 	struct nftnl_rule *r = nftables_rule_encode(batch, table, chain, rule, sets);
 
-	nftnl_rule_nlmsg_build_payload(nft_batch_add(batch, RULE_ROOM, NFT_MSG_NEWRULE, NFPROTO_INET,
+	nftnl_rule_nlmsg_build_payload(nfnl_batch_add(batch, RULE_ROOM, NFT_MSG_NEWRULE, NFPROTO_INET,
 						     NLM_F_CREATE | NLM_F_APPEND, rule), r);
 	nftnl_rule_free(r);
 }
 
-void nftables_put_table(struct nft_batch *batch, const struct ruleset *rs, enum table_id table, unsigned sets)
+void nftables_put_table(struct nfnl_batch *batch, const struct ruleset *rs, enum table_id table, unsigned sets)
 {
 	const struct table *t = &rs->tables[table];
 

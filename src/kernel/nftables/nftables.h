@@ -17,20 +17,8 @@ const char *nftables_table_name(enum table_id table);
 /* TABLES if the name is none of ours. */
 enum table_id nftables_table_find(const char *name);
 
-/* A base chain as nf_tables has it; see nft_hook_find. */
-struct nft_hook {
-	const char *name, *type;
-	uint32_t hook; /* NF_INET_... */
-	int32_t priority;
-};
-const struct nft_hook *nft_hook_find(enum table_id table, enum hook hook);
-
-/* What makes the chain of a NEWCHAIN message a base chain there, with policy accept. */
-void nft_put_hook(struct nlmsghdr *nlh, const struct nft_hook *place);
-
-/* Whether the chain of a NEWCHAIN message is a base chain; and one there, whatever its policy. */
-bool nft_chain_is_base(const struct nlmsghdr *nlh);
-bool nft_chain_is_at(const struct nlmsghdr *nlh, const struct nft_hook *place);
+/* Cookies of its messages are rules of the model. */
+extern const struct nfnl_writer nftables_writer;
 
 /* --- ruleset to messages --- */
 
@@ -39,7 +27,7 @@ bool nft_chain_is_at(const struct nlmsghdr *nlh, const struct nft_hook *place);
 #define SET_NAME SET_STEM "%u"
 
 /* Adds what is in the table, but not the table itself; @sets: the number of the first set. */
-void nftables_put_table(struct nft_batch *batch, const struct ruleset *rs, enum table_id table, unsigned sets);
+void nftables_put_table(struct nfnl_batch *batch, const struct ruleset *rs, enum table_id table, unsigned sets);
 
 /* What nft takes the keys of sets for: enum datatypes of nftables' include/datatype.h. */
 enum nftables_key_type {
@@ -72,17 +60,16 @@ static inline bool nftables_is_iface(const struct match *m)
 	return m->kind == MATCH_IIF || m->kind == MATCH_OIF;
 }
 
+/* The longest message that carries set elements; a netlink attribute ends at 64 KiB (16 bits). */
+#define SET_MESSAGE_MAX 61440
+
 /* Whether a merged list becomes a set, and the messages of that set. */
 bool nftables_set_needed(const struct match *m);
-void nftables_put_set(struct nft_batch *batch, const char *table, const char *name, uint32_t id, const struct match *m);
+void nftables_put_set(struct nfnl_batch *batch, const char *table, const char *name, uint32_t id, const struct match *m);
 
 /* The rule as nf_tables takes it, its sets added to the batch from number *@sets on.  Free with nftnl_rule_free. */
-struct nftnl_rule *nftables_rule_encode(struct nft_batch *batch, enum table_id table, const char *chain,
+struct nftnl_rule *nftables_rule_encode(struct nfnl_batch *batch, enum table_id table, const char *chain,
 				      const struct rule *rule, unsigned *sets);
-
-/* Tests that iptables-nft writes in the same way: an address (the list's first); the register's mark. */
-void nft_add_prefix(struct nftnl_rule *r, const struct match *m);
-void nft_add_mark(struct nftnl_rule *r, const struct match *m);
 
 /* --- messages to ruleset --- */
 
@@ -93,26 +80,20 @@ struct nftables_dump {
 };
 
 /* Whole tables: made, removed with all that is in them. */
-void nftables_new_table(struct nft_batch *batch, enum table_id table);
-void nftables_delete_table(struct nft_batch *batch, enum table_id table);
+void nftables_new_table(struct nfnl_batch *batch, enum table_id table);
+void nftables_delete_table(struct nfnl_batch *batch, enum table_id table);
 
 /* NFT_TABLE_F_... of a dumped table: asleep, owned; ours has none. */
 uint32_t nftables_table_flags(const struct nftables_dump *dump, enum table_id table);
 
 /* Removes all of the table that the dump knows of; the table stays. */
-void nftables_empty_table(struct nft_batch *batch, const struct nftables_dump *dump, enum table_id table);
+void nftables_empty_table(struct nfnl_batch *batch, const struct nftables_dump *dump, enum table_id table);
 
 /* A number from which on no set of the table has a name of SET_NAME. */
 unsigned nftables_free_set(const struct nftables_dump *dump, enum table_id table);
 
-/*
- * Turns a message of a dump into one that makes the same, counters included; @flags: besides
- * NLM_F_CREATE.  More attributes may be appended.
- */
-struct nlmsghdr *nft_put_back(struct nft_batch *batch, const struct nlmsghdr *saved, uint16_t flags);
-
 /* Makes all that the dump holds again. */
-void nftables_put_back(struct nft_batch *batch, const struct nftables_dump *dump);
+void nftables_put_back(struct nfnl_batch *batch, const struct nftables_dump *dump);
 
 /*
  * The elements of a dumped set as the items of @m (m->kind is set; merged, memory of @rs).

@@ -82,7 +82,7 @@ static bool next_span(const struct match *m, const struct nftables_key *key, uin
 }
 
 struct writer {
-	struct nft_batch *batch;
+	struct nfnl_batch *batch;
 	const char *table, *set;
 	struct nftables_key key;
 	struct nlmsghdr *nlh; /* of the message that is being filled */
@@ -103,7 +103,7 @@ static void writer_begin(struct writer *w)
 {
 	size_t room = ELEMENTS_HEAD + w->left * ELEMENT_MAX;
 
-	w->nlh = nft_batch_add(w->batch, room < NFT_ELEMENTS_MAX ? room : NFT_ELEMENTS_MAX, NFT_MSG_NEWSETELEM, NFPROTO_INET,
+	w->nlh = nfnl_batch_add(w->batch, room < SET_MESSAGE_MAX ? room : SET_MESSAGE_MAX, NFT_MSG_NEWSETELEM, NFPROTO_INET,
 			       NLM_F_CREATE, NULL);
 	mnl_attr_put_strz(w->nlh, NFTA_SET_ELEM_LIST_TABLE, w->table);
 	mnl_attr_put_strz(w->nlh, NFTA_SET_ELEM_LIST_SET, w->set);
@@ -114,7 +114,7 @@ static void writer_put(struct writer *w, const void *data, bool end)
 {
 	struct nlattr *element, *key;
 
-	if (w->nlh && w->nlh->nlmsg_len + ELEMENT_MAX > NFT_ELEMENTS_MAX)
+	if (w->nlh && w->nlh->nlmsg_len + ELEMENT_MAX > SET_MESSAGE_MAX)
 		writer_end(w);
 	if (!w->nlh)
 		writer_begin(w);
@@ -180,7 +180,7 @@ static void tell_byteorder(struct nftnl_set *s)
 	nftnl_udata_buf_free(data);
 }
 
-void nftables_put_set(struct nft_batch *batch, const char *table, const char *name, uint32_t id, const struct match *m)
+void nftables_put_set(struct nfnl_batch *batch, const char *table, const char *name, uint32_t id, const struct match *m)
 {
 	bool single = match_is_single(m);
 	struct writer w = { .batch = batch, .table = table, .set = name, .key = nftables_key_of(m, nftables_is_addr(m) ? m->prefixes->family : IPV4) };
@@ -197,7 +197,7 @@ void nftables_put_set(struct nft_batch *batch, const char *table, const char *na
 		nftnl_set_set_u32(s, NFTNL_SET_DESC_SIZE, m->n);
 	if (single && nftables_is_iface(m))
 		tell_byteorder(s);
-	nftnl_set_nlmsg_build_payload(nft_batch_add(batch, SET_ROOM, NFT_MSG_NEWSET, NFPROTO_INET, NLM_F_CREATE, NULL), s);
+	nftnl_set_nlmsg_build_payload(nfnl_batch_add(batch, SET_ROOM, NFT_MSG_NEWSET, NFPROTO_INET, NLM_F_CREATE, NULL), s);
 	nftnl_set_free(s);
 	batch->items += m->n;
 	if (single)

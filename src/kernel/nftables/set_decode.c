@@ -71,8 +71,8 @@ static bool is_about(const struct nlmsghdr *nlh, uint16_t type, enum table_id ta
 {
 	/* Table and set are 1 and 2 in NEWSET and NEWSETELEM alike. */
 	return NFNL_MSG_TYPE(nlh->nlmsg_type) == type &&
-	       !strcmp(nft_attr_str(nlh, NFTA_SET_TABLE), nftables_table_name(table)) &&
-	       !strcmp(nft_attr_str(nlh, NFTA_SET_NAME), name);
+	       !strcmp(nfnl_attr_str(nlh, NFTA_SET_TABLE), nftables_table_name(table)) &&
+	       !strcmp(nfnl_attr_str(nlh, NFTA_SET_NAME), name);
 }
 
 static bool take_elements(struct elements *list, const struct nftables_dump *dump, enum table_id table, const char *name,
@@ -218,10 +218,10 @@ static uint32_t find_set(const struct nftables_dump *dump, enum table_id table, 
 {
 	for (unsigned i = 0; i < dump->n; i++) {
 		const struct nlmsghdr *nlh = dump->messages[i];
-		uint32_t flags = nft_attr_u32(nlh, NFTA_SET_FLAGS);
+		uint32_t flags = nfnl_attr_u32(nlh, NFTA_SET_FLAGS);
 
 		if (is_about(nlh, NFT_MSG_NEWSET, table, name))
-			return nft_attr_u32(nlh, NFTA_SET_KEY_LEN) == key_len &&
+			return nfnl_attr_u32(nlh, NFTA_SET_KEY_LEN) == key_len &&
 			       (flags | NFT_SET_INTERVAL) == (NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_INTERVAL) ? flags : 0;
 	}
 	return 0;

@@ -213,7 +213,7 @@ static int read_lo_flags(struct plumbing_state *state)
 	struct ifinfomsg *link;
 
 	/* netdevice(7): any socket will do, and the kernel need not describe the whole link. */
-	if (!ioctl(mnl_socket_get_fd(state->rtnl.socket), SIOCGIFFLAGS, &request)) {
+	if (!ioctl(netlink_fd(&state->rtnl.link), SIOCGIFFLAGS, &request)) {
 		state->lo_up = request.ifr_flags & IFF_UP;
 		return 0;
 	}
