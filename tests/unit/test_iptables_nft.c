@@ -124,7 +124,7 @@ START_TEST(comes_back_as_it_went)
 	struct match matches[RULE_MATCHES_MAX];
 	struct rule rule = case_rule((size_t)_i, matches);
 	char buf[MESSAGE_MAX];
-	struct decoder d;
+	struct nft_decoder d;
 
 	for (enum family f = 0; f < FAMILIES; f++) {
 		struct ruleset *rs = ruleset_new(LAYOUT_IPTABLES, FAMILY_BOTH);
@@ -174,7 +174,7 @@ static int damage_attr(const struct nlattr *attr, void *data)
 {
 	struct damage *damage = data;
 	uint8_t *bytes = mnl_attr_get_payload(attr);
-	struct decoder d;
+	struct nft_decoder d;
 
 	if (attr->nla_type & NLA_F_NESTED)
 		return mnl_attr_parse_nested(attr, damage_attr, data);
@@ -201,7 +201,7 @@ START_TEST(damaged)
 }
 END_TEST
 
-static void decode(struct decoder *d, struct ruleset *rs, struct nftnl_rule *r)
+static void decode(struct nft_decoder *d, struct ruleset *rs, struct nftnl_rule *r)
 {
 	char buf[MESSAGE_MAX];
 
@@ -223,7 +223,7 @@ START_TEST(strangers)
 {
 	struct ruleset *rs = ruleset_new(LAYOUT_IPTABLES, FAMILY_BOTH);
 	uint32_t uid = 1337;
-	struct decoder d;
+	struct nft_decoder d;
 
 	for (int i = 0; i < 6; i++) {
 		struct nftnl_rule *r = nftnl_rule_alloc();
@@ -268,7 +268,7 @@ START_TEST(other_spellings)
 	struct ruleset *rs = ruleset_new(LAYOUT_IPTABLES, FAMILY_BOTH);
 	struct nftnl_rule *r = nftnl_rule_alloc();
 	const uint8_t proto = IPPROTO_TCP, lo[] = { 0, 100 }, hi[] = { 0, 200 };
-	struct decoder d;
+	struct nft_decoder d;
 
 	nft_add_meta(r, NFT_META_L4PROTO);
 	nft_add_equal(r, false, &proto, sizeof(proto));

@@ -12,78 +12,74 @@
 #include "util.h"
 #include "xt/xt.h"
 
-/* What iptables-nft writes besides xtables' extensions, and means what it means there. */
-static bool is_shared_expr(const struct nftnl_expr *e, const char *name)
+/* Unlike xtables' owner, "meta skuid !=" matches no packet without a socket. */
+static bool decode_meta(struct nft_decoder *d, const struct nftnl_expr *e)
 {
-	static const char *const shared[] = { "meta", "cmp", "payload", "counter", "immediate", "bitwise", "range" };
-	uint32_t key;
+	uint32_t key = nftnl_expr_get_u32(e, NFTNL_EXPR_META_KEY);
 
-	for (unsigned i = 0; i < ARRAY_SIZE(shared); i++) {
-		if (strcmp(shared[i], name))
-			continue;
-		/* Unlike xtables' owner, "meta skuid !=" matches no packet without a socket. */
-		key = strcmp(name, "meta") ? NFT_META_L4PROTO : nftnl_expr_get_u32(e, NFTNL_EXPR_META_KEY);
-		return key != NFT_META_SKUID && key != NFT_META_SKGID;
-	}
-	return false;
+	return key != NFT_META_SKUID && key != NFT_META_SKGID && nft_decode_meta(d, e);
 }
 
-static int decode_match(struct decoder *d, const struct nftnl_expr *e, struct xt_rule *live)
+/* Extensions add to a rule as xtables' entries do. */
+static void begin_extension(const struct nft_decoder *d, struct xt_rule *live)
+{
+	live->rs = d->rs;
+	live->rule = d->rule;
+	memcpy(live->matches, d->matches, sizeof(live->matches));
+	live->rule.matches = live->matches;
+}
+
+static void end_extension(struct nft_decoder *d, const struct xt_rule *live)
+{
+	d->rule = live->rule;
+	memcpy(d->matches, live->matches, sizeof(d->matches));
+	d->rule.matches = d->matches;
+}
+
+static bool decode_match(struct nft_decoder *d, const struct nftnl_expr *e)
 {
 	uint32_t len = 0;
 	const char *name = nftnl_expr_get_str(e, NFTNL_EXPR_MT_NAME);
 	const void *info = nftnl_expr_get(e, NFTNL_EXPR_MT_INFO, &len);
+	struct xt_rule live;
 
 	if (!name || !info)
-		return decoder_set_unknown(d);
-	xt_match_decode(live, name, (uint8_t)nftnl_expr_get_u32(e, NFTNL_EXPR_MT_REV), info, len);
-	return 0;
+		return false;
+	begin_extension(d, &live);
+	xt_match_decode(&live, name, (uint8_t)nftnl_expr_get_u32(e, NFTNL_EXPR_MT_REV), info, len);
+	end_extension(d, &live);
+	return true;
 }
 
 /* A rule does one thing. */
-static int decode_target(struct decoder *d, const struct nftnl_expr *e, struct xt_rule *live)
+static bool decode_target(struct nft_decoder *d, const struct nftnl_expr *e)
 {
 	uint32_t len = 0;
 	const char *name = nftnl_expr_get_str(e, NFTNL_EXPR_TG_NAME);
 	const void *info = nftnl_expr_get(e, NFTNL_EXPR_TG_INFO, &len);
+	struct xt_rule live;
 
 	if (!name || !info || d->rule.target.kind != TARGET_NONE)
-		return decoder_set_unknown(d);
-	xt_target_decode(live, name, (uint8_t)nftnl_expr_get_u32(e, NFTNL_EXPR_TG_REV), info, len);
-	/* TPROXY ends the rule, whereas nf_tables' own needs an accept. */
-	d->tproxy_marked = d->tproxy_accepted = true;
-	return 0;
+		return false;
+	begin_extension(d, &live);
+	xt_target_decode(&live, name, (uint8_t)nftnl_expr_get_u32(e, NFTNL_EXPR_TG_REV), info, len);
+	end_extension(d, &live);
+	return true;
 }
 
-/* An extension adds to the rule as xtables' entries do. */
-static int decode_extension(struct decoder *d, const struct nftnl_expr *e,
-			    int (*decode)(struct decoder *d, const struct nftnl_expr *e, struct xt_rule *live))
-{
-	struct xt_rule live = { .rs = d->rs, .rule = d->rule };
-	bool unknown;
-
-	memcpy(live.matches, d->matches, sizeof(live.matches));
-	live.rule.matches = live.matches;
-	decode(d, e, &live);
-	unknown = d->rule.unknown;
-	d->rule = live.rule;
-	d->rule.unknown |= unknown;
-	memcpy(d->matches, live.matches, sizeof(d->matches));
-	d->rule.matches = d->matches;
-	return 0;
-}
-
-static int decode_expr(struct nftnl_expr *e, void *data)
-{
-	struct decoder *d = data;
-	const char *name = nftnl_expr_get_str(e, NFTNL_EXPR_NAME);
-
-	if (!strcmp(name, "match"))
-		return decode_extension(d, e, decode_match);
-	if (!strcmp(name, "target"))
-		return decode_extension(d, e, decode_target);
-	return is_shared_expr(e, name) ? decoder_expr(e, d) : decoder_set_unknown(d);
-}
+/* What iptables-nft writes besides xtables' extensions means what it means to nft. */
+static const struct nft_expr_kind kinds[] = {
+	{ "match", decode_match },
+	{ "counter", nft_decode_counter },
+	{ "immediate", nft_decode_immediate },
+	{ "meta", decode_meta },
+	{ "cmp", nft_decode_cmp },
+	{ "payload", nft_decode_payload },
+	{ "target", decode_target },
+	{ "bitwise", nft_decode_bitwise },
+	{ "range", nft_decode_range },
+	{},
+};
 
 /* As rule_equal wants them. */
 static void sort_matches(struct rule *rule)
@@ -98,13 +94,9 @@ static void sort_matches(struct rule *rule)
 	}
 }
 
-void iptables_nft_rule_decode(struct decoder *d, struct ruleset *rs, enum family family, const struct nlmsghdr *nlh)
+void iptables_nft_rule_decode(struct nft_decoder *d, struct ruleset *rs, enum family family, const struct nlmsghdr *nlh)
 {
-	memset(d, 0, sizeof(*d));
-	d->rs = rs;
-	d->rule.families = FAMILY_BIT(family);
-	d->rule.target.kind = TARGET_NONE;
-	d->rule.matches = d->matches;
-	decoder_run(d, nlh, decode_expr);
+	nft_decoder_init(d, rs, FAMILY_BIT(family), kinds);
+	nft_decoder_run(d, nlh);
 	sort_matches(&d->rule);
 }

@@ -23,7 +23,7 @@
 int iptables_nft_rule_encode(struct nftnl_rule *r, const struct rule *rule, enum family family);
 
 /* Decodes a dumped rule of a table of @family into @d->rule; its items are memory of @rs. */
-void iptables_nft_rule_decode(struct decoder *d, struct ruleset *rs, enum family family, const struct nlmsghdr *nlh);
+void iptables_nft_rule_decode(struct nft_decoder *d, struct ruleset *rs, enum family family, const struct nlmsghdr *nlh);
 
 /*
  * A live rule.  @foreign: rules of its chain before it that are not ours.  @proto: the protocol that it

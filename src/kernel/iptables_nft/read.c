@@ -195,7 +195,7 @@ static struct chain *live_chain(struct iptables_nft_state *state, const struct i
 }
 
 static void decode_rule(struct iptables_nft_state *state, const struct iptables_nft_table *t, struct iptables_nft_rule *rule,
-			struct decoder *d)
+			struct nft_decoder *d)
 {
 	iptables_nft_rule_decode(d, state->live, t->family, rule->nlh);
 	for (unsigned i = 0; i < d->rule.n_matches; i++)
@@ -208,7 +208,7 @@ static void decode_rule(struct iptables_nft_state *state, const struct iptables_
 static void decode_own_chain(struct iptables_nft_state *state, struct iptables_nft_table *t, const struct iptables_nft_chain *chain)
 {
 	struct chain *live = live_chain(state, t, chain);
-	struct decoder d;
+	struct nft_decoder d;
 
 	live->families |= FAMILY_BIT(t->family);
 	for (unsigned i = chain->first; i < chain->first + chain->n; i++) {
@@ -249,7 +249,7 @@ static bool rule_is_ours(const struct rule *rule, const struct iptables_nft_tabl
 static void decode_other_chain(const struct reading *reading, struct iptables_nft_table *t, struct iptables_nft_chain *chain, uint32_t mark)
 {
 	struct ruleset *live = reading->state->live;
-	struct decoder d;
+	struct nft_decoder d;
 
 	for (unsigned i = chain->first; i < chain->first + chain->n; i++) {
 		struct iptables_nft_rule *rule = &t->rules[i];

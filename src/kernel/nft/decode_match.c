@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Comparisons of registers back to matches. */
+#include "nft/decode.h"
+
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,21 +9,20 @@
 #include <linux/netfilter.h>
 
 #include "merge.h"
-#include "nft/decode.h"
 #include "util.h"
 
 #define CTSTATES (CTSTATE_INVALID | CTSTATE_ESTABLISHED | CTSTATE_RELATED | CTSTATE_NEW)
 
-struct match *decoder_push(struct decoder *d, uint8_t kind, bool invert)
+struct match *nft_decoder_push(struct nft_decoder *d, enum match_kind kind, bool invert)
 {
 	struct match *m;
 
 	if (d->rule.n_matches == RULE_MATCHES_MAX) {
-		decoder_set_unknown(d);
+		d->rule.unknown = true;
 		d->rule.n_matches--;
 	}
 	m = &d->matches[d->rule.n_matches++];
-	*m = (struct match){ .kind = kind, .invert = invert, .n = 1 };
+	*m = (struct match){ .kind = (uint8_t)kind, .invert = invert, .n = 1 };
 	return m;
 }
 
@@ -38,93 +39,93 @@ static int mask_prefix(const uint8_t *mask, uint32_t len)
 	return (int)n;
 }
 
-static int test_addr(struct decoder *d, const struct reg *reg, bool invert, const uint8_t *data, uint32_t len)
+static bool test_addr(struct nft_decoder *d, const struct nft_reg *reg, bool invert, const uint8_t *data, uint32_t len)
 {
 	struct prefix *prefix = ruleset_alloc(d->rs, sizeof(*prefix));
 	int bits = reg->masked ? mask_prefix(reg->mask, reg->len) : 8 * (int)reg->len;
 
 	if (len != reg->len || bits < 0)
-		return decoder_set_unknown(d);
-	prefix->family = (uint8_t)decoder_family(d);
+		return false;
+	prefix->family = (uint8_t)nft_decoder_family(d);
 	prefix->len = (uint8_t)bits;
 	memcpy(prefix->addr, data, len);
-	decoder_push(d, reg->kind, invert)->prefixes = prefix;
-	return 0;
+	nft_decoder_push(d, reg->kind, invert)->prefixes = prefix;
+	return true;
 }
 
-static int test_iface(struct decoder *d, const struct reg *reg, bool invert, const uint8_t *data, uint32_t len)
+static bool test_iface(struct nft_decoder *d, const struct nft_reg *reg, bool invert, const uint8_t *data, uint32_t len)
 {
 	struct iface *iface = ruleset_alloc(d->rs, sizeof(*iface));
 	size_t stem = strnlen((const char *)data, len);
 
 	/* A name to its end, or the beginning of one. */
 	if (reg->masked || !stem || stem > sizeof(iface->name) - 1 - (stem == len))
-		return decoder_set_unknown(d);
+		return false;
 	memcpy(iface->name, data, stem);
 	if (stem == len)
 		iface->name[stem] = '+';
-	decoder_push(d, reg->kind, invert)->ifaces = iface;
-	return 0;
+	nft_decoder_push(d, reg->kind, invert)->ifaces = iface;
+	return true;
 }
 
 /* A port or owner as the register holds it. */
-static uint32_t reg_number(const struct reg *reg, const uint8_t *data)
+static uint32_t reg_number(const struct nft_reg *reg, const uint8_t *data)
 {
 	if (reg->len == sizeof(uint16_t))
-		return decoder_net_u16(data);
-	return reg->network_order ? ntohl(decoder_host_u32(data)) : decoder_host_u32(data);
+		return nft_reg_u16(data);
+	return reg->network_order ? ntohl(nft_reg_u32(data)) : nft_reg_u32(data);
 }
 
-static int test_numbers(struct decoder *d, const struct reg *reg, bool invert, const uint8_t *lo, const uint8_t *hi)
+static bool test_numbers(struct nft_decoder *d, const struct nft_reg *reg, bool invert, const uint8_t *lo, const uint8_t *hi)
 {
 	struct range *range = ruleset_alloc(d->rs, sizeof(*range));
 
 	if (reg->masked)
-		return decoder_set_unknown(d);
+		return false;
 	range->lo = reg_number(reg, lo);
 	range->hi = reg_number(reg, hi);
-	decoder_push(d, reg->kind, invert)->ranges = range;
-	return 0;
+	nft_decoder_push(d, reg->kind, invert)->ranges = range;
+	return true;
 }
 
-static int test_nfproto(struct decoder *d, bool invert, uint8_t nfproto)
+static bool test_nfproto(struct nft_decoder *d, bool invert, uint8_t nfproto)
 {
 	enum family family = nfproto == NFPROTO_IPV4 ? IPV4 : IPV6;
 
 	if (family == IPV6 && nfproto != NFPROTO_IPV6)
-		return decoder_set_unknown(d);
+		return false;
 	if (invert)
-		decoder_push(d, MATCH_NFPROTO, true)->proto = family;
+		nft_decoder_push(d, MATCH_NFPROTO, true)->proto = family;
 	else
 		d->rule.families &= FAMILY_BIT(family);
-	return d->rule.families ? 0 : decoder_set_unknown(d);
+	return d->rule.families;
 }
 
-static int test_scalar(struct decoder *d, const struct reg *reg, bool invert, const uint8_t *data)
+static bool test_scalar(struct nft_decoder *d, const struct nft_reg *reg, bool invert, const uint8_t *data)
 {
-	uint32_t mask = reg->masked ? decoder_host_u32(reg->mask) : UINT32_MAX;
+	uint32_t mask = reg->masked ? nft_reg_u32(reg->mask) : UINT32_MAX;
 
 	switch (reg->kind) {
 	case MATCH_NFPROTO:
-		return reg->masked ? decoder_set_unknown(d) : test_nfproto(d, invert, *data);
+		return !reg->masked && test_nfproto(d, invert, *data);
 	case MATCH_PROTO:
 		if (reg->masked)
-			return decoder_set_unknown(d);
-		decoder_push(d, reg->kind, invert)->proto = *data;
-		return 0;
+			return false;
+		nft_decoder_push(d, reg->kind, invert)->proto = *data;
+		return true;
 	case MATCH_CTSTATE:
 		/* One of the states: the rest of the mask is not zero. */
-		if (!reg->masked || decoder_host_u32(data) || mask & ~CTSTATES)
-			return decoder_set_unknown(d);
-		decoder_push(d, reg->kind, !invert)->ctstates = mask;
-		return 0;
+		if (!reg->masked || nft_reg_u32(data) || mask & ~CTSTATES)
+			return false;
+		nft_decoder_push(d, reg->kind, !invert)->ctstates = mask;
+		return true;
 	default:
-		decoder_push(d, reg->kind, invert)->mark = (struct mark){ decoder_host_u32(data), mask };
-		return 0;
+		nft_decoder_push(d, reg->kind, invert)->mark = (struct mark){ nft_reg_u32(data), mask };
+		return true;
 	}
 }
 
-int decoder_test_equal(struct decoder *d, const struct reg *reg, bool invert, const uint8_t *data, uint32_t len)
+bool nft_decoder_test_equal(struct nft_decoder *d, const struct nft_reg *reg, bool invert, const uint8_t *data, uint32_t len)
 {
 	switch (reg->kind) {
 	case MATCH_SRC:
@@ -135,7 +136,7 @@ int decoder_test_equal(struct decoder *d, const struct reg *reg, bool invert, co
 		return test_iface(d, reg, invert, data, len);
 	default:
 		if (len != reg->len)
-			return decoder_set_unknown(d);
+			return false;
 		if (reg->kind == MATCH_SPORT || reg->kind == MATCH_DPORT || reg->kind == MATCH_UID || reg->kind == MATCH_GID)
 			return test_numbers(d, reg, invert, data, data);
 		return test_scalar(d, reg, invert, data);
@@ -143,7 +144,7 @@ int decoder_test_equal(struct decoder *d, const struct reg *reg, bool invert, co
 }
 
 /* A stretch of addresses, as a list of prefixes. */
-static int test_addrs(struct decoder *d, const struct reg *reg, bool invert, const uint8_t *lo, const uint8_t *hi)
+static bool test_addrs(struct nft_decoder *d, const struct nft_reg *reg, bool invert, const uint8_t *lo, const uint8_t *hi)
 {
 	struct prefix *items = NULL, *item;
 	struct span span = {};
@@ -151,21 +152,21 @@ static int test_addrs(struct decoder *d, const struct reg *reg, bool invert, con
 	unsigned n = 0;
 	bool more;
 
-	if (reg->masked || reg->len != family_addr_len(decoder_family(d)) || memcmp(lo, hi, reg->len) > 0)
-		return decoder_set_unknown(d);
+	if (reg->masked || reg->len != family_addr_len(nft_decoder_family(d)) || memcmp(lo, hi, reg->len) > 0)
+		return false;
 	memcpy(span.first, lo, reg->len);
 	memcpy(span.last, hi, reg->len);
 	do {
 		item = array_push(&items, &n, sizeof(*item));
-		more = span_split(&span, decoder_family(d), item);
+		more = span_split(&span, nft_decoder_family(d), item);
 	} while (more);
-	m = decoder_push(d, reg->kind, invert);
+	m = nft_decoder_push(d, reg->kind, invert);
 	match_merge(m, memcpy(ruleset_alloc(d->rs, n * sizeof(*items)), items, n * sizeof(*items)), n);
 	free(items);
-	return 0;
+	return true;
 }
 
-int decoder_test_range(struct decoder *d, const struct reg *reg, bool invert, const uint8_t *lo, const uint8_t *hi)
+bool nft_decoder_test_range(struct nft_decoder *d, const struct nft_reg *reg, bool invert, const uint8_t *lo, const uint8_t *hi)
 {
 	switch (reg->kind) {
 	case MATCH_SRC:
@@ -173,11 +174,11 @@ int decoder_test_range(struct decoder *d, const struct reg *reg, bool invert, co
 		return test_addrs(d, reg, invert, lo, hi);
 	case MATCH_UID:
 	case MATCH_GID:
-		return reg->network_order ? test_numbers(d, reg, invert, lo, hi) : decoder_set_unknown(d);
+		return reg->network_order && test_numbers(d, reg, invert, lo, hi);
 	case MATCH_SPORT:
 	case MATCH_DPORT:
 		return test_numbers(d, reg, invert, lo, hi);
 	default:
-		return decoder_set_unknown(d);
+		return false;
 	}
 }
