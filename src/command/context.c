@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "links.h"
 #include "log.h"
 #include "system.h"
 

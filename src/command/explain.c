@@ -6,7 +6,7 @@
 
 #include "transaction.h"
 #include "capture.h"
-#include "system.h"
+#include "links.h"
 #include "text.h"
 
 static const char *find_origin(const struct explain_step *step, const struct ruleset *want, enum family family)

@@ -13,14 +13,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <linux/netfilter_ipv4.h>
-#include <linux/netfilter_ipv6/ip6_tables.h>
-
 #include "addr.h"
 #include "util.h"
 
 /* Until a fresh ::6 has its route, connecting to it fails for some hundred microseconds. */
 #define ROUTE_PAUSE_NS 200000
+/* SO_ORIGINAL_DST of linux/netfilter_ipv4.h, IP6T_SO_ORIGINAL_DST of linux/netfilter_ipv6/ip6_tables.h. */
+#define ORIGINAL_DST 80
 
 union address {
 	struct sockaddr any;
@@ -140,8 +139,7 @@ static bool accept_probe(const struct probe *p, int listener)
 	union address to = { 0 };
 	socklen_t len = sizeof(to);
 
-	if (fd < 0 || getsockopt(fd, p->family == IPV4 ? IPPROTO_IP : IPPROTO_IPV6,
-				 p->family == IPV4 ? SO_ORIGINAL_DST : IP6T_SO_ORIGINAL_DST, &to, &len))
+	if (fd < 0 || getsockopt(fd, p->family == IPV4 ? IPPROTO_IP : IPPROTO_IPV6, ORIGINAL_DST, &to, &len))
 		return false;
 	/* The port stands at one place in both families. */
 	return to.v4.sin_port == htons(p->v->probe_port);

@@ -7,8 +7,8 @@
 
 #include <linux/rtnetlink.h>
 
+#include "links.h"
 #include "routes.h"
-#include "system.h"
 
 #include "route/state.h"
 

@@ -9,8 +9,8 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
+#include "links.h"
 #include "route/state.h"
-#include "system.h"
 #include "util.h"
 
 struct link_attrs {

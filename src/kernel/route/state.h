@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* State that plumbing_read.c fills, plumbing.c judges and plumbing_write.c changes. */
+/* State that read.c fills, routes.c judges and write.c changes. */
 #ifndef ISTIO_INIT_PLUMBING_STATE_H
 #define ISTIO_INIT_PLUMBING_STATE_H
 

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What this network namespace's links and routes tell. */
+#ifndef ISTIO_INIT_LINKS_H
+#define ISTIO_INIT_LINKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "addr.h"
+#include "err.h"
+
+/* Whether the netns holds a veth whose peer is in another netns: 1, 0 or -errno with @err. */
+int netns_has_pod_links(struct err *err);
+
+/* Whether the link is there and has no IPv4 address (netdevice(7)). */
+bool netns_link_lacks_ipv4(const char *name);
+
+struct netns_route {
+	char oif[16];
+	bool has_src;
+	uint8_t src[16]; /* network order */
+};
+
+/* By which interface, and from which address, a packet to @dst would leave; false: by none. */
+bool netns_find_route(struct netns_route *route, enum family family, const uint8_t *dst, uint32_t mark);
+
+#endif
