@@ -19,6 +19,7 @@
 #include "text.h"
 #include "util.h"
 
+#include "iptables_nft/iptables_nft.h"
 #include "nftables/nftables.h"
 
 Suite *suite_nft(void);
@@ -527,6 +528,42 @@ START_TEST(answers_are_whole)
 }
 END_TEST
 
+/* Refusals of a rule that sets a conntrack zone, and of one that does not. */
+static const struct {
+	const struct nfnl_writer *writer;
+	enum target_kind target;
+	int error;
+	enum err_cause cause;
+} refusals[] = {
+	{ &nftables_writer, TARGET_CT_ZONE, EOPNOTSUPP, CAUSE_ZONES },
+	{ &nftables_writer, TARGET_CT_ZONE, ENOENT, CAUSE_ZONES },
+	{ &nftables_writer, TARGET_CT_ZONE, ENOMEM, CAUSE_OTHER },
+	{ &nftables_writer, TARGET_REDIRECT, EOPNOTSUPP, CAUSE_OTHER },
+	{ &iptables_nft_writer, TARGET_CT_ZONE, EOPNOTSUPP, CAUSE_ZONES },
+	{ &iptables_nft_writer, TARGET_CT_ZONE, ENOENT, CAUSE_ZONES },
+	{ &iptables_nft_writer, TARGET_REDIRECT, ENOENT, CAUSE_OTHER },
+};
+
+START_TEST(a_kernel_without_zones_is_told_apart)
+{
+	const struct rule rule = { .target.kind = refusals[_i].target };
+	const char *name = refusals[_i].target == TARGET_CT_ZONE ? "CT" : "REDIRECT";
+	_Alignas(struct nlmsghdr) char buf[64];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct nlattr *data = mnl_attr_nest_start(nlh, NFTA_EXPR_DATA);
+	struct nfnl_refusal refusal = { .error = refusals[_i].error, .type = NFT_MSG_NEWRULE, .table = "t", .chain = "c",
+					.expr = "target", .data = data, .cookie = &rule };
+	struct err err;
+
+	mnl_attr_put_strz(nlh, 1, name);
+	mnl_attr_nest_end(nlh, data);
+	ck_assert_int_lt(refusals[_i].writer->explain(&refusal, &err), 0);
+	ck_assert_int_eq(err.cause, refusals[_i].cause);
+	if (refusals[_i].writer == &iptables_nft_writer && refusals[_i].error == ENOENT)
+		ck_assert_ptr_nonnull(strstr(err.what, name));
+}
+END_TEST
+
 Suite *suite_nft(void)
 {
 	Suite *suite = suite_create("nft");
@@ -540,6 +577,7 @@ Suite *suite_nft(void)
 	tcase_add_test(tc, registers_have_the_byte_order_of_their_fields);
 	tcase_add_test(tc, what_the_model_cannot_say_is_unknown);
 	tcase_add_loop_test(tc, answers_are_whole, 0, ARRAY_SIZE(answers));
+	tcase_add_loop_test(tc, a_kernel_without_zones_is_told_apart, 0, ARRAY_SIZE(refusals));
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -22,7 +22,13 @@ extern const struct nfnl_writer nftables_writer;
 
 /* --- ruleset to messages --- */
 
-/* Sets of our rules have names of our own, so that the kernel need not look through the transaction for them. */
+/*
+ * Sets of our rules are named by number.  (For a name that the kernel makes up, "__set%d", it looks
+ * through the whole transaction.)  The sets of rules that the same transaction removes still have
+ * theirs, so that new ones go on behind the highest:
+ *
+ *   there: __set0 __set1 __set6      new: __set7 __set8 ...
+ */
 #define SET_STEM "__set"
 #define SET_NAME SET_STEM "%u"
 
@@ -89,7 +95,7 @@ uint32_t nftables_table_flags(const struct nftables_dump *dump, enum table_id ta
 /* Removes all of the table that the dump knows of; the table stays. */
 void nftables_empty_table(struct nfnl_batch *batch, const struct nftables_dump *dump, enum table_id table);
 
-/* A number from which on no set of the table has a name of SET_NAME. */
+/* The number of the table's first new set: behind the highest that the dump shows. */
 unsigned nftables_free_set(const struct nftables_dump *dump, enum table_id table);
 
 /* Makes all that the dump holds again. */
