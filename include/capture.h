@@ -18,15 +18,4 @@ struct capture_options {
  */
 struct ruleset *capture_build(const struct config *cfg, const struct capture_options *options);
 
-/*
- * Whether a live rule in a built-in chain of an iptables layout is Istio's: it
- * jumps to an ISTIO_ chain, or has the shape of a TPROXY rule of capture with the
- * live mark @tproxy_mark, or equals a rule that @want (may be NULL) has in that chain.
- */
-bool capture_owns(const struct rule *rule, enum table_id table, enum hook hook, enum family family,
-		  uint32_t tproxy_mark, const struct ruleset *want);
-
-/* The mark that the live front rule of mangle ISTIO_INBOUND tests, or ISTIO_DIVERT sets, else 1337. */
-uint32_t capture_live_mark(const struct ruleset *live);
-
 #endif

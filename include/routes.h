@@ -1,59 +1,61 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the rules need beside rules: lo up, ::6 on lo, the TPROXY rule and route; over rtnetlink. */
-#ifndef ISTIO_INIT_PLUMBING_H
-#define ISTIO_INIT_PLUMBING_H
+/*
+ * What the rules need beside rules: lo up, ::6 on lo, TPROXY's ip rule and route.  Plain data that
+ * src/kernel/route reads and writes, and the judgement of it (pure).
+ */
+#ifndef ISTIO_INIT_ROUTES_H
+#define ISTIO_INIT_ROUTES_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "err.h"
+#include "addr.h"
 
-struct plumbing {
-	bool nothing;         /* a clean: none of the below, and mark and table tell what is Istio's */
-	bool lo_up;           /* lo must be up */
-	bool inbound6;        /* ::6/128 on lo, without duplicate address detection */
-	unsigned tproxy;      /* mask of families with rule and route */
-	uint32_t mark, table; /* "fwmark mark lookup table", "local default dev lo table table" */
+enum route_kind { ROUTE_LO_UP, ROUTE_ADDRESS, ROUTE_RULE, ROUTE_ROUTE };
+
+/* One thing that is there, or is to be there. */
+struct route_object {
+	uint8_t kind;     /* enum route_kind */
+	uint8_t family;   /* enum family */
+	uint8_t protocol; /* of RULE and ROUTE: RTPROT_... of linux/rtnetlink.h */
+	uint8_t scope;    /* of ROUTE: RT_SCOPE_... */
+	bool plain;       /* RULE: "fwmark mark lookup table" with all bits of the mark, and nothing else is tested */
+	struct prefix address; /* ADDRESS: on lo */
+	uint32_t flags;        /* ADDRESS: IFA_F_... of linux/if_addr.h */
+	uint32_t mark, mask;   /* RULE */
+	uint32_t priority;     /* RULE; ROUTE: its metric */
+	uint32_t table;        /* RULE; ROUTE: a "local default dev lo" in it, and nothing else said */
 };
 
-/* What is live, what is wanted, and what has been done for it. */
-struct plumbing_state;
-
-/* Addresses of the netns that are neither loopback nor link-local. */
-struct netns_addrs {
-	unsigned global; /* mask of families with such an address */
+/* What is live.  ip rules that lead to tables of users' own, and such routes; addresses only as far as they matter. */
+struct routes {
+	bool lo_up, lo_has_ipv4;
 	bool has_ipv6;   /* the kernel has IPv6, and lo is not shut off by sysctl */
+	unsigned global; /* mask of families with an address that is neither loopback nor link-local, nor ::6 on lo */
+	struct route_object *inbound6; /* ::6 on lo, or NULL */
+	struct route_object *objects;  /* RULE and ROUTE */
+	unsigned n;
 };
 
-/* Reads lo and all addresses: what decides about families.  Returns 0 or -errno with @err. */
-int plumbing_open(struct plumbing_state **state, struct err *err);
-void plumbing_addrs(const struct plumbing_state *state, struct netns_addrs *addrs);
-
-/* Says what is wanted and reads the ip rules (and, where one may be Istio's, the routes). */
-int plumbing_plan(struct plumbing_state *state, const struct plumbing *want, struct err *err);
+struct routes_want {
+	bool nothing;         /* a clean */
+	bool inbound6;        /* ::6/128 on lo */
+	unsigned tproxy;      /* mask of families with ip rule and route */
+	uint32_t mark, table; /* of the options: of these, and of the live marks, are Istio's rules and routes */
+	const uint32_t *marks; /* those that live Istio rules test, @n_marks of them */
+	unsigned n_marks;
+};
 
 /*
- * Says which mark the live Istio rules of one more backend test.  Rules and routes of the shape above
- * with such a mark, or the wanted one, are Istio's, and so are those at the priority and in the table where a run
- * that was killed left them; others of that shape are somebody else's.
+ * Calls @add for each object that is missing, in the order in which they are to be added, and @remove for each that is
+ * there and stale: Istio's, and not wanted.
  */
-void plumbing_add_live_mark(struct plumbing_state *state, uint32_t mark);
+typedef void (*routes_visit)(const struct route_object *object, void *data);
+void routes_compare(const struct routes *live, const struct routes_want *want, routes_visit add, routes_visit remove,
+		    void *data);
 
-/* Whether all that is wanted is there, and nothing stale. */
-bool plumbing_equal(const struct plumbing_state *state);
-
-/* Whether something of Istio's is there that is not wanted. */
-bool plumbing_has_stale(const struct plumbing_state *state);
-
-/* Adds what is missing; on failure removes what it added.  What is there already is no error. */
-int plumbing_apply(struct plumbing_state *state, struct err *err);
-
-/* Removes what is stale; on failure puts back what it removed. */
-int plumbing_remove_stale(struct plumbing_state *state, struct err *err);
-
-/* Takes back what plumbing_apply and plumbing_remove_stale have done; the first error is told. */
-int plumbing_undo(struct plumbing_state *state, struct err *err);
-
-void plumbing_close(struct plumbing_state *state);
+/* As ip(8) has it: "ip rule add fwmark 1337 lookup 133 priority 32765", without "add" or "del". */
+#define ROUTE_TEXT_MAX 128
+const char *route_text(const struct route_object *object, const char *verb, char text[ROUTE_TEXT_MAX]);
 
 #endif

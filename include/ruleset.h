@@ -90,24 +90,40 @@ struct target {
 
 #define RULE_MATCHES_MAX 8
 
+/* Whose a rule is.  Wanted rules are ours; of live ones ownership_decide says it. */
+enum rule_owner {
+	RULE_OURS,
+	RULE_SHARED,  /* cannot be told from a user's own, and this run asks for exactly it */
+	RULE_FOREIGN, /* a user's own: stays where it is, with its counters */
+};
+
 struct rule {
 	uint8_t families; /* mask of FAMILY_BIT; exactly one if the rule has SRC or DST */
 	bool top;         /* in a built-in chain: before foreign rules, not behind them */
-	bool unknown;     /* live: has a match or target that the model cannot express; equals nothing */
+	bool unknown;     /* live: has a match or target that the model cannot express; equals no wanted rule */
+	uint8_t owner;    /* enum rule_owner */
 	uint8_t n_matches;
 	struct match *matches; /* sorted by kind */
 	struct target target;
 	const char *comment;   /* --comments, or live; NULL without */
 	const char *origin;    /* the option that asked for the rule ("--istio-service-cidr"); NULL if none */
 	uint64_t packets, bytes; /* live counters */
+	uint64_t id;      /* live: tells it from other rules of its table (a handle, a hash); 0: wanted */
+	const void *raw;  /* live: the rule as its backend read it, and can write it again; NULL: wanted */
 };
 
 struct chain {
-	char name[32];
+	const char *name;
 	enum hook hook;
 	uint8_t families; /* where it exists: has a rule, or is live and empty */
 	struct rule *rules;
 	unsigned n_rules;
+
+	/* Of a live chain, masks of families: */
+	uint8_t misplaced; /* it is not hooked in where its name says, and decides nothing that we know */
+	uint8_t stock;     /* built in, and as the stock tool makes it again at any time: policy ACCEPT, its hook */
+	const void *raw[FAMILIES]; /* as struct rule's; natively the first */
+	uint32_t age[FAMILIES];    /* the kernel lists the oldest first */
 };
 
 struct table {
@@ -115,12 +131,18 @@ struct table {
 	unsigned n_chains;
 	uint32_t *index; /* hash of names: 1 + position in chains; 0: free */
 	uint32_t index_size; /* a power of two, at least twice n_chains */
+
+	/* Of a live table, masks of families (natively both or none), and what it is in each: */
+	uint8_t present;
+	uint8_t strange; /* dormant, or another process's own: what stands in it decides nothing */
+	uint8_t age[FAMILIES];     /* 0 is the oldest of the backend's tables; the kernel lists them so */
+	unsigned others[FAMILIES]; /* objects in it that are no chains: sets, maps, flow tables */
+	const void *raw[FAMILIES];
 };
 
 struct ruleset {
 	enum layout layout;
 	uint8_t families; /* mask of families it is for */
-	bool with_foreign; /* read back with it, the built-in chains are shown whole: only to look at */
 	struct table tables[TABLES];
 	struct arena *arena; /* holds matches, items of live rules, names */
 };
@@ -157,9 +179,6 @@ bool chain_has_family(const struct chain *chain, enum family family);
 bool table_has_family(const struct table *table, enum family family);
 bool ruleset_is_empty(const struct ruleset *rs);
 
-/* Of live rules: the families are those of @want (NULL: none), and others that have something. */
-void ruleset_note_families(struct ruleset *live, const struct ruleset *want);
-
 /* Whether the match lets everything pass, as far as its first item tells: no layer has a test for that. */
 bool match_is_vacuous(const struct match *m);
 
@@ -179,21 +198,32 @@ void rule_iter_init(struct rule_iter *it, const struct rule *rule);
 bool rule_iter_next(struct rule_iter *it);
 
 /*
- * The same over a chain's rules of one family.
+ * The same over a chain's rules of one family, as iptables holds them; of @family FAMILIES: over all
+ * of them as they are, as the native layout holds them.
  * Usage: chain_iter_init(&it, chain, IPV4); while ((rule = chain_iter_next(&it))) ...
  */
 struct chain_iter {
 	const struct chain *chain; /* NULL: an empty chain */
 	enum family family;
-	unsigned next;
+	unsigned next; /* behind the rule of the chain that the current one was made of */
 	bool inside;
 	struct rule_iter it;
 };
 void chain_iter_init(struct chain_iter *it, const struct chain *chain, enum family family);
 const struct rule *chain_iter_next(struct chain_iter *it);
 
-/* How many rules the iteration over a chain shows. */
+/* How many rules the iteration over a chain shows: those that are not foreign; those that are. */
 unsigned chain_count_rules(const struct chain *chain, enum family family);
+unsigned chain_count_foreign(const struct chain *chain, enum family family);
+
+/* How many of ours the layer holds: "24 rules" of the log line. */
+unsigned ruleset_count_rules(const struct ruleset *rs);
+
+/* The families whose rules one chain of the layout holds together: one, or (FAMILIES) both. */
+static inline unsigned family_mask(enum family family)
+{
+	return family == FAMILIES ? FAMILY_BOTH : FAMILY_BIT(family);
+}
 
 /* The match of that kind, or NULL. */
 const struct match *rule_match(const struct rule *rule, enum match_kind kind);
@@ -203,5 +233,11 @@ bool rule_equal(const struct rule *a, const struct rule *b);
 
 /* Whether the name is one of Istio's own chains in an iptables table. */
 bool chain_is_istio(const char *name);
+
+/* Whether the chain, with all that is in it, is ours: natively any, since whole tables are. */
+static inline bool chain_is_ours(const struct ruleset *rs, const struct chain *chain)
+{
+	return rs->layout == LAYOUT_NATIVE || chain_is_istio(chain->name);
+}
 
 #endif

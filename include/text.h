@@ -10,6 +10,7 @@
 
 struct text_options {
 	unsigned families; /* mask: what to print */
+	unsigned empty;    /* mask: also families of which nothing is there, as a header */
 	bool counters;     /* [packets:bytes], as iptables-save -c */
 };
 

@@ -2,18 +2,52 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "transaction.h"
-#include "capture.h"
-#include "diff.h"
+#include "backends.h"
+#include "clock.h"
+#include "command.h"
 #include "log.h"
-#include "text.h"
+#include "print.h"
+#include "transaction.h"
+#include "util.h"
 #include "validate.h"
 
-static int fail_different(const struct ruleset *live, const struct ruleset *want, struct err *err)
+/* What an apply wants, and what its last attempt found. */
+struct order {
+	struct choice choice;
+	enum backend_index index; /* the candidate that the attempt is about */
+	struct ruleset *want;     /* what it should hold */
+	struct ruleset *fewer;    /* see struct plan_want */
+	struct plan plan;
+	bool changed;
+	bool refused;             /* the kernel lacks what this backend takes; another one may do */
+	bool tried[BACKENDS];     /* refused before */
+	struct err errs[BACKENDS]; /* why */
+	bool no_zones;            /* the kernel has none, says @zones_err */
+	struct err zones_err;
+};
+
+static void order_forget(struct order *order)
+{
+	if (order->want)
+		plan_free(&order->plan);
+	ruleset_free(order->want);
+	ruleset_free(order->fewer);
+	order->want = order->fewer = NULL;
+}
+
+static enum backend_index next_candidate(const struct order *order)
+{
+	for (unsigned i = 0; i < order->choice.n; i++)
+		if (!order->tried[order->choice.candidates[i]])
+			return order->choice.candidates[i];
+	return BACKENDS;
+}
+
+static int fail_different(const struct context *ctx, const struct order *order, struct err *err)
 {
 	int rc;
 
-	text_print_diff(stdout, live, want, false);
+	print_rules_diff(ctx, &order->plan, false);
 	rc = err_set(err, STATUS_FAILED, EEXIST, "the live Istio rules are not those that the options ask for; nothing was changed");
 	err_hint(err, "run again with --reconcile to replace them, or istio-init clean to remove them");
 	return rc;
@@ -28,172 +62,135 @@ static int fail_stale(struct err *err)
 	return rc;
 }
 
-static int fail_elsewhere(const struct choice *choice, enum backend_index index, struct err *err)
+static int fail_elsewhere(const struct order *order, struct err *err)
 {
-	int rc = 0;
+	const char *other = backend_name(order->plan.elsewhere);
+	int rc = err_set(err, STATUS_FAILED, EEXIST,
+			 "backend %s holds Istio rules in this network namespace already; nothing was changed", other);
 
-	for (enum backend_index i = 0; i < BACKENDS; i++)
-		if (choice->holds[i] && i != index) {
-			rc = err_set(err, STATUS_FAILED, EEXIST,
-				     "backend %s holds Istio rules in this network namespace already; nothing was changed",
-				     backend_at(i)->name);
-			err_hint(err, "run again with --reconcile to move them to %s, or with --backend=%s", backend_at(index)->name,
-				 backend_at(i)->name);
-		}
+	err_hint(err, "run again with --reconcile to move them to %s, or with --backend=%s", backend_name(order->index), other);
 	return rc;
 }
 
-/* What an apply wants, and what its last attempt found. */
-struct order {
-	struct choice choice;
-	enum backend_index index; /* the candidate that the attempt is about */
-	struct ruleset *want;     /* what it should hold */
-	bool zones;
-	bool refused;         /* the kernel lacks what this backend takes; another one may do */
-	bool tried[BACKENDS]; /* refused before */
-};
-
-static enum backend_index next_candidate(const struct order *order)
+/* Under no lock: who reads what is printed may take his time. */
+static int report_refusal(struct context *ctx, void *data, struct err *err)
 {
-	for (unsigned i = 0; i < order->choice.n; i++)
-		if (!order->tried[order->choice.candidates[i]])
-			return order->choice.candidates[i];
-	return BACKENDS;
-}
+	const struct order *order = data;
 
-static int note_refusal(struct order *order, int rc, const struct err *err)
-{
-	order->refused = rc < 0 && err->status == STATUS_UNSUPPORTED;
-	return rc;
-}
-
-/* The other backends' Istio rules go only when the new ones stand. */
-static int clean_others(struct attempt *a, const struct order *order, struct err *err)
-{
-	for (enum backend_index i = 0; i < BACKENDS; i++) {
-		int rc;
-
-		if (!order->choice.holds[i] || i == order->index)
-			continue;
-		rc = attempt_clean(a, i, NULL, true, err);
-		if (rc < 0)
-			return rc;
-		log_info("removed the Istio rules of backend %s", backend_at(i)->name);
+	switch (order->plan.refusal) {
+	case PLAN_ELSEWHERE:
+		return fail_elsewhere(order, err);
+	case PLAN_STALE:
+		return fail_stale(err);
+	default:
+		return fail_different(ctx, order, err);
 	}
+}
+
+/* Rules that would decide nothing are worse than none. */
+static int fail_blocked(const struct step *blocked, struct err *err)
+{
+	const char *family = blocked->family == IPV6 ? "ip6" : "ip", *table = table_name(blocked->table);
+
+	if (blocked->kind == STEP_TABLE)
+		err_set(err, STATUS_FAILED, EEXIST, "table %s %s is dormant, or owned by another program", family, table);
+	else
+		err_set(err, STATUS_FAILED, EEXIST,
+			"chain %s of table %s %s is not hooked in as iptables-nft does it: rules in it would capture nothing",
+			blocked->chain->name, family, table);
+	err_hint(err, "find out what made it (nft list ruleset), or use --backend=nftables");
+	return -EEXIST;
+}
+
+static void make_plan(struct context *ctx, struct order *order)
+{
+	enum layout layout = backend_layout(order->index);
+	uint32_t marks[BACKENDS];
+	struct plan_want want = {
+		.backend = order->index,
+		.known = ctx->known,
+		.routes = context_wanted_routes(ctx, marks),
+		.force = ctx->cfg->force_apply,
+	};
+
+	want.rules = order->want = context_wanted(ctx, layout, ctx->families, !order->no_zones);
+	if (layout == LAYOUT_NATIVE && ctx->families == FAMILY_BOTH && !ruleset_is_empty(ctx->live.rules[NFTABLES]))
+		want.fewer = order->fewer = context_wanted(ctx, layout, FAMILY_BIT(IPV4), !order->no_zones);
+	plan_make(&order->plan, &ctx->live, &want);
+}
+
+static int write_plan(struct context *ctx, struct order *order, struct err *err)
+{
+	int rc = transaction_run(ctx, &order->plan, err);
+
+	if (rc)
+		return rc;
+	order->changed = true;
+	if (order->plan.elsewhere != BACKENDS)
+		log_info("removed the Istio rules of backend %s", backend_name(order->plan.elsewhere));
 	return 0;
 }
 
-/* Plumbing, rules, and then what is left of older installs: traffic escapes at no moment. */
-static int write_all(struct attempt *a, struct order *order, struct err *err)
+/* 1 if it was refused for what is live: see report_refusal. */
+static int attempt_apply(struct context *ctx, void *data, struct err *err)
 {
-	int rc = note_refusal(order, attempt_prepare(a, order->want, a->run->cfg->force_apply, err), err);
+	struct order *order = data;
+	int rc;
 
-	rc = rc ? rc : plumbing_apply(a->run->plumbing_state, err);
-	if (rc)
-		return rc;
-	rc = note_refusal(order, attempt_commit(a, err), err);
-	rc = rc ? rc : clean_others(a, order, err);
-	return rc ? rc : plumbing_remove_stale(a->run->plumbing_state, err);
-}
-
-/* Chooses under the lock: of two runs at once, each with a backend of its own, the second sees what the first wrote. */
-static int choose(struct attempt *a, struct order *order, struct err *err)
-{
-	int rc = choose_backend(&order->choice, a, err);
-
+	order_forget(order);
+	rc = backends_choose(&order->choice, ctx, err);
 	if (rc)
 		return rc;
 	order->index = next_candidate(order);
 	if (order->index == BACKENDS)
 		order->index = order->choice.candidates[0];
-	ruleset_free(order->want);
-	order->want = run_wanted(a->run, backend_at(order->index)->layout, order->zones);
-	return 0;
-}
-
-/* 1 if something was written, 0 if all was right already. */
-static int attempt_apply(struct attempt *a, void *data, struct err *err)
-{
-	const struct config *cfg = a->run->cfg;
-	struct order *order = data;
-	struct plumbing_state *plumbing = a->run->plumbing_state;
-	enum drift drift;
-	int rc = choose(a, order, err), elsewhere;
-
-	if (rc)
-		return rc;
-	elsewhere = fail_elsewhere(&order->choice, order->index, err);
-	if (elsewhere && !cfg->reconcile)
-		return elsewhere;
-	rc = note_refusal(order, attempt_open(a, order->index, order->want, err), err);
-	if (rc)
-		return rc;
-	plumbing_add_live_mark(plumbing, capture_live_mark(attempt_live(a)));
-	drift = ruleset_drift(attempt_live(a), order->want);
-	if (drift == DRIFT_DIFFERENT && !cfg->reconcile)
-		return fail_different(attempt_live(a), order->want, err);
-	if (plumbing_has_stale(plumbing) && !cfg->reconcile)
-		return fail_stale(err);
-	if (drift == DRIFT_NONE && plumbing_equal(plumbing) && !elsewhere && !cfg->force_apply)
-		return 0;
-	rc = write_all(a, order, err);
-	return rc ? rc : 1;
-}
-
-static int apply_once(struct run *run, struct order *order, bool zones, struct err *err)
-{
-	order->refused = false;
-	order->zones = zones;
-	return attempt_until_done(run, attempt_apply, order, err);
-}
-
-/*
- * With zones, and where they are what the kernel lacks for good (docker/for-mac#7148), without: DNS
- * capture works then, but two resolvers may meet in one conntrack entry.
- */
-static int apply_zones(struct run *run, struct order *order, struct err *err)
-{
-	struct err zones_err;
-	int rc = apply_once(run, order, true, err);
-
-	if (rc >= 0 || !order->refused || run->cfg->dns_zones != AUTO || !order->want->tables[TABLE_RAW].n_chains)
-		return rc;
-	rc = apply_once(run, order, true, err);
-	if (rc >= 0 || !order->refused)
-		return rc;
-	zones_err = *err;
-	rc = apply_once(run, order, false, err);
-	if (rc < 0)
-		*err = zones_err;
-	else
-		log_warn("DNS is captured without conntrack zones: %s", zones_err.what);
+	rc = ctx->rcs[backend_engine(order->index)];
+	if (rc) {
+		*err = ctx->errs[backend_engine(order->index)];
+	} else {
+		make_plan(ctx, order);
+		if (order->plan.refusal && !ctx->cfg->reconcile)
+			return 1;
+		rc = order->plan.blocked ? fail_blocked(order->plan.blocked, err) :
+		     order->plan.n	 ? write_plan(ctx, order, err) : 0;
+	}
+	order->refused = rc && err->status == STATUS_UNSUPPORTED;
 	return rc;
 }
 
-static const char *families_text(const struct run *run)
+/*
+ * Where conntrack zones are what the kernel lacks (docker/for-mac#7148), without: DNS capture works then, but two
+ * resolvers may meet in one conntrack entry.
+ */
+static bool may_do_without_zones(const struct context *ctx, const struct order *order, const struct err *err)
 {
-	return run->families == FAMILY_BOTH ? "ipv4 and ipv6" : "ipv4";
+	return err->cause == CAUSE_ZONES && !order->no_zones && ctx->cfg->dns_zones == AUTO;
 }
 
-static void log_summary(const struct run *run, const struct order *order, int changed, uint64_t start)
+static const char *families_text(const struct context *ctx)
 {
-	uint64_t us = now_us() - start;
+	return ctx->families == FAMILY_BOTH ? "ipv4 and ipv6" : "ipv4";
+}
 
-	log_info("%s: %u rules (%s) through %s (%s) in %u.%02u ms", changed ? "applied" : "unchanged, all was right already",
-		 count_rules(order->want), families_text(run), backend_at(order->index)->name, order->choice.reason,
+static void log_summary(const struct context *ctx, const struct order *order, uint64_t start)
+{
+	uint64_t us = clock_us() - start;
+
+	log_info("%s: %u rules (%s) through %s (%s) in %u.%02u ms", order->changed ? "applied" : "unchanged, all was right already",
+		 ruleset_count_rules(order->want), families_text(ctx), backend_name(order->index), order->choice.reason,
 		 (unsigned)(us / 1000), (unsigned)(us % 1000 / 10));
 }
 
-static int fail_refused(const struct choice *choice, const struct err errs[BACKENDS], struct err *err)
+static int fail_refused(const struct order *order, struct err *err)
 {
 	int rc;
 
-	for (unsigned i = 0; i < choice->n; i++) {
-		const struct err *one = &errs[choice->candidates[i]];
+	for (unsigned i = 0; i < order->choice.n; i++) {
+		const struct err *one = &order->errs[order->choice.candidates[i]];
 
-		log_error("%s: %s; %s", backend_at(choice->candidates[i])->name, one->what, one->hint);
+		log_error("%s: %s; %s", backend_name(order->choice.candidates[i]), one->what, one->hint);
 	}
-	if (choice->lacks_raw)
+	if (order->choice.lacks_raw)
 		log_error("iptables-legacy: the capability NET_RAW is missing; add NET_RAW to "
 			  "securityContext.capabilities.add");
 	rc = err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP, "no backend works here");
@@ -202,33 +199,38 @@ static int fail_refused(const struct choice *choice, const struct err errs[BACKE
 	return rc;
 }
 
-static int apply_rules(struct run *run, uint64_t start, struct err *err)
+/* Candidate after candidate, as long as the kernel refuses what it takes. */
+static int apply_rules(struct context *ctx, struct order *order, struct err *err)
 {
-	struct order order = { .want = NULL };
-	struct err errs[BACKENDS];
+	const struct attempt attempt = { attempt_apply, report_refusal, order };
 	int rc;
 
-	do {
-		rc = apply_zones(run, &order, err);
-		if (rc >= 0)
-			log_summary(run, &order, rc, start);
-		if (rc >= 0 || !order.refused)
-			break;
-		log_debug("%s: %s", backend_at(order.index)->name, err->what);
-		order.tried[order.index] = true;
-		errs[order.index] = *err;
-	} while (next_candidate(&order) != BACKENDS);
-	ruleset_free(order.want);
-	if (rc >= 0)
-		return STATUS_DONE;
-	return order.refused && order.choice.n > 1 ? fail_refused(&order.choice, errs, err) : rc;
+	for (;;) {
+		order->refused = false;
+		rc = transaction_attempt(ctx, &attempt, err);
+		if (!rc || !order->refused)
+			return rc;
+		if (may_do_without_zones(ctx, order, err)) {
+			order->zones_err = *err;
+			order->no_zones = true;
+			continue;
+		}
+		if (order->no_zones)
+			*err = order->zones_err;
+		order->no_zones = false;
+		log_debug("%s: %s", backend_name(order->index), err->what);
+		order->tried[order->index] = true;
+		order->errs[order->index] = *err;
+		if (next_candidate(order) == BACKENDS)
+			return order->choice.n > 1 ? fail_refused(order, err) : rc;
+	}
 }
 
-static int validate(const struct run *run, struct err *err)
+static int validate(const struct context *ctx, struct err *err)
 {
-	const struct config *cfg = run->cfg;
+	const struct config *cfg = ctx->cfg;
 	struct validation v = {
-		.families = run->families,
+		.families = ctx->families,
 		.proxy_port = cfg->proxy_port,
 		.inbound_port = cfg->inbound_port,
 		.probe_port = cfg->probe_port,
@@ -238,23 +240,36 @@ static int validate(const struct run *run, struct err *err)
 	int rc = validate_redirect(&v, err);
 
 	if (!rc)
-		log_info("validated: connections of UID %u are redirected (%s)", v.uid, families_text(run));
+		log_info("validated: connections of UID %u are redirected (%s)", v.uid, families_text(ctx));
+	return rc;
+}
+
+static int apply(struct context *ctx, uint64_t start, struct err *err)
+{
+	struct order order = { .want = NULL };
+	int rc = apply_rules(ctx, &order, err);
+
+	if (!rc && order.no_zones)
+		log_warn("DNS is captured without conntrack zones: %s", order.zones_err.what);
+	if (!rc)
+		log_summary(ctx, &order, start);
+	order_forget(&order);
 	return rc;
 }
 
 int command_apply(const struct config *cfg, struct err *err)
 {
-	uint64_t start = now_us();
-	struct run run;
+	uint64_t start = clock_us();
+	struct context ctx;
 	int rc;
 
 	if (cfg->dry_run)
 		return print_dry_run(cfg);
-	rc = run_open(&run, cfg, cfg->skip_rule_apply ? INTENT_PROBE : INTENT_CHANGE, err);
-	if (!rc && !cfg->skip_rule_apply)
-		rc = apply_rules(&run, start, err);
+	rc = context_open(&ctx, cfg, cfg->skip_rule_apply ? INTENT_PROBE : INTENT_CHANGE, err);
+	if (!rc)
+		rc = cfg->skip_rule_apply ? context_read(&ctx, err) : apply(&ctx, start, err);
 	if (!rc && cfg->run_validation)
-		rc = validate(&run, err);
-	run_close(&run);
+		rc = validate(&ctx, err);
+	context_close(&ctx);
 	return rc;
 }

@@ -1,127 +1,133 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "backends.h"
+
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "transaction.h"
 #include "log.h"
+#include "ownership.h"
 
-static const struct backend_ops *const backends[BACKENDS] = {
-	[INDEX_NFTABLES] = &backend_nftables,
-	[INDEX_IPTABLES_NFT] = &backend_iptables_nft,
-	[INDEX_LEGACY] = &backend_legacy,
+static const struct {
+	const char *name;
+	enum layout layout;
+	enum engine_index engine;
+} backends[BACKENDS + 1] = {
+	[NFTABLES] = { "nftables", LAYOUT_NATIVE, ENGINE_NF_TABLES },
+	[IPTABLES_NFT] = { "iptables-nft", LAYOUT_IPTABLES, ENGINE_NF_TABLES },
+	[IPTABLES_LEGACY] = { "iptables-legacy", LAYOUT_IPTABLES, ENGINE_X_TABLES },
+	[BACKENDS] = { "routes", LAYOUT_IPTABLES, ENGINE_ROUTES },
 };
 
-const struct backend_ops *backend_at(enum backend_index index)
+const char *backend_name(enum backend_index index)
 {
-	return backends[index];
+	return backends[index].name;
 }
 
-/* What each backend holds.  Not of @named (BACKENDS: none), which will be opened whatever it holds. */
-static int look_at_all(int holds[BACKENDS], struct attempt *a, enum backend_index named, struct err *err)
+enum layout backend_layout(enum backend_index index)
 {
-	bool no_iptables = false;
-
-	for (enum backend_index i = 0; i < BACKENDS; i++) {
-		bool known = i == named || (no_iptables && i == INDEX_IPTABLES_NFT);
-
-		holds[i] = known ? 0 : attempt_look(a, i, err);
-		/*
-		 * We have NET_ADMIN: a policy keeps us from nf_tables, and legacy is the way around it.  Where
-		 * nobody can tell what legacy tables there are (-ENOENT), another backend is the way on.
-		 */
-		if (named == INDEX_LEGACY ? holds[i] == -EPERM || holds[i] == -EACCES : named < BACKENDS && holds[i] == -ENOENT) {
-			log_line(named == INDEX_LEGACY ? LOG_DEBUG : LOG_WARN, "cannot look at %s: %s", backends[i]->name,
-				 err->what);
-			holds[i] = 0;
-		}
-		if (holds[i] == -EOPNOTSUPP)
-			holds[i] = 0;
-		if (holds[i] < 0)
-			return holds[i];
-		no_iptables |= holds[i] & HOLDS_NO_IPTABLES;
-	}
-	return 0;
+	return backends[index].layout;
 }
 
-static int fail_several(const struct choice *choice, struct err *err)
+enum engine_index backend_engine(enum backend_index index)
+{
+	return backends[index].engine;
+}
+
+const struct engine_ops *engine_at(enum engine_index index)
+{
+	static const struct engine_ops *const engines[ENGINES] = {
+		[ENGINE_ROUTES] = &engine_routes,
+		[ENGINE_NF_TABLES] = &engine_nf_tables,
+		[ENGINE_X_TABLES] = &engine_x_tables,
+	};
+
+	return engines[index];
+}
+
+static int fail_several(const bool holds[BACKENDS], struct err *err)
 {
 	char names[64] = "";
 	int rc;
 
-	for (unsigned i = 0; i < BACKENDS; i++)
-		if (choice->holds[i])
+	for (enum backend_index i = 0; i < BACKENDS; i++)
+		if (holds[i])
 			snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", *names ? " and " : "",
-				 backends[i]->name);
+				 backend_name(i));
 	rc = err_set(err, STATUS_FAILED, EEXIST, "Istio rules live in several backends of this network namespace: %s", names);
 	err_hint(err, "keep one with --backend=NAME --reconcile, or remove all with istio-init clean");
 	return rc;
 }
 
-static void choose_in_order(struct choice *choice, const struct run *run, bool legacy_first)
+static void choose_in_order(struct choice *choice, const struct context *ctx, bool legacy_first)
 {
-	bool raw = run->caps & 1ull << CAP_NET_RAW;
+	bool raw = ctx->caps & 1ull << CAP_NET_RAW;
 
 	if (legacy_first && raw)
-		choice->candidates[choice->n++] = INDEX_LEGACY;
-	choice->candidates[choice->n++] = INDEX_NFTABLES;
-	choice->candidates[choice->n++] = INDEX_IPTABLES_NFT;
+		choice->candidates[choice->n++] = IPTABLES_LEGACY;
+	choice->candidates[choice->n++] = NFTABLES;
+	choice->candidates[choice->n++] = IPTABLES_NFT;
 	choice->lacks_raw = !raw;
 	if (!raw)
 		log_debug("iptables-legacy is left out: the capability NET_RAW is missing");
 	else if (!legacy_first)
-		choice->candidates[choice->n++] = INDEX_LEGACY;
+		choice->candidates[choice->n++] = IPTABLES_LEGACY;
 }
 
-int choose_backend(struct choice *choice, struct attempt *a, struct err *err)
+/* Somebody's own rules in legacy tables, of whatever table. */
+static bool legacy_has_others(const struct live *live)
 {
-	const struct config *cfg = a->run->cfg;
-	enum backend_index named = cfg->backend == BACKEND_AUTO ? BACKENDS : (enum backend_index)(cfg->backend - BACKEND_NFTABLES);
-	enum backend_index holder = 0;
+	const struct ruleset *rs = live->rules[IPTABLES_LEGACY];
+
+	for (enum table_id t = 0; rs && t < TABLES; t++)
+		for (unsigned c = 0; c < rs->tables[t].n_chains; c++)
+			if (chain_count_foreign(&rs->tables[t].chains[c], FAMILIES))
+				return true;
+	return live->has_others;
+}
+
+int backends_choose(struct choice *choice, const struct context *ctx, struct err *err)
+{
+	const struct config *cfg = ctx->cfg;
+	enum backend_index holder = BACKENDS;
+	bool holds[BACKENDS];
 	unsigned holders = 0;
-	int holds[BACKENDS], rc;
 
 	memset(choice, 0, sizeof(*choice));
-	rc = look_at_all(holds, a, named, err);
-	if (rc)
-		return rc;
-	for (enum backend_index i = BACKENDS; i-- > 0;)
-		if (holds[i] & HOLDS_ISTIO) {
-			choice->holds[i] = true;
-			holders++;
-			holder = i;
-		}
-	if (named < BACKENDS) {
-		choice->candidates[choice->n++] = named;
+	for (enum backend_index i = BACKENDS; i-- > 0;) {
+		holds[i] = ctx->live.rules[i] && ownership_has_ours(ctx->live.rules[i]);
+		holders += holds[i];
+		holder = holds[i] ? i : holder;
+	}
+	if (cfg->backend != BACKEND_AUTO) {
+		choice->candidates[choice->n++] = (enum backend_index)(cfg->backend - BACKEND_NFTABLES);
 		choice->reason = "as asked for";
 	} else if (holders > 1 && !cfg->reconcile) {
-		return fail_several(choice, err);
+		return fail_several(holds, err);
 	} else if (holders) {
 		choice->candidates[choice->n++] = holder;
 		choice->reason = "it holds Istio rules already";
-	} else if (holds[INDEX_LEGACY] & HOLDS_OTHERS) {
-		choose_in_order(choice, a->run, true);
+	} else if (legacy_has_others(&ctx->live)) {
+		choose_in_order(choice, ctx, true);
 		choice->reason = "legacy tables hold rules already";
 	} else {
-		choose_in_order(choice, a->run, false);
+		choose_in_order(choice, ctx, false);
 		choice->reason = "the first that this kernel has";
 	}
 	return 0;
 }
 
-int choose_and_look(struct attempt *a, int (*look)(struct attempt *a, enum backend_index index, struct err *err),
-		    struct err *err)
+int backends_first(enum backend_index *index, const struct context *ctx, const struct choice *choice, struct err *err)
 {
-	struct choice choice;
-	int rc = choose_backend(&choice, a, err);
+	enum engine_index engine = ENGINES;
 
-	if (rc)
-		return rc;
-	for (unsigned i = 0; i < choice.n; i++) {
-		rc = look(a, choice.candidates[i], err);
-		if (rc != -EOPNOTSUPP)
-			break;
+	for (unsigned i = 0; i < choice->n; i++) {
+		*index = choice->candidates[i];
+		if (ctx->live.rules[*index])
+			return 0;
+		engine = backend_engine(*index);
 	}
-	return rc;
+	*err = ctx->errs[engine];
+	return ctx->rcs[engine];
 }

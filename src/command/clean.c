@@ -1,42 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <errno.h>
-
-#include "transaction.h"
+#include "backends.h"
+#include "command.h"
 #include "log.h"
+#include "transaction.h"
 
 /*
- * Rules first: a route without rules captures nothing, rules without their route lose
- * traffic.  1 if something was there, 0 if nothing was.
+ * The plan for wanting nothing.  Rules first: a route without rules captures nothing, rules without their route lose
+ * traffic.
  */
-static int attempt_clean_all(struct attempt *a, void *data, struct err *err)
+static int attempt_clean(struct context *ctx, void *data, struct err *err)
 {
-	struct run *run = a->run;
-	int cleaned = 0, rc;
+	uint32_t marks[BACKENDS];
+	struct plan_want want = {
+		.backend = BACKENDS,
+		.known = ctx->known,
+		.routes = context_wanted_routes(ctx, marks),
+	};
+	bool *changed = data;
+	struct plan plan;
+	int rc;
 
-	(void)data;
-	for (enum backend_index i = 0; i < BACKENDS; i++) {
-		struct ruleset *want;
-		int holds = attempt_look(a, i, err);
-
-		if (holds == -EOPNOTSUPP)
-			continue;
-		if (holds < 0)
-			return holds;
-		want = run_wanted(run, backend_at(i)->layout, true);
-		rc = attempt_clean(a, i, want, holds & HOLDS_ISTIO, err);
-		ruleset_free(want);
-		if (rc < 0)
-			return rc;
-		cleaned |= rc;
-	}
-	cleaned |= plumbing_has_stale(run->plumbing_state);
-	rc = plumbing_remove_stale(run->plumbing_state, err);
-	return rc ? rc : cleaned;
+	plan_make(&plan, &ctx->live, &want);
+	*changed = plan.n;
+	rc = transaction_run(ctx, &plan, err);
+	plan_free(&plan);
+	return rc;
 }
 
 int command_clean(const struct config *cfg, struct err *err)
 {
-	struct run run;
+	struct context ctx;
+	bool changed = false;
 	int rc;
 
 	/* A dry run looks at nothing of the machine, and after a clean no rule of ours is left to print. */
@@ -44,11 +38,11 @@ int command_clean(const struct config *cfg, struct err *err)
 		log_info("would remove all that istio-init show prints");
 		return STATUS_DONE;
 	}
-	rc = run_open(&run, cfg, INTENT_CLEAN, err);
+	rc = context_open(&ctx, cfg, INTENT_CLEAN, err);
 	if (!rc)
-		rc = attempt_until_done(&run, attempt_clean_all, NULL, err);
-	if (rc >= 0)
-		log_info(rc ? "removed the Istio rules, address and routes" : "nothing to clean");
-	run_close(&run);
-	return rc < 0 ? rc : STATUS_DONE;
+		rc = transaction_attempt(&ctx, &(struct attempt){ attempt_clean, NULL, &changed }, err);
+	if (!rc)
+		log_info(changed ? "removed the Istio rules, address and routes" : "nothing to clean");
+	context_close(&ctx);
+	return rc;
 }

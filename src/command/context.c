@@ -4,43 +4,33 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "backends.h"
 #include "capture.h"
 #include "links.h"
 #include "log.h"
+#include "ownership.h"
 #include "system.h"
 
 #define CAP_BIT(cap) (1ull << (cap))
 
-uint64_t now_us(void)
-{
-	struct timespec now;
+/* How often to look where a rival keeps changing what is there. */
+#define LOOK_TRIES 10
 
-	/* Not by the vDSO: to find its function takes longer than a few system calls. */
-#ifdef SYS_clock_gettime64
-	syscall(SYS_clock_gettime64, CLOCK_MONOTONIC, &now);
-#else
-	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
-#endif
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-static int check_privileges(struct run *run, struct err *err)
+static int check_privileges(struct context *ctx, struct err *err)
 {
-	const struct config *cfg = run->cfg;
+	const struct config *cfg = ctx->cfg;
 	int rc;
 
-	if (!(run->caps & CAP_BIT(CAP_NET_ADMIN))) {
+	if (!(ctx->caps & CAP_BIT(CAP_NET_ADMIN))) {
 		rc = err_set(err, STATUS_NOPERM, EPERM,
 			     "the capability NET_ADMIN is missing: no backend can look at or change rules without it");
 		err_hint(err, "add NET_ADMIN to securityContext.capabilities.add of the init container, or run as root; "
 			      "--backend=nftables needs no other capability");
 		return rc;
 	}
-	if (cfg->backend == BACKEND_IPTABLES_LEGACY && !(run->caps & CAP_BIT(CAP_NET_RAW))) {
+	if (cfg->backend == BACKEND_IPTABLES_LEGACY && !(ctx->caps & CAP_BIT(CAP_NET_RAW))) {
 		rc = err_set(err, STATUS_NOPERM, EPERM,
 			     "the capability NET_RAW is missing: backend iptables-legacy talks to the kernel over a raw socket");
 		err_hint(err, "add NET_RAW to securityContext.capabilities.add, or use --backend=nftables, which needs "
@@ -73,26 +63,25 @@ static int check_not_host(const struct config *cfg, struct err *err)
 	return rc;
 }
 
-static int find_families(struct run *run, struct err *err)
+static int find_families(struct context *ctx, struct err *err)
 {
-	struct netns_addrs addrs;
+	const struct routes *routes = ctx->live.routes;
 	int rc;
 
-	plumbing_addrs(run->plumbing_state, &addrs);
-	run->families = FAMILY_BIT(IPV4);
-	if (run->cfg->ipv6 == OFF)
+	ctx->families = FAMILY_BIT(IPV4);
+	if (ctx->cfg->ipv6 == OFF)
 		return 0;
-	if (run->cfg->ipv6 == ON && !addrs.has_ipv6) {
+	if (ctx->cfg->ipv6 == ON && !routes->has_ipv6) {
 		rc = err_set(err, STATUS_UNSUPPORTED, EAFNOSUPPORT,
 			     "--ipv6=on: IPv6 is off in this network namespace (kernel without IPv6, ipv6.disable=1 or "
 			     "sysctl net.ipv6.conf.lo.disable_ipv6=1)");
 		err_hint(err, "turn IPv6 on, or use --ipv6=auto or --ipv6=off");
 		return rc;
 	}
-	if (run->cfg->ipv6 == ON || addrs.global & FAMILY_BIT(IPV6) || !addrs.global) {
-		if (addrs.has_ipv6)
-			run->families = FAMILY_BOTH;
-		else if (addrs.global & FAMILY_BIT(IPV6))
+	if (ctx->cfg->ipv6 == ON || routes->global & FAMILY_BIT(IPV6) || !routes->global) {
+		if (routes->has_ipv6)
+			ctx->families = FAMILY_BOTH;
+		else if (routes->global & FAMILY_BIT(IPV6))
 			log_warn("the pod has an IPv6 address, but IPv6 is off on lo (net.ipv6.conf.lo.disable_ipv6=1): "
 				 "its IPv6 traffic passes by the proxy");
 		else
@@ -110,42 +99,26 @@ static void warn_of_links(const struct config *cfg)
 				 cfg->virt_ifaces.items[i].name);
 }
 
-static struct plumbing wanted_plumbing(const struct run *run)
-{
-	const struct config *cfg = run->cfg;
-	bool tproxy = cfg->mode == MODE_TPROXY && (cfg->inbound_ports.n || cfg->inbound_ports.all);
-
-	if (run->intent == INTENT_CLEAN)
-		return (struct plumbing){ .nothing = true, .mark = cfg->tproxy_mark, .table = cfg->tproxy_table };
-	return (struct plumbing){
-		.lo_up = true,
-		.inbound6 = run->families & FAMILY_BIT(IPV6),
-		.tproxy = tproxy ? run->families : 0,
-		.mark = cfg->tproxy_mark,
-		.table = cfg->tproxy_table,
-	};
-}
-
 /* The probe of --run-validation may have to become the proxy's user. */
 static uint64_t needed_caps(const struct config *cfg)
 {
 	return CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(CAP_NET_RAW) | (cfg->run_validation ? CAP_BIT(CAP_SETUID) : 0);
 }
 
-int run_open(struct run *run, const struct config *cfg, enum intent intent, struct err *err)
+int context_open(struct context *ctx, const struct config *cfg, enum intent intent, struct err *err)
 {
 	int rc = 0;
 
-	memset(run, 0, sizeof(*run));
-	run->cfg = cfg;
-	run->intent = intent;
+	memset(ctx, 0, sizeof(*ctx));
+	ctx->cfg = cfg;
+	ctx->intent = intent;
 	if (*cfg->netns)
 		rc = netns_enter(cfg->netns, err);
 	if (rc)
 		return rc;
-	run->caps = caps_effective();
+	ctx->caps = caps_effective();
 	if (intent != INTENT_PROBE)
-		rc = check_privileges(run, err);
+		rc = check_privileges(ctx, err);
 	if (!rc && intent >= INTENT_CHANGE)
 		rc = check_not_host(cfg, err);
 	if (rc)
@@ -153,57 +126,131 @@ int run_open(struct run *run, const struct config *cfg, enum intent intent, stru
 	caps_keep(needed_caps(cfg));
 	/* What is there may be older than what is on now. */
 	if (intent == INTENT_SHOW || intent == INTENT_CLEAN)
-		run->families = FAMILY_BOTH;
-	/* Who writes reads under the lock. */
-	return intent < INTENT_CHANGE ? run_refresh(run, err) : 0;
+		ctx->families = FAMILY_BOTH;
+	ctx->live.all_routes = intent == INTENT_CLEAN;
+	return 0;
 }
 
-int run_refresh(struct run *run, struct err *err)
+static void close_engine(struct context *ctx, enum engine_index i)
 {
-	struct plumbing want;
+	engine_at(i)->close(ctx->engines[i]);
+	ctx->engines[i] = NULL;
+}
+
+static void forget(struct context *ctx)
+{
+	for (enum engine_index i = 0; i < ENGINES; i++)
+		close_engine(ctx, i);
+	ruleset_free(ctx->known);
+	ctx->known = NULL;
+	ctx->live = (struct live){ .all_routes = ctx->live.all_routes };
+}
+
+void context_close(struct context *ctx)
+{
+	forget(ctx);
+}
+
+/* Whether an engine that cannot be read may be left out; the others then have to do. */
+static bool may_leave_out(const struct context *ctx, enum engine_index i, int rc, const struct err *err)
+{
+	enum backend_id named = ctx->cfg->backend;
+
+	if (rc == -EOPNOTSUPP)
+		goto debug;
+	/* We have NET_ADMIN: a policy keeps us from nf_tables, and legacy is the way around it. */
+	if (i == ENGINE_NF_TABLES && named == BACKEND_IPTABLES_LEGACY && (rc == -EPERM || rc == -EACCES))
+		goto debug;
+	if (i != ENGINE_X_TABLES || named == BACKEND_IPTABLES_LEGACY)
+		return false;
+	/* The list of tables is closed to other users' namespaces, where xt matches no owner either. */
+	if (rc == -EACCES && !geteuid())
+		goto debug;
+	/* Nobody can tell what legacy tables there are: another backend that was asked for is the way on. */
+	if (rc == -ENOENT && named != BACKEND_AUTO) {
+		log_warn("cannot look at iptables-legacy: %s", err->what);
+		return true;
+	}
+	if (rc != -EACCES && ctx->caps & CAP_BIT(CAP_NET_RAW))
+		return false;
+	log_warn("the rules of iptables-legacy cannot be looked at and stay as they are: %s", err->what);
+	return true;
+debug:
+	log_debug("left out: %s", err->what);
+	return true;
+}
+
+static int read_engine(struct context *ctx, enum engine_index i, struct err *err)
+{
+	int rc = -EAGAIN;
+
+	for (unsigned k = 0; k < LOOK_TRIES && rc == -EAGAIN; k++) {
+		close_engine(ctx, i);
+		rc = engine_at(i)->read(&ctx->engines[i], &ctx->live, err);
+	}
+	ctx->rcs[i] = rc;
+	if (!rc)
+		return 0;
+	close_engine(ctx, i);
+	ctx->errs[i] = *err;
+	/* What can be seen is shown first. */
+	return ctx->intent == INTENT_SHOW || may_leave_out(ctx, i, rc, err) ? 0 : rc;
+}
+
+static bool has_chains(const struct ruleset *rs)
+{
+	return rs && !ruleset_is_empty(rs);
+}
+
+/* What of the options cannot be told from a user's own rules must be known to those who judge these. */
+static void decide_owners(struct context *ctx)
+{
+	bool iptables = has_chains(ctx->live.rules[IPTABLES_NFT]) || has_chains(ctx->live.rules[IPTABLES_LEGACY]);
+
+	if (iptables && ctx->intent != INTENT_SHOW)
+		ctx->known = context_wanted(ctx, LAYOUT_IPTABLES, ctx->families, true);
+	for (enum backend_index b = 0; b < BACKENDS; b++)
+		if (ctx->live.rules[b])
+			ownership_decide(ctx->live.rules[b], ctx->known);
+}
+
+int context_read(struct context *ctx, struct err *err)
+{
 	int rc;
 
-	plumbing_close(run->plumbing_state);
-	rc = plumbing_open(&run->plumbing_state, err);
-	if (!rc && !run->families) {
-		rc = find_families(run, err);
-		if (!rc && run->intent == INTENT_CHANGE)
-			warn_of_links(run->cfg);
+	forget(ctx);
+	rc = engine_at(ENGINE_ROUTES)->read(&ctx->engines[ENGINE_ROUTES], &ctx->live, err);
+	if (!rc && !ctx->families) {
+		rc = find_families(ctx, err);
+		if (!rc && ctx->intent == INTENT_CHANGE)
+			warn_of_links(ctx->cfg);
 	}
-	if (rc || run->intent <= INTENT_SHOW)
-		return rc;
-	want = wanted_plumbing(run);
-	return plumbing_plan(run->plumbing_state, &want, err);
+	for (enum engine_index i = ENGINE_NF_TABLES; i < ENGINES && !rc && ctx->intent != INTENT_PROBE; i++)
+		rc = read_engine(ctx, i, err);
+	if (!rc)
+		decide_owners(ctx);
+	return rc;
 }
 
-void run_close(struct run *run)
+struct ruleset *context_wanted(const struct context *ctx, enum layout layout, unsigned families, bool zones)
 {
-	plumbing_close(run->plumbing_state);
+	return capture_build(ctx->cfg, &(struct capture_options){ .layout = layout, .families = families, .zones = zones });
 }
 
-struct ruleset *run_wanted(const struct run *run, enum layout layout, bool zones)
+struct routes_want context_wanted_routes(const struct context *ctx, uint32_t marks[BACKENDS])
 {
-	struct capture_options options = {
-		.layout = layout,
-		.families = run->families,
-		.zones = zones,
-	};
+	const struct config *cfg = ctx->cfg;
+	bool tproxy = cfg->mode == MODE_TPROXY && (cfg->inbound_ports.n || cfg->inbound_ports.all);
+	struct routes_want want = { .mark = cfg->tproxy_mark, .table = cfg->tproxy_table, .marks = marks };
 
-	return capture_build(run->cfg, &options);
-}
-
-unsigned count_rules(const struct ruleset *rs)
-{
-	unsigned n = 0;
-
-	for (enum table_id t = 0; t < TABLES; t++)
-		for (unsigned c = 0; c < rs->tables[t].n_chains; c++) {
-			if (rs->layout == LAYOUT_NATIVE) {
-				n += rs->tables[t].chains[c].n_rules;
-				continue;
-			}
-			for (enum family f = 0; f < FAMILIES; f++)
-				n += chain_count_rules(&rs->tables[t].chains[c], f);
-		}
-	return n;
+	for (enum backend_index b = 0; b < BACKENDS; b++)
+		if (ctx->live.rules[b])
+			marks[want.n_marks++] = ownership_live_mark(ctx->live.rules[b]);
+	if (ctx->intent == INTENT_CLEAN) {
+		want.nothing = true;
+		return want;
+	}
+	want.inbound6 = ctx->families & FAMILY_BIT(IPV6);
+	want.tproxy = tproxy ? ctx->families : 0;
+	return want;
 }

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the commands share: the way into the netns, and what it should hold. */
-#ifndef ISTIO_INIT_RUN_H
-#define ISTIO_INIT_RUN_H
+/* What the commands share: the way into the netns, and everything that it holds, read once. */
+#ifndef ISTIO_INIT_CONTEXT_H
+#define ISTIO_INIT_CONTEXT_H
 
-#include "command.h"
-#include "backend.h"
-#include "routes.h"
-
-/* The backends, in the order in which auto prefers them; BACKENDS where one is meant: none. */
-enum backend_index { INDEX_NFTABLES, INDEX_IPTABLES_NFT, INDEX_LEGACY, BACKENDS };
+#include "config.h"
+#include "engine.h"
 
 /* What a command means to do in the netns. */
 enum intent {
@@ -19,36 +15,34 @@ enum intent {
 	INTENT_CLEAN,  /* remove all: likewise */
 };
 
-struct run {
+struct context {
 	const struct config *cfg;
 	enum intent intent;
 	uint64_t caps;     /* effective capabilities in the netns */
-	unsigned families; /* mask: IPv4, and IPv6 where it is on; known once run_refresh has read it */
-	struct plumbing_state *plumbing_state;
+	unsigned families; /* mask: IPv4, and IPv6 where it is on; 0: context_read has not been there yet */
+	struct live live;
+	struct engine *engines[ENGINES];
+	int rcs[ENGINES];         /* what reading each said: 0, or why live has nothing of it */
+	struct err errs[ENGINES];
+	struct ruleset *known;    /* see struct plan_want; NULL where nobody has iptables rules */
 };
 
-/*
- * Enters the netns of --network-namespace, checks that the intent is allowed there, and, if it is not to write,
- * reads what run_refresh reads.  run_close is safe after a failure, too.
- */
-int run_open(struct run *run, const struct config *cfg, enum intent intent, struct err *err);
-void run_close(struct run *run);
+/* Enters the netns of --network-namespace, and checks that the intent is allowed there. */
+int context_open(struct context *ctx, const struct config *cfg, enum intent intent, struct err *err);
 
-/* Reads the plumbing (again: a rival may have changed it); the first time also which families are on. */
-int run_refresh(struct run *run, struct err *err);
+/* Closes what it has opened of the netns, also after a failure. */
+void context_close(struct context *ctx);
+
+/*
+ * Reads (again: a rival may have changed it) all that the netns holds; the first time also which families are on.
+ * What the kernel lacks, or we may not look at, is left out, with a line in the log, where another way is left.
+ */
+int context_read(struct context *ctx, struct err *err);
 
 /* The rules that the options ask for; @zones: with the conntrack-zone rules where they are asked for. */
-struct ruleset *run_wanted(const struct run *run, enum layout layout, bool zones);
+struct ruleset *context_wanted(const struct context *ctx, enum layout layout, unsigned families, bool zones);
 
-const struct backend_ops *backend_at(enum backend_index index);
-
-/* "24 rules" of the text form for the log line. */
-unsigned count_rules(const struct ruleset *rs);
-
-/* Microseconds of CLOCK_MONOTONIC. */
-uint64_t now_us(void);
-
-/* Prints the dry run; always STATUS_DONE. */
-int print_dry_run(const struct config *cfg);
+/* What routes the options ask for, with the marks of all live installs.  @marks: room for one a backend. */
+struct routes_want context_wanted_routes(const struct context *ctx, uint32_t marks[BACKENDS]);
 
 #endif

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "capture.h"
-#include "context.h"
+#include "print.h"
 #include "text.h"
 
 static enum layout dry_run_layout(const struct config *cfg)

@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "transaction.h"
+#include "backends.h"
 #include "capture.h"
+#include "command.h"
 #include "links.h"
 #include "text.h"
 
@@ -107,30 +108,33 @@ static int explain_wanted(const struct config *cfg, struct err *err)
 	return rc;
 }
 
-static int explain_live(struct attempt *a, enum backend_index index, struct err *err)
+static int explain_live(struct context *ctx, struct err *err)
 {
-	struct ruleset *want = run_wanted(a->run, backend_at(index)->layout, true);
-	int rc;
+	enum backend_index index;
+	struct choice choice;
+	struct ruleset *want;
+	int rc = backends_choose(&choice, ctx, err);
 
-	/* A user's rules decide, too, and without the options nobody knows whose a RETURN is. */
-	want->with_foreign = true;
-	rc = attempt_open(a, index, want, err);
-	rc = rc ? rc : explain_with(a->run->cfg, attempt_live(a), want, err);
+	rc = rc ? rc : backends_first(&index, ctx, &choice, err);
+	if (rc)
+		return rc;
+	want = context_wanted(ctx, backend_layout(index), ctx->families, true);
+	/* A user's rules decide, too: what is live is looked at as a whole. */
+	rc = explain_with(ctx->cfg, ctx->live.rules[index], want, err);
 	ruleset_free(want);
 	return rc;
 }
 
 int command_explain(const struct config *cfg, struct err *err)
 {
-	struct run run;
-	struct attempt a = { .run = &run };
+	struct context ctx;
 	int rc;
 
 	if (!cfg->live)
 		return explain_wanted(cfg, err);
-	rc = run_open(&run, cfg, INTENT_LOOK, err);
-	rc = rc ? rc : choose_and_look(&a, explain_live, err);
-	attempt_close(&a);
-	run_close(&run);
+	rc = context_open(&ctx, cfg, INTENT_LOOK, err);
+	rc = rc ? rc : context_read(&ctx, err);
+	rc = rc ? rc : explain_live(&ctx, err);
+	context_close(&ctx);
 	return rc;
 }

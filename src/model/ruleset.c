@@ -98,7 +98,7 @@ struct chain *ruleset_chain(struct ruleset *rs, enum table_id table, const char 
 		table_index_chains(t);
 	chain = array_push(&t->chains, &t->n_chains, sizeof(*chain));
 	memset(chain, 0, sizeof(*chain));
-	strncpy(chain->name, name, sizeof(chain->name) - 1);
+	chain->name = ruleset_strdup(rs, name);
 	chain->hook = HOOK_NONE;
 	for (enum hook h = 0; h < HOOK_NONE; h++)
 		if (!strcmp(name, hook_name(h)))
@@ -172,15 +172,6 @@ bool ruleset_is_empty(const struct ruleset *rs)
 		if (rs->tables[t].n_chains)
 			return false;
 	return true;
-}
-
-void ruleset_note_families(struct ruleset *live, const struct ruleset *want)
-{
-	live->families = want ? want->families : 0;
-	for (enum family f = 0; f < FAMILIES; f++)
-		for (enum table_id t = 0; t < TABLES; t++)
-			if (table_has_family(&live->tables[t], f))
-				live->families |= FAMILY_BIT(f);
 }
 
 /* Which item list a match holds; scalars count as lists of one. */
@@ -283,6 +274,8 @@ const struct rule *chain_iter_next(struct chain_iter *it)
 		it->inside = false;
 		if (!it->chain || it->next >= it->chain->n_rules)
 			return NULL;
+		if (it->family == FAMILIES)
+			return &it->chain->rules[it->next++];
 		if (it->chain->rules[it->next].families & FAMILY_BIT(it->family)) {
 			rule_iter_init(&it->it, &it->chain->rules[it->next]);
 			it->inside = true;
@@ -297,13 +290,36 @@ unsigned chain_count_rules(const struct chain *chain, enum family family)
 
 	for (unsigned r = 0; r < chain->n_rules; r++) {
 		const struct rule *rule = &chain->rules[r];
-		unsigned product = rule->families & FAMILY_BIT(family) ? 1 : 0;
+		unsigned product = rule->families & family_mask(family) && rule->owner != RULE_FOREIGN;
 
-		for (unsigned i = 0; i < rule->n_matches; i++)
+		for (unsigned i = 0; family != FAMILIES && i < rule->n_matches; i++)
 			if (match_unrolls(&rule->matches[i]))
 				product *= rule->matches[i].n;
 		n += product;
 	}
+	return n;
+}
+
+unsigned chain_count_foreign(const struct chain *chain, enum family family)
+{
+	unsigned n = 0;
+
+	for (unsigned r = 0; r < chain->n_rules; r++)
+		n += chain->rules[r].owner == RULE_FOREIGN && chain->rules[r].families & family_mask(family);
+	return n;
+}
+
+unsigned ruleset_count_rules(const struct ruleset *rs)
+{
+	unsigned n = 0;
+
+	for (enum table_id t = 0; t < TABLES; t++)
+		for (unsigned c = 0; c < rs->tables[t].n_chains; c++) {
+			if (rs->layout == LAYOUT_NATIVE)
+				n += chain_count_rules(&rs->tables[t].chains[c], FAMILIES);
+			for (enum family f = 0; f < FAMILIES && rs->layout != LAYOUT_NATIVE; f++)
+				n += chain_count_rules(&rs->tables[t].chains[c], f);
+		}
 	return n;
 }
 

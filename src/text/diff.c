@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A unified diff of two texts, by Myers' greedy algorithm (E. W. Myers, 1986). */
+/* A unified diff of two texts. */
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "sequence.h"
 #include "text.h"
 #include "util.h"
 
 #define CONTEXT 3
-
-/* Above so many edits a shortest script is not worth its quadratic cost: all is replaced. */
-#define EDITS_MAX 2000
 
 struct lines {
 	const char **line; /* each ends at '\n' */
@@ -42,73 +40,11 @@ static void split_lines(struct lines *lines, const char *text)
 	}
 }
 
-static bool same_line(const struct comparison *c, unsigned i, unsigned j)
+static bool same_line(const void *data, unsigned i, unsigned j)
 {
+	const struct comparison *c = data;
+
 	return c->a.len[i] == c->b.len[j] && !memcmp(c->a.line[i], c->b.line[j], c->a.len[i]);
-}
-
-/* Walks the saved frontiers back and marks the lines of the longest path's diagonals. */
-static void mark_kept(struct comparison *c, int **frontiers, int edits, int x, int y, int from)
-{
-	for (int d = edits; d >= 0; d--) {
-		const int *v = frontiers[d] + d + 1;
-		int k = x - y;
-		bool down = k == -d || (k != d && v[k - 1] < v[k + 1]);
-		int prev_k = down ? k + 1 : k - 1, prev_x = d ? v[prev_k] : 0, prev_y = d ? prev_x - prev_k : 0;
-
-		while (x > prev_x && y > prev_y) {
-			x--;
-			y--;
-			c->kept_a[from + x] = c->kept_b[from + y] = true;
-		}
-		x = prev_x;
-		y = prev_y;
-	}
-}
-
-/* Compares lines [from, from+n) of a with [from, from+m) of b. */
-static void compare_middle(struct comparison *c, int from, int n, int m)
-{
-	int limit = n + m < EDITS_MAX ? n + m : EDITS_MAX;
-	int **frontiers = xcalloc((size_t)limit + 1, sizeof(*frontiers));
-	int *v = xcalloc(2 * (size_t)limit + 3, sizeof(*v)), d, k, x;
-	int *center = v + limit + 1;
-
-	for (d = 0; d <= limit; d++) {
-		/* What the step starts from, for the way back: diagonals -d-1 .. d+1. */
-		frontiers[d] = xcalloc(2 * (size_t)d + 3, sizeof(**frontiers));
-		memcpy(frontiers[d], center - d - 1, (2 * (size_t)d + 3) * sizeof(**frontiers));
-		for (k = -d; k <= d; k += 2) {
-			bool down = k == -d || (k != d && center[k - 1] < center[k + 1]);
-
-			x = down ? center[k + 1] : center[k - 1] + 1;
-			while (x < n && x - k < m && same_line(c, (unsigned)(from + x), (unsigned)(from + x - k)))
-				x++;
-			center[k] = x;
-			if (x >= n && x - k >= m) {
-				mark_kept(c, frontiers, d, n, m, from);
-				goto done;
-			}
-		}
-	}
-done:
-	for (k = 0; k <= d && k <= limit; k++)
-		free(frontiers[k]);
-	free(frontiers);
-	free(v);
-}
-
-static void compare_lines(struct comparison *c)
-{
-	unsigned from = 0, n = c->a.n, m = c->b.n;
-
-	while (from < n && from < m && same_line(c, from, from)) {
-		c->kept_a[from] = c->kept_b[from] = true;
-		from++;
-	}
-	while (n > from && m > from && same_line(c, n - 1, m - 1))
-		c->kept_a[--n] = c->kept_b[--m] = true;
-	compare_middle(c, (int)from, (int)(n - from), (int)(m - from));
 }
 
 static void print_line(FILE *out, char sign, const struct lines *lines, unsigned i, bool color)
@@ -202,7 +138,7 @@ void text_print_unified(FILE *out, const char *from, const char *to, const char 
 	split_lines(&c.b, b);
 	c.kept_a = xcalloc(c.a.n, sizeof(*c.kept_a));
 	c.kept_b = xcalloc(c.b.n, sizeof(*c.kept_b));
-	compare_lines(&c);
+	sequence_compare(&(struct sequences){ c.a.n, c.b.n, same_line, &c, c.kept_a, c.kept_b });
 	fprintf(out, "%s--- %s%s\n%s+++ %s%s\n", color ? "\033[1m" : "", from, color ? "\033[m" : "",
 		color ? "\033[1m" : "", to, color ? "\033[m" : "");
 	print_hunks(out, &c, color);
@@ -214,9 +150,9 @@ void text_print_unified(FILE *out, const char *from, const char *to, const char 
 	free(c.kept_b);
 }
 
-static char *print_to_memory(const struct ruleset *rs)
+static char *print_to_memory(const struct ruleset *rs, unsigned families)
 {
-	struct text_options options = { .families = FAMILY_BOTH };
+	struct text_options options = { .families = FAMILY_BOTH, .empty = families };
 	char *text = NULL;
 	size_t len = 0;
 	FILE *out = open_memstream(&text, &len);
@@ -228,8 +164,8 @@ static char *print_to_memory(const struct ruleset *rs)
 
 void text_print_diff(FILE *out, const struct ruleset *live, const struct ruleset *want, bool color)
 {
-	auto_free char *a = print_to_memory(live);
-	auto_free char *b = print_to_memory(want);
+	auto_free char *a = print_to_memory(live, want->families);
+	auto_free char *b = print_to_memory(want, live->families);
 
 	text_print_unified(out, "live", "wanted", a, b, color);
 }

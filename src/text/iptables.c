@@ -216,12 +216,18 @@ static void print_table(FILE *out, const struct ruleset *rs, enum table_id id, e
 	struct chain_iter it;
 
 	fprintf(out, "*%s\n", table_name(id));
+	if (table->strange & FAMILY_BIT(family))
+		fputs("# the table is dormant, or owned by another program\n", out);
 	for (unsigned i = 0; i < table->n_chains; i++)
-		if (chains[i]->hook == HOOK_NONE && chain_has_family(chains[i], family))
+		if (chain_is_ours(rs, chains[i]) && chain_has_family(chains[i], family))
 			fprintf(out, ":%s - [0:0]\n", chains[i]->name);
 	for (unsigned i = 0; i < table->n_chains; i++) {
+		if (chains[i]->misplaced & FAMILY_BIT(family) && chain_count_rules(chains[i], family))
+			fprintf(out, "# chain %s is not hooked in as its name says\n", chains[i]->name);
 		chain_iter_init(&it, chains[i], family);
 		while ((rule = chain_iter_next(&it))) {
+			if (rule->owner == RULE_FOREIGN)
+				continue;
 			if (counters)
 				fprintf(out, "[%llu:%llu] ", (unsigned long long)rule->packets,
 					(unsigned long long)rule->bytes);
@@ -232,14 +238,26 @@ static void print_table(FILE *out, const struct ruleset *rs, enum table_id id, e
 	fputs("COMMIT\n", out);
 }
 
+/* Whether the table has something of ours for the family. */
+static bool table_is_shown(const struct ruleset *rs, enum table_id id, enum family family)
+{
+	const struct table *table = &rs->tables[id];
+
+	for (unsigned c = 0; c < table->n_chains; c++)
+		if (chain_has_family(&table->chains[c], family) &&
+		    (chain_is_ours(rs, &table->chains[c]) || chain_count_rules(&table->chains[c], family)))
+			return true;
+	return false;
+}
+
 void text_print_iptables(FILE *out, const struct ruleset *rs, const struct text_options *options)
 {
 	for (enum family f = 0; f < FAMILIES; f++) {
-		if (!(options->families & rs->families & FAMILY_BIT(f)))
+		if (!(options->families & (rs->families | options->empty) & FAMILY_BIT(f)))
 			continue;
 		fprintf(out, "# %s\n", family_name(f));
 		for (enum table_id t = 0; t < TABLES; t++)
-			if (table_has_family(&rs->tables[t], f))
+			if (table_is_shown(rs, t, f))
 				print_table(out, rs, t, f, options->counters);
 	}
 }

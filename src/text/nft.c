@@ -280,6 +280,8 @@ static void print_chain(FILE *out, const struct chain *chain, enum table_id tabl
 	else
 		fprintf(out, "\tchain %s {\n\t\ttype %s hook %s priority %s; policy accept;\n", hooks[chain->hook],
 			places[table][chain->hook].type, hooks[chain->hook], places[table][chain->hook].priority);
+	if (chain->misplaced)
+		fputs("\t\t# not hooked in as its name says\n", out);
 	for (unsigned i = 0; i < chain->n_rules; i++) {
 		if (!(chain->rules[i].families & options->families))
 			continue;
@@ -296,9 +298,11 @@ void text_print_nft(FILE *out, const struct ruleset *rs, const struct text_optio
 		const struct table *table = &rs->tables[t];
 		const char *sep = "";
 
-		if (!table->n_chains)
+		if (!table->n_chains && !table->present)
 			continue;
 		fprintf(out, "table inet istio-proxy-%s {\n", table_name(t));
+		if (table->strange)
+			fputs("\t# dormant, or owned by another program\n", out);
 		for (unsigned i = 0; i < table->n_chains; i++) {
 			fputs(sep, out);
 			print_chain(out, &table->chains[i], t, options);

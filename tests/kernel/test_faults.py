@@ -59,6 +59,8 @@ def prepare(request, backend):
 def test_each_call_may_fail(backend, prepare):
     args = [*MOST, "--reconcile", f"--backend={backend}"]
     calls, complete = calls_of(args, prepare)
+    # A call that says once that there is no raw table, or no zones, cannot be told from a kernel without.
+    _, without_zones = calls_of([*args, "--dns-zones=off"], prepare)
     turn = 0
     for call, n in sorted(calls.items()):
         for error in ERRORS.get(call, ["EIO"]):
@@ -72,7 +74,8 @@ def test_each_call_may_fail(backend, prepare):
                     result = traced(pod, args, "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={when}")
                     what = (call, error, when, result.returncode, result.stderr)
                     if result.returncode == 0:
-                        assert pod.state() == complete, what
+                        zones = "without conntrack zones" not in result.stderr
+                        assert pod.state() == (complete if zones else without_zones), what
                     else:
                         assert result.returncode in (1, 69, 75, 77), what
                         assert result.stderr or call == "write", what

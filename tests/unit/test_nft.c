@@ -265,7 +265,7 @@ START_TEST(rule_has_the_expressions_that_nft_makes)
 END_TEST
 
 /* The messages of a batch as if the kernel had dumped them. */
-static void take_dump(struct nftables_dump *dump, const struct nfnl_batch *batch)
+static void take_dump(struct nft_dump *dump, const struct nfnl_batch *batch)
 {
 	const char *end = batch->data + nfnl_batch_bytes(batch);
 
@@ -278,7 +278,7 @@ static void take_dump(struct nftables_dump *dump, const struct nfnl_batch *batch
 }
 
 /* Puts @rs into a batch and reads the chain istio-output back; free with ruleset_free. */
-static struct ruleset *read_back(struct nfnl_batch *batch, struct nftables_dump *dump, const struct ruleset *rs)
+static struct ruleset *read_back(struct nfnl_batch *batch, struct nft_dump *dump, const struct ruleset *rs)
 {
 	struct ruleset *back = ruleset_new(LAYOUT_NATIVE, FAMILY_BOTH);
 
@@ -297,7 +297,7 @@ START_TEST(rule_comes_back_as_it_went)
 {
 	struct ruleset *rs = ruleset_new(LAYOUT_NATIVE, FAMILY_BOTH), *back;
 	const struct rule *rule = make_rule(rs, &cases[_i]);
-	struct nftables_dump dump;
+	struct nft_dump dump;
 	struct nfnl_batch batch;
 
 	back = read_back(&batch, &dump, rs);
@@ -317,7 +317,7 @@ START_TEST(elements_that_are_there_twice)
 {
 	struct ruleset *rs = ruleset_new(LAYOUT_NATIVE, FAMILY_BOTH), *twice = ruleset_new(LAYOUT_NATIVE, FAMILY_BOTH), *back;
 	const struct rule *rule = make_rule(rs, &cases[_i]), *read;
-	struct nftables_dump dump;
+	struct nft_dump dump;
 	struct nfnl_batch batch;
 	unsigned sets = 0;
 
@@ -350,7 +350,7 @@ START_TEST(long_lists_are_split_over_messages)
 	struct prefix *prefixes = xcalloc(N, sizeof(*prefixes));
 	struct match m = { .kind = MATCH_DST, .n = N, .prefixes = prefixes };
 	struct rule rule = { .families = V6, .n_matches = 1, .matches = &m, .target = RETURN };
-	struct nftables_dump dump;
+	struct nft_dump dump;
 	struct nfnl_batch batch;
 	unsigned parts = 0;
 
@@ -437,7 +437,7 @@ static void add_raw(struct nftnl_rule *r, const char *name, uint16_t attr, uint3
 START_TEST(what_the_model_cannot_say_is_unknown)
 {
 	struct ruleset *back = ruleset_new(LAYOUT_NATIVE, FAMILY_BOTH);
-	struct nftables_dump none = {};
+	struct nft_dump none = {};
 	_Alignas(struct nlmsghdr) char buf[4096];
 	static const uint16_t port = 5;
 	const struct chain *chain;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the kernel's error numbers mean for iptables-legacy, and what helps. */
-#include "iptables_legacy/legacy.h"
+#include "iptables_legacy/error.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "log.h"
 #include "system.h"
+#include "util.h"
 #include "xt/xt.h"
 
 #define PROC_FILE_LIMIT 65536
@@ -72,6 +72,8 @@ static int unsupported_table(const struct legacy_table *t, struct err *err)
 		LEGACY_TABLE_ARG(t), family_digit(t->family), table_name(t->id), family_digit(t->family), option);
 	err_hint(err, "run `modprobe ip%stable_%s` on the node, or use --backend=nftables%s", family_digit(t->family),
 		 table_name(t->id), t->family == IPV6 ? ", or --ipv6=off" : "");
+	/* It is wanted for nothing else. */
+	err->cause = t->id == TABLE_RAW ? CAUSE_ZONES : CAUSE_OTHER;
 	return -EOPNOTSUPP;
 }
 
@@ -310,7 +312,8 @@ int legacy_error_commit(const struct legacy_table *t, int error, const struct ru
 		return -error;
 	}
 	if (error == ENOENT || error == EINVAL || error == EOPNOTSUPP || error == ENOPROTOOPT) {
-		needs_of(&needs, t, want);
+		if (want)
+			needs_of(&needs, t, want);
 		if (explain_missing(t, &needs, err) || explain_owner(t, &needs, err) || explain_zones(t, &needs, err))
 			return -EOPNOTSUPP;
 		err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP, "the kernel refuses the rules of the " LEGACY_TABLE_FMT ": %s",
@@ -321,15 +324,5 @@ int legacy_error_commit(const struct legacy_table *t, int error, const struct ru
 	err_set(err, STATUS_FAILED, error, "the " LEGACY_TABLE_FMT " cannot be written: %s", LEGACY_TABLE_ARG(t),
 		strerror(error));
 	err_hint(err, "run it again, or use --backend=nftables");
-	return -error;
-}
-
-int legacy_error_undo(const struct legacy_table *t, int error, struct err *err)
-{
-	if (*err->what)
-		log_error("%s", err->what);
-	err_set(err, STATUS_FAILED, error, "the old rules of the " LEGACY_TABLE_FMT " could not be put back: %s",
-		LEGACY_TABLE_ARG(t), strerror(error));
-	err_hint(err, "run istio-init with --reconcile, or `istio-init clean`, to get a known state");
 	return -error;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "iptables_legacy/legacy.h"
+#include "iptables_legacy/iptc.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <net/if.h> /* before any <linux/netfilter...> header */
 #include <sys/socket.h>
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Reads and edits one open table.  Nothing here calls the kernel but legacy_table_open. */
-#include "iptables_legacy/legacy.h"
+#include "iptables_legacy/table.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "capture.h"
+#include "iptables_legacy/iptc.h"
 #include "xt/xt.h"
 #include "xt/entry.h"
 
@@ -23,29 +23,11 @@ int legacy_table_open(struct legacy_table *t)
 	return ret;
 }
 
-static void forget_saved(struct legacy_table *t)
-{
-	arena_free(t->saved_arena);
-	free(t->saved);
-	t->saved_arena = NULL;
-	t->saved = NULL;
-	t->n_saved = 0;
-}
-
-void legacy_table_release(struct legacy_table *t)
+void legacy_table_close(struct legacy_table *t)
 {
 	if (t->h)
 		legacy_iptc[t->family].free(t->h);
 	t->h = NULL;
-	free(t->places);
-	t->places = NULL;
-	t->n_places = t->n_foreign = 0;
-}
-
-void legacy_table_close(struct legacy_table *t)
-{
-	legacy_table_release(t);
-	forget_saved(t);
 }
 
 /* The fields of an entry that a handle holds. */
@@ -88,20 +70,20 @@ static void entry_read(const struct legacy_table *t, const void *entry, struct r
 	xt_entry_decode(live, entry, *entry_fields(t, entry).next_offset, entry_jump(t, entry));
 }
 
-/* Whether @known (rules as the layout holds them) has the live rule in that chain, not in front of everything. */
-static bool is_kept(const struct legacy_table *t, const char *name, const struct rule *rule,
-		    const struct ruleset *known)
+/* FNV-1a over all but the counters: two rules of one table with the same number are copies of each other. */
+static uint64_t entry_id(const struct legacy_table *t, const void *entry)
 {
-	const struct chain *chain = ruleset_find(known, t->id, name);
+	struct xt_fields f = entry_fields(t, entry);
+	const uint8_t *bytes = entry, *counters = (const uint8_t *)f.counters;
+	uint64_t id = 14695981039346656037u;
 
-	for (unsigned i = 0; chain && i < chain->n_rules; i++)
-		if (!chain->rules[i].top && chain->rules[i].families & FAMILY_BIT(t->family) &&
-		    rule_equal(&chain->rules[i], rule))
-			return true;
-	return false;
+	for (const uint8_t *p = bytes; p < bytes + *f.next_offset; p++)
+		if (p < counters || p >= counters + sizeof(struct xt_counters))
+			id = (id ^ *p) * 1099511628211u;
+	return id ? id : 1;
 }
 
-static void read_own_chain(struct legacy_table *t, const char *name, struct ruleset *rs)
+static void read_chain(const struct legacy_table *t, const char *name, struct ruleset *rs)
 {
 	const struct iptc *iptc = &legacy_iptc[t->family];
 	struct xt_rule live;
@@ -109,61 +91,37 @@ static void read_own_chain(struct legacy_table *t, const char *name, struct rule
 	ruleset_chain(rs, t->id, name)->families |= FAMILY_BIT(t->family);
 	for (const void *entry = iptc->first_rule(name, t->h); entry; entry = iptc->next_rule(t->h)) {
 		entry_read(t, entry, rs, &live);
+		live.rule.raw = entry;
+		live.rule.id = entry_id(t, entry);
 		ruleset_append(rs, t->id, name, &live.rule);
 	}
 }
 
-/* Any chain may have a jump to ours; other rules of ours stand in the hooks that we use. */
-static void read_other_chain(struct legacy_table *t, const char *name, struct ruleset *rs, uint32_t mark,
-			     const struct ruleset *known)
+void legacy_table_read(const struct legacy_table *t, struct ruleset *rs)
 {
 	const struct iptc *iptc = &legacy_iptc[t->family];
-	struct legacy_place place = { .chain = name };
-	enum hook hook = 0;
-	struct xt_rule live;
 
-	while (hook < HOOK_NONE && strcmp(name, hook_name(hook)))
-		hook++;
-	place.entry = iptc->first_rule(name, t->h);
-	for (; place.entry; place.entry = iptc->next_rule(t->h), place.position++) {
-		const char *jump = entry_jump(t, place.entry);
-		bool ours = jump && chain_is_istio(jump);
-
-		if (ours || hook != HOOK_NONE)
-			entry_read(t, place.entry, rs, &live);
-		if (!ours && hook != HOOK_NONE)
-			ours = capture_owns(&live.rule, t->id, hook, t->family, mark, known);
-		if (!ours) {
-			place.foreign++;
-			continue;
-		}
-		place.kept = is_kept(t, name, &live.rule, known);
-		ruleset_append(rs, t->id, name, &live.rule);
-		*(struct legacy_place *)array_push(&t->places, &t->n_places, sizeof(place)) = place;
-	}
-	t->n_foreign += place.foreign;
+	rs->tables[t->id].present |= FAMILY_BIT(t->family);
+	for (const char *c = iptc->first_chain(t->h); c; c = iptc->next_chain(t->h))
+		read_chain(t, c, rs);
 }
 
-void legacy_table_read(struct legacy_table *t, struct ruleset *rs, const struct ruleset *known)
+bool legacy_table_is_empty(const struct legacy_table *t)
 {
 	const struct iptc *iptc = &legacy_iptc[t->family];
-	uint32_t mark;
 
 	for (const char *c = iptc->first_chain(t->h); c; c = iptc->next_chain(t->h))
-		if (chain_is_istio(c))
-			read_own_chain(t, c, rs);
-	mark = capture_live_mark(rs);
-	for (const char *c = iptc->first_chain(t->h); c; c = iptc->next_chain(t->h))
-		if (!chain_is_istio(c))
-			read_other_chain(t, c, rs, mark, known);
+		if (iptc->first_rule(c, t->h))
+			return false;
+	return true;
 }
 
 /* A copy of an entry as libiptc takes it: it wants the names of verdicts and chains, not their numbers. */
-static void *entry_copy(const struct legacy_table *t, const void *entry)
+static const void *entry_copy(const struct legacy_table *t, const void *entry, struct ruleset *rs)
 {
 	struct xt_fields f = entry_fields(t, entry);
 	const char *label = entry_label(t, entry);
-	char *copy = arena_alloc(t->saved_arena, *f.next_offset);
+	char *copy = ruleset_alloc(rs, *f.next_offset);
 	struct xt_entry_target *target = (void *)(copy + *f.target_offset);
 
 	memcpy(copy, entry, *f.next_offset);
@@ -172,61 +130,64 @@ static void *entry_copy(const struct legacy_table *t, const void *entry)
 	return copy;
 }
 
-static void save(struct legacy_table *t, const char *chain, unsigned position, const void *entry)
+void legacy_table_keep(const struct legacy_table *t, struct ruleset *rs)
 {
-	struct legacy_saved *saved = array_push(&t->saved, &t->n_saved, sizeof(*saved));
-	char *name = arena_alloc(t->saved_arena, strlen(chain) + 1);
+	struct table *table = &rs->tables[t->id];
 
-	*saved = (struct legacy_saved){ .chain = strcpy(name, chain), .position = position };
-	if (entry)
-		saved->entry = entry_copy(t, entry);
+	for (unsigned c = 0; c < table->n_chains; c++)
+		for (unsigned i = 0; i < table->chains[c].n_rules; i++) {
+			struct rule *rule = &table->chains[c].rules[i];
+
+			if (rule->families & FAMILY_BIT(t->family) && rule->owner != RULE_FOREIGN)
+				rule->raw = entry_copy(t, rule->raw, rs);
+		}
 }
 
-void legacy_table_save(struct legacy_table *t)
+static bool is_about(const struct step *step, const struct legacy_table *t, enum step_action action, enum step_kind kind)
 {
-	const struct iptc *iptc = &legacy_iptc[t->family];
-	unsigned position;
+	return step->backend == IPTABLES_LEGACY && step->table == t->id && step->family == t->family &&
+	       step->action == action && step->kind == kind;
+}
 
-	forget_saved(t);
-	t->saved_arena = arena_new();
-	for (const char *c = iptc->first_chain(t->h); c; c = iptc->next_chain(t->h))
-		if (chain_is_istio(c))
-			save(t, c, 0, NULL);
-	for (const char *c = iptc->first_chain(t->h); c; c = iptc->next_chain(t->h)) {
-		if (!chain_is_istio(c))
+/* Single rules of chains that stay: the further down, the more are gone before them. */
+static int delete_rules(const struct legacy_table *t, const struct step *steps, unsigned n)
+{
+	const struct chain *chain = NULL;
+	unsigned gone = 0;
+	int rc = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct step *step = &steps[i];
+
+		if (!is_about(step, t, STEP_DELETE, STEP_RULES) || step->with)
 			continue;
-		position = 0;
-		for (const void *e = iptc->first_rule(c, t->h); e; e = iptc->next_rule(t->h))
-			save(t, c, position++, e);
+		if (step->chain != chain)
+			gone = 0;
+		chain = step->chain;
+		for (unsigned k = 0; k < step->n && !rc; k++)
+			rc = legacy_iptc[t->family].delete(chain->name, step->first - gone, t->h);
+		gone += step->n;
 	}
-	for (unsigned i = 0; i < t->n_places; i++)
-		save(t, t->places[i].chain, t->places[i].position, t->places[i].entry);
+	return rc;
 }
 
-/* Takes out all that is ours: first whatever may jump to our chains, then the chains. */
-static int clear(struct legacy_table *t)
+/* Chains that lead to each other: all are emptied, then they go. */
+static int delete_chains(const struct legacy_table *t, const struct step *steps, unsigned n)
 {
 	const struct iptc *iptc = &legacy_iptc[t->family];
-	unsigned deleted = 0;
-	int ret = 0;
+	int rc = 0;
 
-	for (unsigned i = 0; i < t->n_places && !ret; i++) {
-		const struct legacy_place *place = &t->places[i];
-
-		deleted = i && !strcmp(place->chain, t->places[i - 1].chain) ? deleted + 1 : 0;
-		ret = iptc->delete(place->chain, place->position - deleted, t->h);
-	}
-	for (const char *c = iptc->first_chain(t->h); c && !ret; c = iptc->next_chain(t->h))
-		if (chain_is_istio(c))
-			ret = iptc->flush(c, t->h);
-	for (const char *c = iptc->first_chain(t->h); c && !ret; c = iptc->next_chain(t->h))
-		if (chain_is_istio(c))
-			ret = iptc->delete_chain(c, t->h);
-	return ret;
+	for (unsigned i = 0; i < n && !rc; i++)
+		if (is_about(&steps[i], t, STEP_DELETE, STEP_CHAIN))
+			rc = iptc->flush(steps[i].chain->name, t->h);
+	for (unsigned i = 0; i < n && !rc; i++)
+		if (is_about(&steps[i], t, STEP_DELETE, STEP_CHAIN))
+			rc = iptc->delete_chain(steps[i].chain->name, t->h);
+	return rc;
 }
 
 /* Left alone, libiptc sets the packet counts of the built-in chains' policies to zero with every commit. */
-static int keep_policies(struct legacy_table *t)
+static int keep_policies(const struct legacy_table *t)
 {
 	const struct iptc *iptc = &legacy_iptc[t->family];
 	int ret = 0;
@@ -241,97 +202,56 @@ static int keep_policies(struct legacy_table *t)
 	return ret;
 }
 
-/*
- * How many foreign rules stand before the place of ours in a built-in chain: where the
- * first that stays stood; else the first behind the foreign rules in front of which those
- * that belong at the very top were put; -1 if there was none.
- */
-static int place_before(const struct legacy_table *t, const char *chain)
+static int add_chains(const struct legacy_table *t, const struct step *steps, unsigned n)
 {
-	const struct legacy_place *first = NULL, *behind = NULL;
+	int rc = 0;
 
-	for (unsigned i = 0; i < t->n_places; i++) {
-		const struct legacy_place *place = &t->places[i];
-
-		if (strcmp(place->chain, chain))
-			continue;
-		if (place->kept)
-			return (int)place->foreign;
-		if (!behind && place->foreign)
-			behind = place;
-		if (!first)
-			first = place;
-	}
-	if (behind)
-		return (int)behind->foreign;
-	return first ? 0 : -1;
+	for (unsigned i = 0; i < n && !rc; i++)
+		if (is_about(&steps[i], t, STEP_ADD, STEP_CHAIN) && steps[i].chain->hook == HOOK_NONE)
+			rc = legacy_iptc[t->family].create_chain(steps[i].chain->name, t->h);
+	return rc;
 }
 
-/* Adds the rules of one chain.  In a built-in chain those for its top come first in @chain. */
-static int fill_chain(struct legacy_table *t, const struct chain *chain)
+static int add_run(const struct legacy_table *t, const struct step *step)
 {
 	const struct iptc *iptc = &legacy_iptc[t->family];
-	int before = chain->hook == HOOK_NONE ? -1 : place_before(t, chain->name);
-	uint64_t entry[XT_ENTRY_MAX / sizeof(uint64_t)];
-	unsigned top = 0, placed = 0;
-	const struct rule *rule;
+	uint64_t buffer[XT_ENTRY_MAX / sizeof(uint64_t)];
 	struct chain_iter it;
-	int ret = 0;
+	int rc = 0;
 
-	chain_iter_init(&it, chain, t->family);
-	while (ret >= 0 && (rule = chain_iter_next(&it))) {
-		ret = xt_entry_encode(rule, t->family, entry, sizeof(entry));
-		if (ret < 0)
+	step_iter_init(&it, step);
+	for (unsigned k = 0; k < step->n && rc >= 0; k++) {
+		const struct rule *rule = step_iter_next(&it, step);
+		const void *entry = rule->raw ? rule->raw : buffer;
+
+		if (!rule->raw)
+			rc = xt_entry_encode(rule, t->family, buffer, sizeof(buffer));
+		if (rc < 0)
 			break;
-		if (rule->top && chain->hook != HOOK_NONE)
-			ret = iptc->insert(chain->name, entry, top++, t->h);
-		else if (before < 0)
-			ret = iptc->append(chain->name, entry, t->h);
-		else
-			ret = iptc->insert(chain->name, entry, top + (unsigned)before + placed++, t->h);
+		rc = step->before ? iptc->insert(step->chain->name, entry, step->at + k, t->h) :
+				    iptc->append(step->chain->name, entry, t->h);
 	}
-	return ret;
+	return rc < 0 ? rc : 0;
 }
 
-int legacy_table_edit(struct legacy_table *t, const struct ruleset *want)
+static int add_rules(const struct legacy_table *t, const struct step *steps, unsigned n)
 {
-	const struct table *table = &want->tables[t->id];
-	int ret = clear(t);
+	int rc = 0;
 
-	if (!ret)
-		ret = keep_policies(t);
-	for (unsigned i = 0; i < table->n_chains && !ret; i++)
-		if (table->chains[i].hook == HOOK_NONE && chain_has_family(&table->chains[i], t->family))
-			ret = legacy_iptc[t->family].create_chain(table->chains[i].name, t->h);
-	for (unsigned i = 0; i < table->n_chains && !ret; i++)
-		if (chain_has_family(&table->chains[i], t->family))
-			ret = fill_chain(t, &table->chains[i]);
-	return ret;
+	for (unsigned i = 0; i < n && !rc; i++)
+		if (is_about(&steps[i], t, STEP_ADD, STEP_RULES))
+			rc = add_run(t, &steps[i]);
+	return rc;
 }
 
-/* Somebody else's chain may have become shorter than it was (then at its end), or be gone. */
-static int put_back(struct legacy_table *t, const struct legacy_saved *saved)
+int legacy_table_edit(const struct legacy_table *t, const struct step *steps, unsigned n)
 {
-	const struct iptc *iptc = &legacy_iptc[t->family];
-	int ret;
+	int rc = delete_rules(t, steps, n);
 
-	if (!saved->entry)
-		return iptc->create_chain(saved->chain, t->h);
-	ret = iptc->insert(saved->chain, saved->entry, saved->position, t->h);
-	if (ret == -E2BIG)
-		ret = iptc->append(saved->chain, saved->entry, t->h);
-	return ret == -ENOENT ? 0 : ret;
-}
-
-int legacy_table_restore(struct legacy_table *t)
-{
-	int ret = clear(t);
-
-	if (!ret)
-		ret = keep_policies(t);
-	for (unsigned i = 0; i < t->n_saved && !ret; i++)
-		ret = put_back(t, &t->saved[i]);
-	return ret;
+	rc = rc ? rc : delete_chains(t, steps, n);
+	rc = rc ? rc : keep_policies(t);
+	rc = rc ? rc : add_chains(t, steps, n);
+	return rc ? rc : add_rules(t, steps, n);
 }
 
 /* The same rule, as far as its head and size tell. */
@@ -354,7 +274,7 @@ static bool counters_restored(struct xt_counters *now, const struct xt_counters 
 	return true;
 }
 
-static int restore_rule_counters(struct legacy_table *t, const char *chain, struct xtc_handle *before)
+static int restore_rule_counters(const struct legacy_table *t, const char *chain, struct xtc_handle *before)
 {
 	const struct iptc *iptc = &legacy_iptc[t->family];
 	const void *entry = iptc->first_rule(chain, t->h), *old = iptc->first_rule(chain, before);
@@ -371,7 +291,7 @@ static int restore_rule_counters(struct legacy_table *t, const char *chain, stru
 	return ret;
 }
 
-int legacy_table_restore_counters(struct legacy_table *t, struct xtc_handle *before)
+int legacy_table_restore_counters(const struct legacy_table *t, struct xtc_handle *before)
 {
 	const struct iptc *iptc = &legacy_iptc[t->family];
 	int ret = 0;

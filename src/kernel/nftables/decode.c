@@ -19,7 +19,7 @@
  */
 struct native_decoder {
 	struct nft_decoder d;
-	const struct nftables_dump *dump; /* where its sets are */
+	const struct nft_dump *dump; /* where its sets are */
 	enum table_id table;
 	bool marked, accepted;
 };
@@ -152,7 +152,7 @@ static const struct nft_expr_kind kinds[] = {
 	{},
 };
 
-void nftables_rule_decode(struct ruleset *rs, const struct nftables_dump *dump, enum table_id table, const char *chain,
+struct rule *nftables_rule_decode(struct ruleset *rs, const struct nft_dump *dump, enum table_id table, const char *chain,
 			const struct nlmsghdr *nlh)
 {
 	struct native_decoder n = { .dump = dump, .table = table };
@@ -160,5 +160,5 @@ void nftables_rule_decode(struct ruleset *rs, const struct nftables_dump *dump, 
 	nft_decoder_init(&n.d, rs, FAMILY_BOTH, kinds);
 	nft_decoder_run(&n.d, nlh);
 	n.d.rule.unknown |= n.d.rule.target.kind == TARGET_TPROXY && !(n.marked && n.accepted);
-	ruleset_append(rs, table, chain, &n.d.rule);
+	return ruleset_append(rs, table, chain, &n.d.rule);
 }

@@ -20,10 +20,6 @@
 #include "nft/match.h"
 #include "util.h"
 
-/* A chain; a rule with all matches, a comment and names of full length. */
-#define CHAIN_ROOM 256
-#define RULE_ROOM 4096
-
 /* Of the ports in the headers of TCP and UDP. */
 #define SPORT_OFFSET 0
 #define DPORT_OFFSET 2
@@ -300,39 +296,4 @@ struct nftnl_rule *nftables_rule_encode(struct nfnl_batch *batch, enum table_id 
 	if (rule->comment)
 		add_comment(r, rule->comment);
 	return r;
-}
-
-static const char *chain_name(enum table_id table, const struct chain *chain)
-{
-	return chain->hook == HOOK_NONE ? chain->name : nft_hook_find(table, chain->hook)->name;
-}
-
-static void put_chain(struct nfnl_batch *batch, enum table_id table, const struct chain *chain)
-{
-	struct nlmsghdr *nlh = nfnl_batch_add(batch, CHAIN_ROOM, NFT_MSG_NEWCHAIN, NFPROTO_INET, NLM_F_CREATE, NULL);
-
-	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, nftables_table_name(table));
-	mnl_attr_put_strz(nlh, NFTA_CHAIN_NAME, chain_name(table, chain));
-	if (chain->hook != HOOK_NONE)
-		nft_put_hook(nlh, nft_hook_find(table, chain->hook));
-}
-
-static void put_rule(struct nfnl_batch *batch, enum table_id table, const char *chain, const struct rule *rule, unsigned *sets)
-{
-	struct nftnl_rule *r = nftables_rule_encode(batch, table, chain, rule, sets);
-
-	nftnl_rule_nlmsg_build_payload(nfnl_batch_add(batch, RULE_ROOM, NFT_MSG_NEWRULE, NFPROTO_INET,
-						     NLM_F_CREATE | NLM_F_APPEND, rule), r);
-	nftnl_rule_free(r);
-}
-
-void nftables_put_table(struct nfnl_batch *batch, const struct ruleset *rs, enum table_id table, unsigned sets)
-{
-	const struct table *t = &rs->tables[table];
-
-	for (unsigned c = 0; c < t->n_chains; c++)
-		put_chain(batch, table, &t->chains[c]);
-	for (unsigned c = 0; c < t->n_chains; c++)
-		for (unsigned i = 0; i < t->chains[c].n_rules; i++)
-			put_rule(batch, table, chain_name(table, &t->chains[c]), &t->chains[c].rules[i], &sets);
 }

@@ -10,7 +10,8 @@
 #include <libnftnl/rule.h>
 
 #include "netlink/batch.h"
-#include "ruleset.h"
+#include "nft/dump.h"
+#include "plan.h"
 
 /* "istio-proxy-nat" */
 const char *nftables_table_name(enum table_id table);
@@ -32,8 +33,17 @@ extern const struct nfnl_writer nftables_writer;
 #define SET_STEM "__set"
 #define SET_NAME SET_STEM "%u"
 
-/* Adds what is in the table, but not the table itself; @sets: the number of the first set. */
-void nftables_put_table(struct nfnl_batch *batch, const struct ruleset *rs, enum table_id table, unsigned sets);
+/* How far the messages of a transaction have got; @batch, @dump and @undo are set by the caller, the rest is zero. */
+struct nftables_writer {
+	struct nfnl_batch *batch;
+	const struct nft_dump *dump; /* what is live, or was, where it is put back */
+	bool undo;                   /* tables are put back as the dump shows them */
+	bool begun, sets_are_back[TABLES];
+	unsigned sets[TABLES];       /* the number of the next set */
+};
+
+/* Adds the messages of a step of the native backend; to delete anything makes the commit wait for all CPUs. */
+void nftables_put_step(struct nftables_writer *w, const struct step *step);
 
 /* What nft takes the keys of sets for: enum datatypes of nftables' include/datatype.h. */
 enum nftables_key_type {
@@ -79,38 +89,19 @@ struct nftnl_rule *nftables_rule_encode(struct nfnl_batch *batch, enum table_id 
 
 /* --- messages to ruleset --- */
 
-/* Messages of a dump: pointers into memory of the ruleset's. */
-struct nftables_dump {
-	const struct nlmsghdr **messages;
-	unsigned n;
-};
-
-/* Whole tables: made, removed with all that is in them. */
-void nftables_new_table(struct nfnl_batch *batch, enum table_id table);
-void nftables_delete_table(struct nfnl_batch *batch, enum table_id table);
-
-/* NFT_TABLE_F_... of a dumped table: asleep, owned; ours has none. */
-uint32_t nftables_table_flags(const struct nftables_dump *dump, enum table_id table);
-
-/* Removes all of the table that the dump knows of; the table stays. */
-void nftables_empty_table(struct nfnl_batch *batch, const struct nftables_dump *dump, enum table_id table);
-
-/* The number of the table's first new set: behind the highest that the dump shows. */
-unsigned nftables_free_set(const struct nftables_dump *dump, enum table_id table);
-
-/* Makes all that the dump holds again. */
-void nftables_put_back(struct nfnl_batch *batch, const struct nftables_dump *dump);
+/* All that the dump of our tables holds, into its ruleset. */
+void nftables_decode(struct nft_dump *dump);
 
 /*
  * The elements of a dumped set as the items of @m (m->kind is set; merged, memory of @rs).
  * @family: of addresses.  @network_order: owners have been brought into that.  False if the
  * set is not as nftables_put_set makes it.
  */
-bool nftables_set_decode(struct ruleset *rs, const struct nftables_dump *dump, enum table_id table, const char *name,
+bool nftables_set_decode(struct ruleset *rs, const struct nft_dump *dump, enum table_id table, const char *name,
 		       enum family family, bool network_order, struct match *m);
 
-/* Adds a dumped rule to the chain that it names (@chain: as the model calls it). */
-void nftables_rule_decode(struct ruleset *rs, const struct nftables_dump *dump, enum table_id table, const char *chain,
+/* Adds a dumped rule to the chain that it names (@chain: as the model calls it), and returns it. */
+struct rule *nftables_rule_decode(struct ruleset *rs, const struct nft_dump *dump, enum table_id table, const char *chain,
 			const struct nlmsghdr *nlh);
 
 #endif

@@ -75,7 +75,7 @@ static bool is_about(const struct nlmsghdr *nlh, uint16_t type, enum table_id ta
 	       !strcmp(nfnl_attr_str(nlh, NFTA_SET_NAME), name);
 }
 
-static bool take_elements(struct elements *list, const struct nftables_dump *dump, enum table_id table, const char *name,
+static bool take_elements(struct elements *list, const struct nft_dump *dump, enum table_id table, const char *name,
 			  uint32_t len)
 {
 	const struct nlattr *attr, *element;
@@ -214,7 +214,7 @@ static bool push_elements(struct items *items, const struct match *m, const stru
 }
 
 /* The flags of the set of a dump that is as we make them, for such keys; 0 if there is none. */
-static uint32_t find_set(const struct nftables_dump *dump, enum table_id table, const char *name, uint32_t key_len)
+static uint32_t find_set(const struct nft_dump *dump, enum table_id table, const char *name, uint32_t key_len)
 {
 	for (unsigned i = 0; i < dump->n; i++) {
 		const struct nlmsghdr *nlh = dump->messages[i];
@@ -227,7 +227,7 @@ static uint32_t find_set(const struct nftables_dump *dump, enum table_id table, 
 	return 0;
 }
 
-bool nftables_set_decode(struct ruleset *rs, const struct nftables_dump *dump, enum table_id table, const char *name,
+bool nftables_set_decode(struct ruleset *rs, const struct nft_dump *dump, enum table_id table, const char *name,
 		       enum family family, bool network_order, struct match *m)
 {
 	struct nftables_key key = nftables_key_of(m, family);

@@ -10,7 +10,7 @@
 #include <linux/rtnetlink.h>
 
 #include "links.h"
-#include "route/state.h"
+#include "route/route.h"
 #include "util.h"
 
 struct link_attrs {
@@ -61,10 +61,10 @@ int netns_has_pod_links(struct err *err)
 	int rc = rtnl_open(&rtnl);
 
 	if (rc)
-		return plumbing_fail(STEP_SOCKET, rc, err);
+		return route_fail(ROUTE_STEP_SOCKET, rc, err);
 	rc = rtnl_dump(&rtnl, &links_query, &found);
 	rtnl_close(&rtnl);
-	return rc ? plumbing_fail(STEP_LINKS, rc, err) : found;
+	return rc ? route_fail(ROUTE_STEP_LINKS, rc, err) : found;
 }
 
 bool netns_link_lacks_ipv4(const char *name)

@@ -2,6 +2,7 @@
 /* What is live: lo; addresses, ip rules and routes from one dump each (rtnetlink(7), linux/fib_rules.h). */
 #include <errno.h>
 #include <net/if.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -9,7 +10,7 @@
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 
-#include "route/state.h"
+#include "route/route.h"
 #include "util.h"
 
 #define ATTR_BIT(type) (1ull << (type))
@@ -63,9 +64,9 @@ static bool family_from_af(uint8_t af, enum family *family)
 static void see_lo(const struct nlmsghdr *nlh, void *data)
 {
 	const struct ifinfomsg *link = mnl_nlmsg_get_payload(nlh);
-	struct plumbing_state *state = data;
+	struct route_reading *reading = data;
 
-	state->lo_up = link->ifi_flags & IFF_UP;
+	reading->routes.lo_up = link->ifi_flags & IFF_UP;
 }
 
 /* ::1, ::6 */
@@ -86,21 +87,21 @@ static bool is_global(const struct prefix *prefix)
 	return !is_small6(prefix, 1) && !is_small6(prefix, 6) && !(addr[0] == 0xfe && (addr[1] & 0xc0) == 0x80);
 }
 
-static void see_lo_address(struct plumbing_state *state, const struct live_address *address)
+static void see_lo_address(struct route_reading *reading, const struct route_object *address)
 {
-	state->lo_has_ipv4 |= address->prefix.family == IPV4;
-	state->lo_has_ipv6 |= address->prefix.family == IPV6;
-	if (is_small6(&address->prefix, 6)) {
-		state->has_inbound6 = true;
-		state->inbound6 = *address;
-	}
+	reading->routes.lo_has_ipv4 |= address->family == IPV4;
+	reading->lo_has_ipv6 |= address->family == IPV6;
+	if (!is_small6(&address->address, 6))
+		return;
+	reading->inbound6 = *address;
+	reading->routes.inbound6 = &reading->inbound6;
 }
 
 static void see_address(const struct nlmsghdr *nlh, void *data)
 {
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
-	struct live_address address = { .prefix.len = ifa->ifa_prefixlen };
-	struct plumbing_state *state = data;
+	struct route_object address = { .kind = ROUTE_ADDRESS, .address.len = ifa->ifa_prefixlen };
+	struct route_reading *reading = data;
 	const struct nlattr *attr;
 	struct attrs attrs;
 	enum family family;
@@ -110,21 +111,38 @@ static void see_address(const struct nlmsghdr *nlh, void *data)
 	attr = attrs.at[IFA_LOCAL] ? attrs.at[IFA_LOCAL] : attrs.at[IFA_ADDRESS];
 	if (!family_from_af(ifa->ifa_family, &family) || !attr || mnl_attr_get_payload_len(attr) != family_addr_len(family))
 		return;
-	address.prefix.family = (uint8_t)family;
-	memcpy(address.prefix.addr, mnl_attr_get_payload(attr), family_addr_len(family));
+	address.family = address.address.family = (uint8_t)family;
+	memcpy(address.address.addr, mnl_attr_get_payload(attr), family_addr_len(family));
 	address.flags = attr_u32(&attrs, IFA_FLAGS, ifa->ifa_flags);
 	if (ifa->ifa_index == LO_INDEX)
-		see_lo_address(state, &address);
-	if (is_global(&address.prefix))
-		state->global |= FAMILY_BIT(family);
+		see_lo_address(reading, &address);
+	if (is_global(&address.address))
+		reading->routes.global |= FAMILY_BIT(family);
 }
 
 static void forget_addresses(void *data)
 {
-	struct plumbing_state *state = data;
+	struct route_reading *reading = data;
 
-	state->global = 0;
-	state->lo_has_ipv4 = state->lo_has_ipv6 = state->has_inbound6 = false;
+	reading->routes.global = 0;
+	reading->routes.lo_has_ipv4 = reading->lo_has_ipv6 = false;
+	reading->routes.inbound6 = NULL;
+}
+
+static void add_object(struct route_reading *reading, const struct route_object *object)
+{
+	*(struct route_object *)array_push(&reading->routes.objects, &reading->routes.n, sizeof(*object)) = *object;
+}
+
+/* A dump that begins anew; of the other kind what is there stays. */
+static void forget_kind(struct route_reading *reading, enum route_kind kind)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < reading->routes.n; i++)
+		if (reading->routes.objects[i].kind != kind)
+			reading->routes.objects[kept++] = reading->routes.objects[i];
+	reading->routes.n = kept;
 }
 
 /* Whatever else a rule says makes it somebody else's.  The kernel says FRA_SUPPRESS_PREFIXLEN of every rule. */
@@ -141,7 +159,7 @@ static bool rule_is_plain(const struct fib_rule_hdr *rule, const struct attrs *a
 static void see_rule(const struct nlmsghdr *nlh, void *data)
 {
 	const struct fib_rule_hdr *rule = mnl_nlmsg_get_payload(nlh);
-	struct plumbing_state *state = data;
+	struct route_reading *reading = data;
 	struct attrs attrs;
 	enum family family;
 	uint32_t table;
@@ -151,20 +169,21 @@ static void see_rule(const struct nlmsghdr *nlh, void *data)
 	if (!family_from_af(rule->family, &family) || rule->action != FR_ACT_TO_TBL || table == RT_TABLE_UNSPEC ||
 	    table == RT_TABLE_LOCAL || table == RT_TABLE_MAIN || table == RT_TABLE_DEFAULT)
 		return;
-	*(struct live_rule *)array_push(&state->rules, &state->n_rules, sizeof(*state->rules)) = (struct live_rule){
-		.family = family,
+	add_object(reading, &(struct route_object){
+		.kind = ROUTE_RULE,
+		.family = (uint8_t)family,
 		.mark = attr_u32(&attrs, FRA_FWMARK, 0),
 		.mask = attr_u32(&attrs, FRA_FWMASK, UINT32_MAX),
 		.table = table,
 		.priority = attr_u32(&attrs, FRA_PRIORITY, 0),
 		.protocol = attr_u8(&attrs, FRA_PROTOCOL, RTPROT_UNSPEC),
 		.plain = rule_is_plain(rule, &attrs),
-	};
+	});
 }
 
 static void forget_rules(void *data)
 {
-	((struct plumbing_state *)data)->n_rules = 0;
+	forget_kind(data, ROUTE_RULE);
 }
 
 /* The kernel says RTA_PRIORITY, RTA_CACHEINFO and RTA_PREF of every IPv6 route. */
@@ -180,64 +199,86 @@ static bool route_is_plain(const struct rtmsg *route, const struct attrs *attrs)
 static void see_route(const struct nlmsghdr *nlh, void *data)
 {
 	const struct rtmsg *route = mnl_nlmsg_get_payload(nlh);
-	struct plumbing_state *state = data;
+	struct route_reading *reading = data;
 	struct attrs attrs;
 	enum family family;
 
 	parse_attrs(nlh, sizeof(*route), &attrs);
 	if (!family_from_af(route->rtm_family, &family) || !route_is_plain(route, &attrs))
 		return;
-	*(struct live_route *)array_push(&state->routes, &state->n_routes, sizeof(*state->routes)) = (struct live_route){
-		.family = family,
+	add_object(reading, &(struct route_object){
+		.kind = ROUTE_ROUTE,
+		.family = (uint8_t)family,
 		.table = attr_u32(&attrs, RTA_TABLE, route->rtm_table),
-		.metric = attr_u32(&attrs, RTA_PRIORITY, 0),
+		.priority = attr_u32(&attrs, RTA_PRIORITY, 0),
 		.protocol = route->rtm_protocol,
 		.scope = route->rtm_scope,
-	};
+	});
 }
 
 static void forget_routes(void *data)
 {
-	((struct plumbing_state *)data)->n_routes = 0;
+	forget_kind(data, ROUTE_ROUTE);
 }
 
-const struct rtnl_query plumbing_query_lo = { RTM_GETLINK, sizeof(struct ifinfomsg), see_lo, NULL };
-const struct rtnl_query plumbing_query_addresses = { RTM_GETADDR, sizeof(struct ifaddrmsg), see_address,
-						     forget_addresses };
-const struct rtnl_query plumbing_query_rules = { RTM_GETRULE, sizeof(struct fib_rule_hdr), see_rule, forget_rules };
-const struct rtnl_query plumbing_query_routes = { RTM_GETROUTE, sizeof(struct rtmsg), see_route, forget_routes };
+const struct rtnl_query route_query_lo = { RTM_GETLINK, sizeof(struct ifinfomsg), see_lo, NULL };
+const struct rtnl_query route_query_addresses = { RTM_GETADDR, sizeof(struct ifaddrmsg), see_address, forget_addresses };
+const struct rtnl_query route_query_rules = { RTM_GETRULE, sizeof(struct fib_rule_hdr), see_rule, forget_rules };
+const struct rtnl_query route_query_routes = { RTM_GETROUTE, sizeof(struct rtmsg), see_route, forget_routes };
 
-static int read_lo_flags(struct plumbing_state *state)
+static int read_lo_flags(struct rtnl *rtnl, struct route_reading *reading)
 {
 	struct ifreq request = { .ifr_name = "lo" };
 	struct ifinfomsg *link;
 
 	/* netdevice(7): any socket will do, and the kernel need not describe the whole link. */
-	if (!ioctl(netlink_fd(&state->rtnl.link), SIOCGIFFLAGS, &request)) {
-		state->lo_up = request.ifr_flags & IFF_UP;
+	if (!ioctl(netlink_fd(&rtnl->link), SIOCGIFFLAGS, &request)) {
+		reading->routes.lo_up = request.ifr_flags & IFF_UP;
 		return 0;
 	}
-	rtnl_request(&state->rtnl, RTM_GETLINK, 0, &link, sizeof(*link));
+	rtnl_request(rtnl, RTM_GETLINK, 0, &link, sizeof(*link));
 	link->ifi_index = LO_INDEX;
-	return rtnl_get(&state->rtnl, &plumbing_query_lo, state);
+	return rtnl_get(rtnl, &route_query_lo, reading);
 }
 
-int plumbing_read_lo(struct plumbing_state *state)
+/* The kernel lets no device have an IPv6 address while sysctl shuts it off; without one (lo may be down) ask sysctl. */
+static bool has_ipv6(const struct route_reading *reading)
 {
-	int rc = read_lo_flags(state);
+	auto_free char *text = NULL;
+	size_t len;
 
-	return rc ? rc : rtnl_dump(&state->rtnl, &plumbing_query_addresses, state);
+	if (reading->lo_has_ipv6)
+		return true;
+	return !read_file("/proc/sys/net/ipv6/conf/lo/disable_ipv6", 16, &text, &len) && text[0] == '0';
 }
 
-int plumbing_read_rules(struct plumbing_state *state)
+int route_read_lo(struct rtnl *rtnl, struct route_reading *reading)
 {
-	int rc = rtnl_dump(&state->rtnl, &plumbing_query_rules, state);
+	int rc = read_lo_flags(rtnl, reading);
+
+	rc = rc ? rc : rtnl_dump(rtnl, &route_query_addresses, reading);
+	if (!rc)
+		reading->routes.has_ipv6 = has_ipv6(reading);
+	return rc;
+}
+
+int route_read_rules(struct rtnl *rtnl, struct route_reading *reading)
+{
+	int rc = rtnl_dump(rtnl, &route_query_rules, reading);
 
 	/* A kernel without policy routing has no rules. */
-	return state->rtnl.answered && (rc == -EOPNOTSUPP || rc == -EAFNOSUPPORT) ? 0 : rc;
+	return rtnl->answered && (rc == -EOPNOTSUPP || rc == -EAFNOSUPPORT) ? 0 : rc;
 }
 
-int plumbing_read_routes(struct plumbing_state *state)
+/* Without a rule that leads to it a route means nothing, but to a clean after a run that was killed. */
+int route_read_routes(struct rtnl *rtnl, struct route_reading *reading, bool all)
 {
-	return rtnl_dump(&state->rtnl, &plumbing_query_routes, state);
+	for (unsigned i = 0; i < reading->routes.n && !all; i++)
+		all = reading->routes.objects[i].kind == ROUTE_RULE && reading->routes.objects[i].plain;
+	return all ? rtnl_dump(rtnl, &route_query_routes, reading) : 0;
+}
+
+void route_reading_free(struct route_reading *reading)
+{
+	free(reading->routes.objects);
 }

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Requests that change lo, an address, an ip rule or a route, and what it means when one fails. */
-#include <errno.h>
+/* Requests that change lo, an address, an ip rule or a route. */
 #include <net/if.h>
-#include <string.h>
 
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 
-#include "route/state.h"
-#include "util.h"
+#include "route/route.h"
 
-void plumbing_put_lo(struct rtnl *rtnl, bool up)
+static void put_lo(struct rtnl *rtnl, bool up)
 {
 	struct ifinfomsg *link;
 
@@ -27,15 +24,15 @@ static uint16_t change_flags(bool add)
 	return add ? NLM_F_CREATE | NLM_F_EXCL : 0;
 }
 
-void plumbing_put_address(struct rtnl *rtnl, uint16_t type, const struct live_address *address)
+static void put_address(struct rtnl *rtnl, const struct route_object *address, bool add)
 {
 	struct ifaddrmsg *ifa;
-	struct nlmsghdr *nlh = rtnl_request(rtnl, type, change_flags(type == RTM_NEWADDR), &ifa, sizeof(*ifa));
+	struct nlmsghdr *nlh = rtnl_request(rtnl, add ? RTM_NEWADDR : RTM_DELADDR, change_flags(add), &ifa, sizeof(*ifa));
 
-	ifa->ifa_family = family_to_af(address->prefix.family);
-	ifa->ifa_prefixlen = address->prefix.len;
+	ifa->ifa_family = family_to_af(address->family);
+	ifa->ifa_prefixlen = address->address.len;
 	ifa->ifa_index = LO_INDEX;
-	mnl_attr_put(nlh, IFA_LOCAL, family_addr_len(address->prefix.family), address->prefix.addr);
+	mnl_attr_put(nlh, IFA_LOCAL, family_addr_len(address->family), address->address.addr);
 	mnl_attr_put_u32(nlh, IFA_FLAGS, address->flags);
 }
 
@@ -45,10 +42,10 @@ static uint8_t header_table(uint32_t table)
 	return table < 256 ? (uint8_t)table : RT_TABLE_UNSPEC;
 }
 
-void plumbing_put_rule(struct rtnl *rtnl, uint16_t type, const struct live_rule *rule)
+static void put_rule(struct rtnl *rtnl, const struct route_object *rule, bool add)
 {
 	struct fib_rule_hdr *header;
-	struct nlmsghdr *nlh = rtnl_request(rtnl, type, change_flags(type == RTM_NEWRULE), &header, sizeof(*header));
+	struct nlmsghdr *nlh = rtnl_request(rtnl, add ? RTM_NEWRULE : RTM_DELRULE, change_flags(add), &header, sizeof(*header));
 
 	header->family = family_to_af(rule->family);
 	header->action = FR_ACT_TO_TBL;
@@ -62,10 +59,10 @@ void plumbing_put_rule(struct rtnl *rtnl, uint16_t type, const struct live_rule 
 		mnl_attr_put_u8(nlh, FRA_PROTOCOL, rule->protocol);
 }
 
-void plumbing_put_route(struct rtnl *rtnl, uint16_t type, const struct live_route *route)
+static void put_route(struct rtnl *rtnl, const struct route_object *route, bool add)
 {
 	struct rtmsg *header;
-	struct nlmsghdr *nlh = rtnl_request(rtnl, type, change_flags(type == RTM_NEWROUTE), &header, sizeof(*header));
+	struct nlmsghdr *nlh = rtnl_request(rtnl, add ? RTM_NEWROUTE : RTM_DELROUTE, change_flags(add), &header, sizeof(*header));
 
 	header->rtm_family = family_to_af(route->family);
 	header->rtm_table = header_table(route->table);
@@ -74,66 +71,24 @@ void plumbing_put_route(struct rtnl *rtnl, uint16_t type, const struct live_rout
 	header->rtm_scope = route->scope;
 	mnl_attr_put_u32(nlh, RTA_TABLE, route->table);
 	mnl_attr_put_u32(nlh, RTA_OIF, LO_INDEX);
-	if (route->metric)
-		mnl_attr_put_u32(nlh, RTA_PRIORITY, route->metric);
+	if (route->priority)
+		mnl_attr_put_u32(nlh, RTA_PRIORITY, route->priority);
 }
 
-#define NO_IPV6 "IPv6 is off in this network namespace"
-#define NO_IPV6_HINT "set the sysctl net.ipv6.conf.lo.disable_ipv6 to 0, or leave IPv6 out with --ipv6=off"
-
-/* What each step does, what it means if the kernel does not know how to, and the way out. */
-static const struct {
-	const char *what, *missing, *hint;
-} steps[] = {
-	[STEP_SOCKET] = { "open a route netlink socket", "this kernel has none, or a seccomp policy forbids it",
-			  "allow socket(AF_NETLINK) in the container's seccomp profile" },
-	[STEP_READ] = { "read the addresses, ip rules and routes", "this kernel has no such request",
-			"see whether ip addr, ip rule and ip route work in this network namespace" },
-	[STEP_LINKS] = { "read the links", "this kernel has no such request",
-			 "if this is meant to be redirected, say --allow-host-netns" },
-	[STEP_LO] = { "bring lo up", "this kernel has no such request",
-		      "run ip link set lo up in this network namespace" },
-	[STEP_ADDRESS] = { "add ::6/128 to lo", NO_IPV6, NO_IPV6_HINT },
-	[STEP_RULE] = { "add the ip rule of TPROXY mode", "this kernel has no policy routing (CONFIG_IP_MULTIPLE_TABLES)",
-			"use --istio-inbound-interception-mode=REDIRECT" },
-	[STEP_RULE_IPV6] = { "add the ip -6 rule of TPROXY mode",
-			     "this kernel has no policy routing for IPv6 (CONFIG_IPV6_MULTIPLE_TABLES)",
-			     "use --istio-inbound-interception-mode=REDIRECT, or leave IPv6 out with --ipv6=off" },
-	[STEP_ROUTE] = { "add the ip route of TPROXY mode", "this kernel has no such request",
-			 "see whether ip route works in this network namespace" },
-	[STEP_ROUTE_IPV6] = { "add the ip -6 route of TPROXY mode", NO_IPV6, NO_IPV6_HINT },
-	[STEP_REMOVE] = { "remove an address, ip rule or route of an older install", "this kernel has no such request",
-			  "look at ip addr, ip rule and ip route show table all in this network namespace" },
-	[STEP_UNDO] = { "take back an address, ip rule or route", "this kernel has no such request",
-			"look at ip addr, ip rule and ip route show table all in this network namespace" },
-};
-
-static bool is_missing(int error)
+void route_put(struct rtnl *rtnl, const struct route_object *object, bool add)
 {
-	static const int errors[] = { EOPNOTSUPP, EAFNOSUPPORT, EPROTONOSUPPORT, EACCES, EADDRNOTAVAIL };
-
-	for (unsigned i = 0; i < ARRAY_SIZE(errors); i++)
-		if (error == errors[i])
-			return true;
-	return false;
-}
-
-int plumbing_fail(enum plumbing_step step, int rc, struct err *err)
-{
-	const char *what = steps[step].what;
-
-	if (rc == -EPERM) {
-		err_set(err, STATUS_NOPERM, EPERM, "cannot %s: the kernel refuses access to this network namespace", what);
-		err_hint(err, HINT_DENIED);
-	} else if (rc == -EINTR) {
-		err_set(err, STATUS_BUSY, EINTR, "cannot %s: they change again and again under way", what);
-		err_hint(err, "find out what changes addresses, ip rules or routes in this network namespace");
-	} else if (is_missing(-rc)) {
-		err_set(err, STATUS_UNSUPPORTED, -rc, "cannot %s: %s", what, steps[step].missing);
-		err_hint(err, "%s", steps[step].hint);
-	} else {
-		err_set(err, STATUS_FAILED, -rc, "cannot %s: %s", what, strerror(-rc));
-		err_hint(err, "look at ip addr, ip rule and ip route show table all in this network namespace");
+	switch ((enum route_kind)object->kind) {
+	case ROUTE_LO_UP:
+		put_lo(rtnl, add);
+		break;
+	case ROUTE_ADDRESS:
+		put_address(rtnl, object, add);
+		break;
+	case ROUTE_RULE:
+		put_rule(rtnl, object, add);
+		break;
+	case ROUTE_ROUTE:
+		put_route(rtnl, object, add);
+		break;
 	}
-	return rc;
 }

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is ours in a netns, and how it stands among what is not.  One place for all backends and commands.
+ *
+ * Ours are chains named ISTIO_, with all that is in them; jumps and gotos to one, whatever else the rule tests; our
+ * native tables; and what releases of Istio write straight into built-in chains, told by their shapes.
+ * "-i IF -j RETURN" and "-o IF -j RETURN", as -c and -k make them, cannot be told from a user's own: shared.
+ */
+#ifndef ISTIO_INIT_OWNERSHIP_H
+#define ISTIO_INIT_OWNERSHIP_H
+
+#include "ruleset.h"
+
+/*
+ * Notes in each rule of @live, foreign ones included, whose it is.  @want: what the options of this run ask for;
+ * NULL where they are not looked at.
+ */
+void ownership_decide(struct ruleset *live, const struct ruleset *want);
+
+/* Whether anything of ours is in the ruleset, after ownership_decide; what is shared does not count. */
+bool ownership_has_ours(const struct ruleset *live);
+
+/* Whether the rule has the shape of those that are shared, and stands where they do. */
+bool ownership_is_shareable(const struct rule *rule, enum table_id table, enum hook hook);
+
+/* The mark that the live front rule of mangle ISTIO_INBOUND tests, or ISTIO_DIVERT sets, else 1337. */
+uint32_t ownership_live_mark(const struct ruleset *live);
+
+/* One chain of one family: its live rules in order, and the wanted ones, both as the layer holds them. */
+struct chain_edit {
+	const struct rule *const *live;
+	unsigned n_live;
+	const struct rule *want;
+	unsigned n_want;
+	const unsigned *places; /* NULL, or where each wanted rule stood: behind so many foreign rules */
+	bool own;        /* the chain is ours: no live rule of it is foreign */
+	bool same_families; /* natively: rules are equal only for the same families */
+	bool anew;       /* nothing stays */
+	bool shared_go;  /* what is shared and not wanted goes; else it is left alone */
+
+	/* the answer, caller's, all zero before */
+	bool *goes;      /* of each live rule */
+	unsigned *before; /* of each wanted rule: to be put in front of the live rule of that number, n_live: at the end */
+	bool *stays;     /* of each wanted rule: it is there already */
+};
+
+/*
+ * Which live rules go, which wanted ones are added, and where.
+ *
+ *   live     F  a  F  b  c  F        F: foreign; a b c: ours
+ *   wanted      a     x  c  y
+ *
+ *   goes: b; stays: a c; x before b's successor c, y behind c: F  a  F  x  c  y  F
+ *
+ * Those that stay keep their places.  A new one goes behind the wanted one before it; the first ones go in front of
+ * the first that stays.  If none stays: where the old ones stood; if there were none: at the end.  Those for the very
+ * top (rule->top) go there unless a wanted one stands before them.
+ */
+void ownership_edit(const struct chain_edit *edit);
+
+#endif

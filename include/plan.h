@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What leads from what is live to what is wanted: an ordered list of typed steps.  apply carries it out, diff prints it
+ * and exits by it, clean is the plan for wanting nothing.  Pure: no I/O, no kernel.
+ *
+ *   routes +   lo up, ::6, TPROXY's ip rule and route: rules without them would lose traffic
+ *   rules      of the chosen backend, then those of the others go: traffic escapes at no moment
+ *   routes -   what is left of older installs
+ */
+#ifndef ISTIO_INIT_PLAN_H
+#define ISTIO_INIT_PLAN_H
+
+#include "live.h"
+
+enum step_action { STEP_ADD, STEP_DELETE };
+enum step_kind { STEP_TABLE, STEP_CHAIN, STEP_RULES, STEP_ROUTE };
+/* A deletion that goes with that of its chain or table, whose own step follows. */
+enum step_with { STEP_BY_ITSELF, STEP_WITH_CHAIN, STEP_WITH_TABLE };
+
+struct step {
+	uint8_t action, kind;
+	uint8_t backend;  /* enum backend_index; of ROUTE: BACKENDS */
+	uint8_t table;    /* enum table_id */
+	uint8_t family;   /* enum family; natively FAMILIES: both in one */
+	uint8_t with;     /* enum step_with */
+	/* CHAIN, RULES: where the chain is wanted (ADD) or live (DELETE). */
+	const struct chain *chain;
+	/*
+	 * RULES: the @n rules from number @first on, counted as chain_iter shows them: for an ADD those that are not
+	 * foreign, for a DELETE all.  They are to stand from position @at of the live chain on, once all deletions
+	 * and all additions before are done: in front of @before, a live rule that stays (NULL: at the end).
+	 */
+	unsigned first, n, at;
+	const struct rule *before;
+	const struct route_object *route;
+};
+
+/* Why an apply without --reconcile does not carry it out. */
+enum plan_refusal {
+	PLAN_FREE,      /* nothing of Istio's is there that would change, but for what is missing */
+	PLAN_ELSEWHERE, /* another backend holds Istio rules */
+	PLAN_DIFFERENT, /* the live Istio rules are others */
+	PLAN_STALE,     /* an address, ip rule or route of another install is live */
+};
+
+struct plan_want {
+	enum backend_index backend; /* where rules are wanted; BACKENDS: nowhere */
+	const struct ruleset *rules;
+	const struct ruleset *known; /* NULL, or what the options ask for in the iptables layout: tells what is shared */
+	/*
+	 * NULL, or what the options would ask for if one family less were on: where exactly that is live, natively,
+	 * the plan completes it and is not refused.
+	 */
+	const struct ruleset *fewer;
+	struct routes_want routes;
+	bool force; /* also what is equal already is written anew */
+};
+
+/* The steps point into @live and @want's rulesets, which must outlive the plan. */
+struct plan {
+	const struct live *live;
+	struct plan_want want;
+	struct step *steps;
+	unsigned n;
+	enum plan_refusal refusal;
+	enum backend_index elsewhere; /* of PLAN_ELSEWHERE */
+	/* Where rules are wanted, but would decide nothing: a table that sleeps, a chain that is not hooked in. */
+	const struct step *blocked;
+	struct arena *arena;
+};
+
+/* A plan without steps, for plan_add_table. */
+void plan_init(struct plan *plan, const struct live *live, const struct plan_want *want);
+
+/* @live: after ownership_decide. */
+void plan_make(struct plan *plan, const struct live *live, const struct plan_want *want);
+void plan_free(struct plan *plan);
+
+/* Whether the plan's steps are about the backend (BACKENDS: routes). */
+bool plan_touches(const struct plan *plan, enum backend_index backend);
+
+/*
+ * Adds the steps for one table of one family of a backend (natively, FAMILIES).  @want: NULL for nothing.  For a
+ * backend that has to begin anew with a table which a rival has changed.
+ */
+void plan_add_table(struct plan *plan, enum backend_index backend, const struct ruleset *live, const struct ruleset *want,
+		    enum table_id table, enum family family, unsigned flags);
+#define PLAN_ANEW 1u     /* our rules are deleted and added, also those that are equal */
+#define PLAN_ANEW_ALL 2u /* so are our chains, as the kernel lists them in the order in which they were made */
+#define PLAN_TABLE_ANEW 4u /* and the table, if nobody else has anything in it */
+#define PLAN_SHARED_GO 8u /* what is shared goes, too, unless it is wanted */
+
+/* Whether that would be no step at all: what of ours is in the table is what @want asks for. */
+bool plan_table_is(enum backend_index backend, const struct ruleset *live, const struct ruleset *want, enum table_id table,
+		   enum family family, unsigned flags);
+
+/*
+ * The steps that take back what @done has done to a backend's tables: from @now, read after it and after
+ * ownership_decide, to what was live before it.  Where Istio's rules of a table are not any more what @done made of
+ * them, somebody else has written them: they stay, and @stranger is called.  @tables: a mask of those that @now shows;
+ * @family: the one that it shows, or FAMILIES: all.
+ */
+void plan_undo(struct plan *undo, const struct plan *done, enum backend_index backend, const struct ruleset *now,
+	       unsigned tables, enum family family,
+	       void (*stranger)(enum backend_index backend, enum table_id table, enum family family));
+
+/* The next rules of a step: chain_iter, set to the first of them. */
+void step_iter_init(struct chain_iter *it, const struct step *step);
+const struct rule *step_iter_next(struct chain_iter *it, const struct step *step);
+
+#endif

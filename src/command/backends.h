@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The backends as the command line names them, the engines behind them, and which one a run uses. */
+#ifndef ISTIO_INIT_BACKENDS_H
+#define ISTIO_INIT_BACKENDS_H
+
+#include "context.h"
+
+const char *backend_name(enum backend_index index); /* as --backend spells it */
+enum layout backend_layout(enum backend_index index);
+enum engine_index backend_engine(enum backend_index index); /* BACKENDS: routes */
+const struct engine_ops *engine_at(enum engine_index index);
+
+/* Which backends to try, in order, and why. */
+struct choice {
+	enum backend_index candidates[BACKENDS];
+	unsigned n;
+	const char *reason;
+	bool lacks_raw; /* iptables-legacy is no candidate, for want of CAP_NET_RAW */
+};
+
+/* As the manual says (BACKENDS), from what was read.  Fails if several hold rules and nothing says which to keep. */
+int backends_choose(struct choice *choice, const struct context *ctx, struct err *err);
+
+/* The first candidate that this kernel has, or why there is none: -errno with @err. */
+int backends_first(enum backend_index *index, const struct context *ctx, const struct choice *choice, struct err *err);
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * nf_tables: read once for both of its backends, and changed by one transaction, so that a move from one to the other
+ * is one step, too.
+ */
+#include "engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <netinet/in.h> /* before any <linux/netfilter...> header */
+#include <string.h>
+
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+#include "iptables_nft/iptables_nft.h"
+#include "log.h"
+#include "nft/dump.h"
+#include "nftables/nftables.h"
+#include "ownership.h"
+#include "util.h"
+
+/* Rivals that commit between our reading and our undoing. */
+#define UNDO_TRIES 20
+
+/* Its two backends have the first numbers. */
+#define NFT_BACKENDS (IPTABLES_NFT + 1)
+
+struct engine {
+	struct nfnl *nfnl;
+	struct nft_dump dumps[NFT_BACKENDS];
+	struct nft_dump *into; /* the one that messages of the dump under way belong to; NULL: it depends on their table */
+	struct nfnl_batch batch; /* what is prepared */
+	const struct plan *plan;
+	bool written;
+};
+
+/* The dump that a message about a table or chain belongs to, NULL for none. */
+static struct nft_dump *dump_of(struct engine *e, const struct nlmsghdr *nlh)
+{
+	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
+	/* The attribute is 1 in all of them. */
+	const char *table = nfnl_attr_str(nlh, NFTA_TABLE_NAME);
+
+	if (nfg->nfgen_family == NFPROTO_INET && nftables_table_find(table) != TABLES)
+		return &e->dumps[NFTABLES];
+	if ((nfg->nfgen_family == NFPROTO_IPV4 || nfg->nfgen_family == NFPROTO_IPV6) && iptables_nft_table_find(table) != TABLES)
+		return &e->dumps[IPTABLES_NFT];
+	return NULL;
+}
+
+static void see_message(const struct nlmsghdr *nlh, void *data)
+{
+	struct engine *e = data;
+	struct nft_dump *dump = e->into ? e->into : dump_of(e, nlh);
+
+	if (dump)
+		nft_dump_keep(dump, nlh);
+}
+
+static int dump(struct engine *e, const struct nfnl_query *query, struct err *err)
+{
+	return nfnl_dump(e->nfnl, query, see_message, e, err);
+}
+
+static int read_sets(struct engine *e, const char *table, struct err *err)
+{
+	struct nfnl_query query = { .type = NFT_MSG_GETSET, .family = NFPROTO_INET, .table = table };
+	unsigned first = e->into->n, end;
+	int rc = dump(e, &query, err);
+
+	query.type = NFT_MSG_GETSETELEM;
+	end = e->into->n;
+	for (unsigned i = first; i < end && !rc; i++) {
+		query.set = nfnl_attr_str(e->into->messages[i], NFTA_SET_NAME);
+		rc = dump(e, &query, err);
+	}
+	return rc;
+}
+
+/* What is in the tables that a dump has begun with.  Only natively a list is a set. */
+static int read_tables(struct engine *e, enum backend_index backend, unsigned n_tables, struct err *err)
+{
+	int rc = 0;
+
+	e->into = &e->dumps[backend];
+	for (unsigned i = 0; i < n_tables && !rc; i++) {
+		const struct nlmsghdr *nlh = e->into->messages[i];
+		const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
+		struct nfnl_query query = {
+			.type = NFT_MSG_GETRULE,
+			.family = nfg->nfgen_family,
+			.table = nfnl_attr_str(nlh, NFTA_TABLE_NAME),
+		};
+
+		if (backend == NFTABLES)
+			rc = read_sets(e, query.table, err);
+		rc = rc ? rc : dump(e, &query, err);
+	}
+	e->into = NULL;
+	return rc;
+}
+
+static void forget(struct engine *e)
+{
+	for (enum backend_index b = 0; b < NFT_BACKENDS; b++) {
+		nft_dump_free(&e->dumps[b]);
+		ruleset_free(e->dumps[b].rs);
+		e->dumps[b].rs = NULL;
+	}
+}
+
+static int read_all(struct nfnl *nfnl, void *data, struct err *err)
+{
+	struct nfnl_query query = { .type = NFT_MSG_GETTABLE, .family = NFPROTO_UNSPEC };
+	struct engine *e = data;
+	unsigned n_tables[NFT_BACKENDS];
+	int rc;
+
+	(void)nfnl;
+	forget(e);
+	e->dumps[NFTABLES].rs = ruleset_new(LAYOUT_NATIVE, 0);
+	e->dumps[IPTABLES_NFT].rs = ruleset_new(LAYOUT_IPTABLES, 0);
+	rc = dump(e, &query, err);
+	for (enum backend_index b = 0; b < NFT_BACKENDS; b++)
+		n_tables[b] = e->dumps[b].n;
+	if (rc || n_tables[NFTABLES] + n_tables[IPTABLES_NFT] == 0)
+		return rc;
+	query.type = NFT_MSG_GETCHAIN;
+	query.family = n_tables[IPTABLES_NFT] ? NFPROTO_UNSPEC : NFPROTO_INET;
+	rc = dump(e, &query, err);
+	for (enum backend_index b = 0; b < NFT_BACKENDS && !rc; b++)
+		rc = read_tables(e, b, n_tables[b], err);
+	return rc;
+}
+
+/* Of the engine's own link: what is there now, decoded. */
+static int read_now(struct engine *e, struct err *err)
+{
+	int rc = nfnl_read(e->nfnl, read_all, e, err);
+
+	if (rc)
+		return rc;
+	nftables_decode(&e->dumps[NFTABLES]);
+	iptables_nft_decode(&e->dumps[IPTABLES_NFT]);
+	return 0;
+}
+
+static int nf_tables_read(struct engine **engine, struct live *live, struct err *err)
+{
+	struct engine *e = xcalloc(1, sizeof(*e));
+	int rc = nfnl_open(&e->nfnl, err);
+
+	*engine = e;
+	rc = rc ? rc : read_now(e, err);
+	for (enum backend_index b = 0; b < NFT_BACKENDS && !rc; b++)
+		live->rules[b] = e->dumps[b].rs;
+	return rc;
+}
+
+/* The messages of some steps; @undo: what they add is what the dumps show. */
+static int put_steps(struct nfnl_batch *batch, const struct nft_dump *dumps, bool undo, const struct step *steps, unsigned n,
+		     struct err *err)
+{
+	struct nftables_writer writer = { .batch = batch, .dump = &dumps[NFTABLES], .undo = undo };
+	int rc = 0;
+
+	for (unsigned i = 0; i < n && !rc; i++) {
+		if (steps[i].with == STEP_WITH_TABLE)
+			continue;
+		if (steps[i].backend == NFTABLES)
+			nftables_put_step(&writer, &steps[i]);
+		else
+			rc = iptables_nft_put_step(batch, undo ? dumps[IPTABLES_NFT].rs : NULL, &steps[i], err);
+	}
+	return rc;
+}
+
+static int nf_tables_prepare(struct engine *e, const struct plan *plan, unsigned first, unsigned n, struct err *err)
+{
+	e->plan = plan;
+	nfnl_batch_init(&e->batch, e->nfnl);
+	return put_steps(&e->batch, e->dumps, false, &plan->steps[first], n, err);
+}
+
+static int nf_tables_commit(struct engine *e, struct err *err)
+{
+	int rc = nfnl_batch_send(&e->batch, err);
+
+	e->written = !rc;
+	return rc;
+}
+
+static void tell_stranger(enum backend_index backend, enum table_id table, enum family family)
+{
+	if (backend == NFTABLES)
+		log_error("cannot undo: another program has written table inet %s since; it was left as it is",
+			  nftables_table_name(table));
+	else
+		log_error("cannot undo: another program has written Istio's rules of table %s %s since; they were left as they are",
+			  family == IPV6 ? "ip6" : "ip", table_name(table));
+}
+
+/* Against rules that somebody may have changed since our commit. */
+static int undo_once(struct engine *e, struct engine *now, struct err *err)
+{
+	struct nfnl_batch batch;
+	struct plan undo;
+	int rc = read_now(now, err);
+
+	if (rc)
+		return rc;
+	nfnl_batch_init(&batch, now->nfnl);
+	for (enum backend_index b = 0; b < NFT_BACKENDS && !rc; b++) {
+		ownership_decide(now->dumps[b].rs, e->plan->want.known);
+		plan_undo(&undo, e->plan, b, now->dumps[b].rs, (1u << TABLES) - 1, FAMILIES, tell_stranger);
+		rc = put_steps(&batch, e->dumps, true, undo.steps, undo.n, err);
+		plan_free(&undo);
+	}
+	rc = rc ? rc : nfnl_batch_send(&batch, err);
+	nfnl_batch_release(&batch);
+	return rc;
+}
+
+static void nf_tables_undo(struct engine *e)
+{
+	struct engine now = { .nfnl = e->nfnl };
+	struct err err = { 0 };
+	int rc = -EAGAIN;
+
+	for (unsigned i = 0; i < UNDO_TRIES && e->written && rc == -EAGAIN; i++)
+		rc = undo_once(e, &now, &err);
+	forget(&now);
+	if (!e->written || !rc)
+		return;
+	log_error("cannot undo: the old nftables rules could not be put back: %s", err.what);
+	log_error("run istio-init with --reconcile, or istio-init clean, to get a known state");
+}
+
+static void nf_tables_close(struct engine *e)
+{
+	if (!e)
+		return;
+	nfnl_batch_release(&e->batch);
+	nfnl_close(e->nfnl);
+	forget(e);
+	free(e);
+}
+
+const struct engine_ops engine_nf_tables = {
+	.read = nf_tables_read,
+	.prepare = nf_tables_prepare,
+	.commit = nf_tables_commit,
+	.undo = nf_tables_undo,
+	.close = nf_tables_close,
+};
