@@ -63,30 +63,47 @@ static int check_not_host(const struct config *cfg, struct err *err)
 	return rc;
 }
 
+/*
+ * As istio-iptables decides: Envoy listens on IPv6 only in pods of IPv6 alone, or in a mesh of both families; elsewhere
+ * redirected IPv6 would meet a closed port.
+ */
+static bool auto_wants_ipv6(const struct context *ctx)
+{
+	const struct routes *routes = ctx->live.routes;
+
+	if (!(routes->global & FAMILY_BIT(IPV6)))
+		return !routes->global; /* no address yet */
+	if (!(routes->global & FAMILY_BIT(IPV4)) || ctx->cfg->dual_stack)
+		return true;
+	log_warn("the pod has IPv4 and IPv6 addresses: its IPv6 traffic is left alone; --dual-stack (where the proxy listens "
+		 "on IPv6) or --ipv6=on captures it");
+	return false;
+}
+
 static int find_families(struct context *ctx, struct err *err)
 {
 	const struct routes *routes = ctx->live.routes;
 	int rc;
 
 	ctx->families = FAMILY_BIT(IPV4);
-	if (ctx->cfg->ipv6 == OFF)
+	if (ctx->cfg->ipv6 == OFF || (ctx->cfg->ipv6 == AUTO && !auto_wants_ipv6(ctx)))
 		return 0;
-	if (ctx->cfg->ipv6 == ON && !routes->has_ipv6) {
+	if (routes->has_ipv6) {
+		ctx->families = FAMILY_BOTH;
+		return 0;
+	}
+	if (ctx->cfg->ipv6 == ON) {
 		rc = err_set(err, STATUS_UNSUPPORTED, EAFNOSUPPORT,
 			     "--ipv6=on: IPv6 is off in this network namespace (kernel without IPv6, ipv6.disable=1 or "
 			     "sysctl net.ipv6.conf.lo.disable_ipv6=1)");
 		err_hint(err, "turn IPv6 on, or use --ipv6=auto or --ipv6=off");
 		return rc;
 	}
-	if (ctx->cfg->ipv6 == ON || routes->global & FAMILY_BIT(IPV6) || !routes->global) {
-		if (routes->has_ipv6)
-			ctx->families = FAMILY_BOTH;
-		else if (routes->global & FAMILY_BIT(IPV6))
-			log_warn("the pod has an IPv6 address, but IPv6 is off on lo (net.ipv6.conf.lo.disable_ipv6=1): "
-				 "its IPv6 traffic passes by the proxy");
-		else
-			log_warn("IPv6 is off in this network namespace: only IPv4 rules are built");
-	}
+	if (routes->global & FAMILY_BIT(IPV6))
+		log_warn("the pod has an IPv6 address, but IPv6 is off on lo (net.ipv6.conf.lo.disable_ipv6=1): "
+			 "its IPv6 traffic passes by the proxy");
+	else
+		log_warn("IPv6 is off in this network namespace: only IPv4 rules are built");
 	return 0;
 }
 

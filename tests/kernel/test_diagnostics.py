@@ -33,7 +33,7 @@ ROWS = {
     "ipv6.disable=1": [
         "test_a_kernel_without_ipv6", "test_ipv6_asked_for_where_it_is_off",
         "kernel/test_plumbing.py::test_ipv6_auto_where_it_is_disabled"],
-    "IPv6 silently not captured": ["kernel/test_plumbing.py::test_ipv6_auto_looks_at_all_addresses"],
+    "IPv6 silently not captured": ["kernel/test_plumbing.py::test_ipv6_auto_decides_as_istio_iptables"],
     "couldn't load match owner: privileges": [
         "test_a_missing_privilege_is_named_before_the_kernel_is_blamed", "kernel/test_refusals.py::test_as_nobody"],
     "no kernel support: a held lock": ["test_contention_is_not_absence", "kernel/test_refusals.py::test_held_lock"],

@@ -19,19 +19,42 @@ def wire(netns, *addresses):
         netns.ip(f"addr add {address} dev eth0" + (" nodad" if ":" in address else ""))
 
 
-@pytest.mark.parametrize("addresses, wanted", [
-    (["10.0.0.2/24"], False),
-    (["10.0.0.2/24", "fd00::2/64"], True),
-    (["fd00::2/64", "10.0.0.2/24"], True),
-    (["fd00::2/64"], True),
-    (["2001:db8::2/128", "192.0.2.1/32"], True),
-    (["169.254.1.1/16", "fe80::77/64"], True),
-    (["10.0.0.2/24", "fe80::77/64"], False),
-    ([], True)])
-def test_ipv6_auto_looks_at_all_addresses(netns, backend, addresses, wanted):
+BOTH = "its IPv6 traffic is left alone; --dual-stack"
+
+
+@pytest.mark.parametrize("addresses, options, wanted", [
+    (["10.0.0.2/24"], [], False),
+    (["10.0.0.2/24"], ["--dual-stack"], False),
+    (["10.0.0.2/24", "fd00::2/64"], [], False),
+    (["10.0.0.2/24", "fd00::2/64"], ["--dual-stack"], True),
+    (["10.0.0.2/24", "fd00::2/64"], ["--ipv6=on"], True),
+    (["fd00::2/64", "10.0.0.2/24"], [], False),
+    (["fd00::2/64", "10.0.0.2/24"], ["--dual-stack"], True),
+    (["fd00::2/64"], [], True),
+    (["2001:db8::2/128", "192.0.2.1/32"], ["--dual-stack"], True),
+    (["169.254.1.1/16", "fe80::77/64"], [], True),
+    (["10.0.0.2/24", "fe80::77/64"], [], False),
+    (["169.254.1.1/16", "fd00::2/64"], [], True),
+    ([], [], True)])
+def test_ipv6_auto_decides_as_istio_iptables(netns, backend, addresses, options, wanted):
     wire(netns, *addresses)
-    apply(netns, backend)
+    result = netns.istio_init("--sidecar", f"--backend={backend}", *options)
+    lib.checked(result)
     assert netns.has_istio("ipv6") == wanted
+    assert (BOTH in result.stderr) == (not options and len(addresses) == 2 and not wanted and "fe80::77/64" not in addresses)
+
+
+def test_a_pod_of_both_families_answers_ipv6_without_dual_stack(netns, backend):
+    """Envoy listens on 0.0.0.0 alone then: what reaches the application over IPv6 must not be sent to a closed port."""
+    wire(netns, "10.0.0.2/24", "fd00::2/64")
+    netns.ip("-6 route add local 2001:db8::/64 dev lo")
+    apply(netns, backend)
+    with netns.entered():
+        listener = socket.create_server(("::", 8080), family=socket.AF_INET6)
+        client = socket.create_connection(("2001:db8::1", 8080), timeout=5, source_address=("fd00::2", 0))
+    accepted, _ = listener.accept()
+    for each in accepted, client, listener:
+        each.close()
 
 
 def test_ipv6_auto_with_only_lo(netns, backend):

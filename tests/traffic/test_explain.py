@@ -141,11 +141,11 @@ def test_explain_says_what_connections_meet(seed, backend, tmp_path):
     with Pod() as pod:
         pod.peer.sh("".join(f"ip -{space.version} route add local {space} dev lo; " for space in FAR))
         pod.peer.write_sysctl("ipv6/ip_nonlocal_bind", "1")
-        lib.checked(pod.netns.istio_init(*args, env=env))
+        lib.checked(pod.netns.istio_init("--dual-stack", *args, env=env))
         packets = [random_packet(rng, config, cidrs) for _ in range(PACKETS)]
         wanted = explain(pod.netns, args, env, [[*words, *whence] for _, words, whence in packets])
         # The routes tell --live what leaves by lo.
-        live = explain(pod.netns, args, env, [["--live", *words, *(whence if words[0] == "in" else how_bound(packet))]
+        live = explain(pod.netns, args, env, [["--live", "--dual-stack", *words, *(whence if words[0] == "in" else how_bound(packet))]
                                               for packet, words, whence in packets])
         for ((origin, addr, port, how), words, whence), *both in zip(packets, wanted, live):
             met = pod.connect(origin, addr, port, **how)

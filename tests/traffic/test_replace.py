@@ -11,8 +11,8 @@ TURNS = 40
 def replace_under_traffic(runs):
     """Starts each of the argument lists in turn, again and again, and opens connections all the while."""
     with Pod() as pod:
-        lib.checked(pod.netns.istio_init("--sidecar", "-u", "1337", *runs[-1]))
-        commands = "; ".join(f"{lib.BINARY} --sidecar -u 1337 --reconcile {' '.join(run)} || exit 1" for run in runs)
+        lib.checked(pod.netns.istio_init("--sidecar", "--dual-stack", "-u", "1337", *runs[-1]))
+        commands = "; ".join(f"{lib.BINARY} --sidecar --dual-stack -u 1337 --reconcile {' '.join(run)} || exit 1" for run in runs)
         writer = pod.netns.start(["sh", "-c", f"for i in $(seq {TURNS}); do {commands}; done"])
         opened = 0
         while writer.poll() is None:

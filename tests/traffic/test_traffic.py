@@ -14,7 +14,7 @@ def test_connections(name, backend, tmp_path):
     args, env = configs.command_line(config, tmp_path)
     wrong = []
     with Pod() as pod:
-        lib.checked(pod.netns.istio_init(*args, f"--backend={backend}", env=env))
+        lib.checked(pod.netns.istio_init("--dual-stack", *args, f"--backend={backend}", env=env))
         for origin, addr, port, place, how in rows:
             ended = pod.connect(origin, addr, port, **how)
             original = None if how.get("proto") == "udp" else (addr, port)
@@ -27,7 +27,7 @@ def test_connections(name, backend, tmp_path):
 def test_nothing_slips_past_a_proxy_that_is_down(name, backend, tmp_path):
     args, env = configs.command_line(configs.NAMED[name], tmp_path)
     with Pod() as pod:
-        lib.checked(pod.netns.istio_init(*args, f"--backend={backend}", env=env))
+        lib.checked(pod.netns.istio_init("--dual-stack", *args, f"--backend={backend}", env=env))
         for port in 15001, 15006:
             pod.stop(port)
         ends = [pod.connect("peer", addr, 8080) for addr in (POD, POD6)]
