@@ -7,6 +7,7 @@
 #include "diff.h"
 #include "log.h"
 #include "text.h"
+#include "util.h"
 #include "validate.h"
 
 static int fail_different(const struct ruleset *live, const struct ruleset *want, struct err *err)
@@ -177,7 +178,7 @@ static const char *families_text(const struct run *run)
 
 static void log_summary(const struct run *run, const struct order *order, int changed, uint64_t start)
 {
-	uint64_t us = now_us() - start;
+	uint64_t us = clock_us() - start;
 
 	log_info("%s: %u rules (%s) through %s (%s) in %u.%02u ms", changed ? "applied" : "unchanged, all was right already",
 		 count_rules(order->want), families_text(run), backend_at(order->index)->name, order->choice.reason,
@@ -244,7 +245,7 @@ static int validate(const struct run *run, struct err *err)
 
 int command_apply(const struct config *cfg, struct err *err)
 {
-	uint64_t start = now_us();
+	uint64_t start = clock_us();
 	struct run run;
 	int rc;
 

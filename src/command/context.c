@@ -4,28 +4,12 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "capture.h"
 #include "log.h"
 #include "system.h"
 
 #define CAP_BIT(cap) (1ull << (cap))
-
-uint64_t now_us(void)
-{
-	struct timespec now;
-
-	/* Not by the vDSO: to find its function takes longer than a few system calls. */
-#ifdef SYS_clock_gettime64
-	syscall(SYS_clock_gettime64, CLOCK_MONOTONIC, &now);
-#else
-	syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
-#endif
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static int check_privileges(struct run *run, struct err *err)
 {

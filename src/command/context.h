@@ -45,9 +45,6 @@ const struct backend_ops *backend_at(enum backend_index index);
 /* "24 rules" of the text form for the log line. */
 unsigned count_rules(const struct ruleset *rs);
 
-/* Microseconds of CLOCK_MONOTONIC. */
-uint64_t now_us(void);
-
 /* Prints the dry run; always STATUS_DONE. */
 int print_dry_run(const struct config *cfg);
 

@@ -9,6 +9,7 @@
 #include "capture.h"
 #include "log.h"
 #include "system.h"
+#include "util.h"
 
 /* How often to look where a rival keeps changing what is there. */
 #define LOOK_TRIES 10
@@ -122,7 +123,7 @@ void attempt_close(struct attempt *a)
 /* A few milliseconds that differ from rival to rival. */
 static void wait_a_little(void)
 {
-	struct timespec pause = { .tv_nsec = 1000000 + (getpid() * 7919 + (long)now_us()) % 4000000 };
+	struct timespec pause = { .tv_nsec = 1000000 + (getpid() * 7919 + (long)clock_us()) % 4000000 };
 
 	nanosleep(&pause, NULL);
 }
@@ -130,13 +131,13 @@ static void wait_a_little(void)
 int attempt_until_done(struct run *run, int (*attempt)(struct attempt *a, void *data, struct err *err), void *data,
 		       struct err *err)
 {
-	uint64_t deadline = now_us() + (uint64_t)run->cfg->wait_ms * 1000, now;
+	uint64_t deadline = clock_us() + (uint64_t)run->cfg->wait_ms * 1000, now;
 	int lock, rc;
 
 	for (;;) {
 		struct attempt a = { .run = run };
 
-		now = now_us();
+		now = clock_us();
 		lock = lock_take(run->cfg->lock_file, now < deadline ? (uint32_t)((deadline - now) / 1000) : 0, err);
 		rc = lock < -1 ? lock : run_refresh(run, err);
 		if (!rc) {
@@ -149,7 +150,7 @@ int attempt_until_done(struct run *run, int (*attempt)(struct attempt *a, void *
 			close(lock);
 		if (rc != -EAGAIN)
 			return rc;
-		if (now_us() >= deadline)
+		if (clock_us() >= deadline)
 			break;
 		wait_a_little();
 	}
