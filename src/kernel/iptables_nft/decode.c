@@ -59,16 +59,18 @@ static int decode_target(struct decoder *d, const struct nftnl_expr *e, struct x
 static int decode_extension(struct decoder *d, const struct nftnl_expr *e,
 			    int (*decode)(struct decoder *d, const struct nftnl_expr *e, struct xt_rule *live))
 {
-	struct xt_rule live = { .rs = d->rs, .rule = d->rule };
+	struct xt_rule live;
 	bool unknown;
 
-	memcpy(live.matches, d->matches, sizeof(live.matches));
+	live.rs = d->rs;
+	live.rule = d->rule;
 	live.rule.matches = live.matches;
+	memcpy(live.matches, d->matches, d->rule.n_matches * sizeof(*live.matches));
 	decode(d, e, &live);
 	unknown = d->rule.unknown;
 	d->rule = live.rule;
 	d->rule.unknown |= unknown;
-	memcpy(d->matches, live.matches, sizeof(d->matches));
+	memcpy(d->matches, live.matches, d->rule.n_matches * sizeof(*d->matches));
 	d->rule.matches = d->matches;
 	return 0;
 }
