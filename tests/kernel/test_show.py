@@ -136,9 +136,9 @@ def test_a_native_rule_of_many_owner_groups_is_shown_whole(netns):
 @pytest.mark.backends("iptables-legacy", "iptables-nft")
 def test_an_iptables_rule_of_many_owner_groups_is_shown_whole(netns, backend):
     tests = " ".join(f"-m owner ! --gid-owner {gid}" for gid in range(1, 21))
-    netns.restore("ipv4", f"*nat\n:ISTIO_OUTPUT - [0:0]\n-A OUTPUT -j ISTIO_OUTPUT\n-A ISTIO_OUTPUT {tests} -j RETURN\nCOMMIT\n",
-                  backend.removeprefix("iptables-"))
     rule = f"-A ISTIO_OUTPUT {tests} -j RETURN\n"
+    netns.restore("ipv4", f"*nat\n:ISTIO_OUTPUT - [0:0]\n-A OUTPUT -j ISTIO_OUTPUT\n{rule}COMMIT\n",
+                  backend.removeprefix("iptables-"))
     assert rule in lib.checked(netns.istio_init("show"))
     diff = netns.istio_init("diff", "--sidecar", f"--backend={backend}", "--ipv6=on")
     assert diff.returncode == 2 and f"-{rule}" in diff.stdout

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Lists that branch at every bit: their trees stay within the jumps that a kernel follows, and decide as the lists say."""
+"""Lists that branch at every bit: their trees stay within the jumps that a kernel follows, and decide as asked."""
 
 import ipaddress
 import random

@@ -65,8 +65,10 @@ static void free_lists(struct cidr_list *list)
 
 static struct ruleset *build(struct config *cfg, enum long_lists form)
 {
+	struct capture_options options = { .layout = LAYOUT_IPTABLES, .families = FAMILY_BOTH, .zones = true };
+
 	cfg->long_lists = form;
-	return capture_build(cfg, &(struct capture_options){ .layout = LAYOUT_IPTABLES, .families = FAMILY_BOTH, .zones = true });
+	return capture_build(cfg, &options);
 }
 
 /* The most jumps and gotos one behind the other from @chain on; @known remembers it plus one, by the chain's place. */
