@@ -144,7 +144,7 @@ $(obj)/%.o: %.c Makefile $(lib)/stamp
 	$(call say,CC)$(CC) $(cflags) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 missing = $(shell .ci/packages --missing build)
-$(lib)/stamp: .ci/libs
+$(lib)/stamp: .ci/libs src/kernel/iptables_legacy/libiptc.h
 	$(if $(missing),$(error missing Debian packages: $(missing) (".ci/packages build" installs them)))
 	$(call say,LIBS)CC='$(if $(filter musl,$(libc)),$(MUSL_GCC),$(GCC))' AR=$(AR) OBJCOPY=$(OBJCOPY) \
 	  MULTIARCH=$(MULTIARCH) ARCH=$(ARCH) .ci/libs $(libc)

@@ -88,7 +88,11 @@ struct target {
 	const char *chain; /* JUMP, GOTO: name */
 };
 
-#define RULE_MATCHES_MAX 8
+/*
+ * No live rule tests more: an nft rule has at most so many expressions (NFT_RULE_MAXEXPRS of
+ * net/netfilter/nf_tables_api.c), and in an xtables rule each kind of match is one list.
+ */
+#define RULE_MATCHES_MAX 128
 
 /* Whose a rule is.  Wanted rules are ours; of live ones ownership_decide says it. */
 enum rule_owner {

@@ -4,6 +4,7 @@
 #define ISTIO_INIT_UTIL_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -34,6 +35,9 @@ struct arena;
 struct arena *arena_new(void);
 void *arena_alloc(struct arena *arena, size_t size); /* zeroed, aligned to 8 */
 void arena_free(struct arena *arena);
+
+/* Microseconds of CLOCK_MONOTONIC. */
+uint64_t clock_us(void);
 
 /*
  * Reads a whole file into a fresh buffer that is ended by a NUL.  Returns 0 and

@@ -7,15 +7,16 @@
  * are mappings of their own, so that long lists are returned to the system.  One thread only.
  *
  * Memory that was never handed out is zero: calloc does not touch it, as each page that is
- * touched costs a microsecond.  glibc builds keep their own malloc, which sanitizers and valgrind know.
+ * touched costs a microsecond.  With musl's own malloc a default apply takes 20 % (nftables)
+ * to 37 % (iptables-nft) more CPU time.  glibc builds keep their own, which sanitizers and
+ * valgrind know.
  */
-#include <stdlib.h>
-
-#ifndef __GLIBC__
+#include "heap.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -90,14 +91,14 @@ static struct block *block_take(size_t size)
 	return block;
 }
 
-void *malloc(size_t size)
+void *heap_malloc(size_t size)
 {
 	struct block *block = block_take(size);
 
 	return block ? block + 1 : NULL;
 }
 
-void free(void *p)
+void heap_free(void *p)
 {
 	struct block *block = p ? (struct block *)p - 1 : NULL;
 
@@ -108,7 +109,7 @@ void free(void *p)
 	}
 }
 
-void *calloc(size_t count, size_t size)
+void *heap_calloc(size_t count, size_t size)
 {
 	char *used = fresh, *p;
 	struct block *block;
@@ -139,13 +140,13 @@ static void *grow_mapping(struct block *block, size_t size)
 	return block + 1;
 }
 
-void *realloc(void *p, size_t size)
+void *heap_realloc(void *p, size_t size)
 {
 	struct block *block = p ? (struct block *)p - 1 : NULL;
 	void *moved;
 
 	if (!block)
-		return malloc(size);
+		return heap_malloc(size);
 	if (size <= block->size)
 		return p;
 	if (size > PTRDIFF_MAX - 2 * sizeof(*block)) {
@@ -159,12 +160,17 @@ void *realloc(void *p, size_t size)
 		block->size = size;
 		return p;
 	}
-	moved = malloc(size);
+	moved = heap_malloc(size);
 	if (!moved)
 		return NULL;
 	memcpy(moved, p, block->size);
-	free(p);
+	heap_free(p);
 	return moved;
 }
 
+#ifndef __GLIBC__
+void *malloc(size_t size) __attribute__((alias("heap_malloc")));
+void *calloc(size_t count, size_t size) __attribute__((alias("heap_calloc")));
+void *realloc(void *p, size_t size) __attribute__((alias("heap_realloc")));
+void free(void *p) __attribute__((alias("heap_free")));
 #endif

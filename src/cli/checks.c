@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What depends on more than one option: contradictions, defaults that come from others, warnings. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "options.h"
@@ -157,6 +158,32 @@ static int check_owner_groups(const struct config *cfg, struct err *err)
 	return 0;
 }
 
+/*
+ * On iptables each port of each owner is a rule.  A million of them takes 1.3 GB of memory (iptables-nft) and half of
+ * the 512 MB that the kernel grants a legacy table (XT_MAX_TABLE_SIZE), and was applied and read back.
+ */
+#define COMBINATIONS_MAX 1000000
+
+static int check_combinations(const struct parse *p, struct err *err)
+{
+	const struct config *cfg = &p->settings.cfg;
+	bool printed = cfg->dry_run && cfg->backend == BACKEND_AUTO && cfg->format != FORMAT_NFT;
+	char names[OPTION_NAMES_MAX];
+	uint64_t total = 0;
+
+	for (uint32_t i = 0; i < cfg->exclude_ports_for_uids.n; i++) {
+		const struct port_owner *po = &cfg->exclude_ports_for_uids.items[i];
+
+		total += (uint64_t)po->ports.n * po->uids.n;
+	}
+	if (total <= COMBINATIONS_MAX || cfg->backend == BACKEND_NFTABLES || (cfg->backend == BACKEND_AUTO && !printed))
+		return 0;
+	return err_set(err, STATUS_USAGE, EINVAL,
+		       "%s: %" PRIu64 " combinations of a port and a UID, each a rule with iptables: expected at most %u, or "
+		       "ranges, or --backend=nftables, where they are sets",
+		       option_source(p, &options[OPTION_EXCLUDE_PORTS_FOR_UIDS], names), total, COMBINATIONS_MAX);
+}
+
 static bool ranges_contain(const struct range_list *list, uint32_t value)
 {
 	for (uint32_t i = 0; i < list->n; i++)
@@ -256,6 +283,8 @@ int checks_run(struct parse *p, struct err *err)
 		ret = check_marks(p, err);
 	if (!ret)
 		ret = check_owner_groups(&p->settings.cfg, err);
+	if (!ret)
+		ret = check_combinations(p, err);
 	if (!ret)
 		ret = fill_dns_servers(p, err);
 	if (ret)

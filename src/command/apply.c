@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "backends.h"
-#include "clock.h"
 #include "command.h"
 #include "log.h"
 #include "print.h"

@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "backends.h"
-#include "clock.h"
 #include "log.h"
 #include "system.h"
+#include "util.h"
 
 /* Of routes before the rules, two engines with rules, routes behind. */
 #define STAGES_MAX 4

@@ -213,7 +213,7 @@ bool match_is_vacuous(const struct match *m)
 void rule_iter_init(struct rule_iter *it, const struct rule *rule)
 {
 	it->rule = rule;
-	memset(it->at, 0, sizeof(it->at));
+	memset(it->at, 0, rule->n_matches * sizeof(*it->at));
 	it->started = it->has_lists = false;
 }
 

@@ -55,14 +55,6 @@ static socklen_t make_address(union address *a, enum family family, uint8_t last
 	return sizeof(a->v6);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static int open_socket(const struct probe *p)
 {
 	return socket(p->family == IPV4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -112,7 +104,7 @@ static int fail_connect(const struct probe *p, int error)
 }
 
 /* Starts connecting; tries again while the address or its route is not there yet. */
-static int start_connect(struct probe *p, int64_t deadline)
+static int start_connect(struct probe *p, uint64_t deadline)
 {
 	struct timespec pause = { .tv_nsec = ROUTE_PAUSE_NS };
 	union address from, to;
@@ -125,7 +117,7 @@ static int start_connect(struct probe *p, int64_t deadline)
 			return fail_connect(p, errno);
 		if (!connect(p->client, &to.any, len) || errno == EINPROGRESS)
 			return 0;
-		if ((errno != EADDRNOTAVAIL && errno != ENETUNREACH && errno != EHOSTUNREACH) || now_ms() >= deadline)
+		if ((errno != EADDRNOTAVAIL && errno != ENETUNREACH && errno != EHOSTUNREACH) || clock_us() >= deadline)
 			return fail_connect(p, errno);
 		close(p->client);
 		nanosleep(&pause, NULL);
@@ -153,18 +145,18 @@ static int client_error(const struct probe *p)
 	return getsockopt(p->client, SOL_SOCKET, SO_ERROR, &error, &len) ? errno : error;
 }
 
-static int await_redirect(struct probe *p, int64_t deadline)
+static int await_redirect(struct probe *p, uint64_t deadline)
 {
 	struct pollfd fds[] = {
 		{ .fd = p->listeners[0], .events = POLLIN },
 		{ .fd = p->listeners[1], .events = POLLIN },
 		{ .fd = p->client, .events = POLLOUT },
 	};
-	int64_t left;
+	uint64_t now;
 	int error;
 
-	while ((left = deadline - now_ms()) > 0) {
-		if (poll(fds, ARRAY_SIZE(fds), (int)left) < 0 && errno != EINTR)
+	while ((now = clock_us()) < deadline) {
+		if (poll(fds, ARRAY_SIZE(fds), (int)((deadline - now + 999) / 1000)) < 0 && errno != EINTR)
 			return fail_connect(p, errno);
 		for (unsigned i = 0; i < ARRAY_SIZE(p->listeners); i++)
 			if (fds[i].revents & POLLIN && accept_probe(p, p->listeners[i]))
@@ -182,7 +174,7 @@ static int await_redirect(struct probe *p, int64_t deadline)
 static int probe_family(const struct validation *v, enum family family, struct err *err)
 {
 	struct probe p = { .v = v, .family = family, .listeners = { -1, -1 }, .client = -1, .err = err };
-	int64_t deadline = now_ms() + v->timeout_ms;
+	uint64_t deadline = clock_us() + (uint64_t)v->timeout_ms * 1000;
 	int rc = listen_at(&p, 0, v->proxy_port);
 
 	if (!rc && v->inbound_port != v->proxy_port)

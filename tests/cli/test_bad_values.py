@@ -240,3 +240,15 @@ def test_bad_packets(words, word, expected):
     result = lib.run([lib.BINARY, "explain", "--sidecar", *words])
     assert (result.returncode, result.stdout) == (64, "")
     assert result.stderr.startswith(f'istio-init: error: explain: "{word}": expected {expected}')
+
+
+@pytest.mark.parametrize("choice", [["--backend=iptables-nft"], ["--backend=iptables-legacy"], []])
+def test_too_many_combinations_are_said_before_they_are_tried(choice):
+    """On iptables ports times users are rules; as sets any number is."""
+    ports, uids = (",".join(str(number) for number in range(1, 2 * n, 2)) for n in (1000, 1001))
+    option = f"--exclude-outbound-ports-for-uids=tcp:{ports}:{uids}"
+    result = lib.run([lib.BINARY, "--dry-run", *choice, option])
+    assert (result.returncode, result.stdout) == (64, "")
+    assert "--exclude-outbound-ports-for-uids: 1001000 combinations" in result.stderr
+    assert "at most 1000000" in result.stderr and "--backend=nftables" in result.stderr
+    lib.checked(lib.run([lib.BINARY, "--dry-run", "--backend=nftables", option]))

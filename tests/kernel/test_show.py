@@ -116,3 +116,29 @@ def test_colours_are_for_terminals(netns):
     assert "\x1b" not in on_a_terminal(netns, "diff", "--sidecar", TERM="dumb")
     assert "\x1b" not in netns.istio_init("diff", "--sidecar").stdout
     assert "\x1b[32m+" in netns.istio_init("diff", "--sidecar", "--color=always").stdout
+
+
+def test_a_native_rule_of_many_owner_groups_is_shown_whole(netns):
+    """As upstream writes it: one test a group, more of them than any rule of ours has."""
+    tests = " ".join(f"meta skgid != {gid}" for gid in range(1, 61))
+    text = netns.dir / "rules"
+    text.write_text("table inet istio-proxy-nat {\nchain output {\ntype nat hook output priority -100;\n"
+                    "counter jump istio-output\n}\nchain istio-output {\ncounter "
+                    f"{tests} return\n}}\n}}\n")
+    netns.sh(f"nft -f {text}")
+    shown = lib.checked(netns.istio_init("show"))
+    assert f"{tests} counter return\n" in shown and "cannot read" not in shown
+    diff = netns.istio_init("diff", "--sidecar", "--backend=nftables", "--ipv6=on")
+    assert diff.returncode == 2
+    assert f"-\t\t{tests} counter return\n" in diff.stdout
+
+
+@pytest.mark.backends("iptables-legacy", "iptables-nft")
+def test_an_iptables_rule_of_many_owner_groups_is_shown_whole(netns, backend):
+    tests = " ".join(f"-m owner ! --gid-owner {gid}" for gid in range(1, 21))
+    rule = f"-A ISTIO_OUTPUT {tests} -j RETURN\n"
+    netns.restore("ipv4", f"*nat\n:ISTIO_OUTPUT - [0:0]\n-A OUTPUT -j ISTIO_OUTPUT\n{rule}COMMIT\n",
+                  backend.removeprefix("iptables-"))
+    assert rule in lib.checked(netns.istio_init("show"))
+    diff = netns.istio_init("diff", "--sidecar", f"--backend={backend}", "--ipv6=on")
+    assert diff.returncode == 2 and f"-{rule}" in diff.stdout

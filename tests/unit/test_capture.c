@@ -8,6 +8,7 @@
 #include "build_rules.h"
 #include "capture.h"
 #include "explain.h"
+#include "tree.h"
 #include "util.h"
 
 Suite *suite_capture(void);
@@ -200,10 +201,10 @@ START_TEST(trees_mean_the_same)
 
 	srand((unsigned)_i);
 	parse_line(&cfg, _i % 2 ? "-i * -b * -q 80 -k eth0" : "-b * -m TPROXY -k lo");
-	random_cidrs(&cfg.outbound_cidrs_exclude, 9 + (unsigned)rand() % 60);
-	random_cidrs(&cfg.exclude_inbound_cidrs, 9 + (unsigned)rand() % 60);
+	random_cidrs(&cfg.outbound_cidrs_exclude, TREE_MIN + (unsigned)rand() % 60);
+	random_cidrs(&cfg.exclude_inbound_cidrs, TREE_MIN + (unsigned)rand() % 60);
 	if (!cfg.outbound_cidrs.all)
-		random_cidrs(&cfg.outbound_cidrs, 9 + (unsigned)rand() % 60);
+		random_cidrs(&cfg.outbound_cidrs, TREE_MIN + (unsigned)rand() % 60);
 	cfg.long_lists = LONG_LISTS_LINEAR;
 	linear = build(&cfg, LAYOUT_IPTABLES);
 	cfg.long_lists = LONG_LISTS_TREE;

@@ -9,7 +9,7 @@
 #include <libiptc/libip6tc.h>
 #include <libiptc/libiptc.h>
 
-/* What libiptc is compiled to call instead of fcntl(2), to set close-on-exec (see .ci/libs). */
+/* What libiptc is compiled to call instead of fcntl(2), to set close-on-exec (libiptc.h beside this file). */
 int legacy_fcntl(int fd, int command, ...);
 int legacy_fcntl(int fd, int command, ...)
 {

@@ -25,14 +25,14 @@ static void begin_extension(const struct nft_decoder *d, struct xt_rule *live)
 {
 	live->rs = d->rs;
 	live->rule = d->rule;
-	memcpy(live->matches, d->matches, sizeof(live->matches));
+	memcpy(live->matches, d->matches, d->rule.n_matches * sizeof(*live->matches));
 	live->rule.matches = live->matches;
 }
 
 static void end_extension(struct nft_decoder *d, const struct xt_rule *live)
 {
 	d->rule = live->rule;
-	memcpy(d->matches, live->matches, sizeof(d->matches));
+	memcpy(d->matches, live->matches, d->rule.n_matches * sizeof(*d->matches));
 	d->rule.matches = d->matches;
 }
 

@@ -243,12 +243,10 @@ static bool rule_is_whole(const struct nft_decoder *d)
 
 void nft_decoder_init(struct nft_decoder *d, struct ruleset *rs, unsigned families, const struct nft_expr_kind *kinds)
 {
-	memset(d, 0, sizeof(*d));
 	d->rs = rs;
 	d->kinds = kinds;
-	d->rule.families = (uint8_t)families;
-	d->rule.target.kind = TARGET_NONE;
-	d->rule.matches = d->matches;
+	d->rule = (struct rule){ .families = (uint8_t)families, .target.kind = TARGET_NONE, .matches = d->matches };
+	memset(d->regs, 0, sizeof(d->regs));
 }
 
 static int decode_expr(struct nftnl_expr *e, void *data)
