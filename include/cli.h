@@ -3,8 +3,6 @@
 #ifndef ISTIO_INIT_CLI_H
 #define ISTIO_INIT_CLI_H
 
-#include <stdio.h>
-
 #include "config.h"
 #include "err.h"
 
@@ -16,8 +14,9 @@
  */
 int cli_parse(struct config *cfg, int argc, char **argv, char **env, struct err *err);
 
-void cli_print_help(FILE *out);
-void cli_print_version(FILE *out);
+/* The commands that need nothing but the tables; both return STATUS_DONE. */
+int command_help(const struct config *cfg, struct err *err);
+int command_version(const struct config *cfg, struct err *err);
 
 /* The effective configuration, one "name=value" a line at debug level. */
 void cli_log_config(const struct config *cfg);

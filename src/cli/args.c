@@ -3,30 +3,14 @@
  * The grammar of the command line is that of the flag library of istio-iptables
  * (spf13/pflag), so that argument lists written for it keep their meaning.
  */
+#include "args.h"
+
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "options.h"
+#include "nearest.h"
 #include "quote.h"
 #include "util.h"
-
-static void take(struct parse *p, const struct option *option, const char *text, enum source source)
-{
-	struct given *given = &p->given[option - options];
-
-	if (option->type == TYPE_PORT_OWNERS && given->source == SOURCE_OPTION) {
-		size_t n = strlen(given->text), size = n + 1 + strlen(text) + 1;
-		char *joined = xcalloc(size, 1);
-
-		snprintf(joined, size, "%s%c%s", given->text, REPEAT_SEPARATOR, text);
-		free(p->repeated);
-		text = p->repeated = joined;
-	}
-	given->text = text;
-	given->source = source;
-}
 
 static int unknown_option(const char *shown, const char *name, struct err *err)
 {
@@ -48,7 +32,7 @@ static int take_value(struct parse *p, const struct option *option, const char *
 		return err_set(err, STATUS_USAGE, EINVAL, "%s needs a value: %s", option_names(option, names),
 			       option->metavar);
 	}
-	take(p, option, value, SOURCE_OPTION);
+	parse_take(p, option, value, SOURCE_OPTION);
 	return 0;
 }
 
@@ -88,7 +72,7 @@ static int read_letters(struct parse *p, const char *arg, char ***next, struct e
 			return take_value(p, option, letter + 2, next, err);
 		if (option->type != TYPE_BOOL)
 			return take_value(p, option, letter[1] ? letter + 1 : NULL, next, err);
-		take(p, option, "true", SOURCE_OPTION);
+		parse_take(p, option, "true", SOURCE_OPTION);
 	}
 	return 0;
 }
@@ -119,59 +103,4 @@ int args_read(struct parse *p, char **argv, struct err *err)
 	*(char **)array_push(&p->words, &p->n_words, sizeof(*p->words)) = NULL;
 	p->n_words--;
 	return ret;
-}
-
-/*
- * Bits of the variables' lengths, first and last letters: a pod with many services has
- * thousands of variables, and few of them need a comparison with each name.
- */
-struct filter {
-	uint64_t bits[16];
-};
-
-/* @len: at least 1. */
-static unsigned filter_bit(const char *name, size_t len)
-{
-	return ((unsigned)len * 67 + (unsigned char)name[0] + (unsigned char)name[len - 1] * 7u) & 1023;
-}
-
-static void filter_add(struct filter *filter, const char *name, size_t len)
-{
-	if (len) {
-		unsigned bit = filter_bit(name, len);
-
-		filter->bits[bit / 64] |= UINT64_C(1) << bit % 64;
-	}
-}
-
-static void take_variable(struct parse *p, const char *entry, size_t len)
-{
-	for (const struct option *o = options; o < options + OPTIONS; o++) {
-		enum source have = p->given[o - options].source;
-
-		if (have < SOURCE_ALIAS && len == o->alias_len && !memcmp(o->alias, entry, len))
-			take(p, o, entry + len + 1, SOURCE_ALIAS);
-		else if (have < SOURCE_VARIABLE && len == o->variable_len && !memcmp(o->variable, entry, len))
-			take(p, o, entry + len + 1, SOURCE_VARIABLE);
-	}
-}
-
-void env_read(struct parse *p, char **env)
-{
-	struct filter filter = { 0 };
-
-	for (const struct option *o = options; o < options + OPTIONS; o++) {
-		filter_add(&filter, o->variable, o->variable_len);
-		filter_add(&filter, o->alias, o->alias_len);
-	}
-	for (; env && *env; env++) {
-		size_t len = 0;
-		unsigned bit;
-
-		while ((*env)[len] && (*env)[len] != '=')
-			len++;
-		bit = len ? filter_bit(*env, len) : 0;
-		if (len && (*env)[len] && filter.bits[bit / 64] >> bit % 64 & 1)
-			take_variable(p, *env, len);
-	}
 }

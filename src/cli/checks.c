@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What depends on more than one option: contradictions, defaults that come from others, warnings. */
+#include "checks.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
-#include "options.h"
 #include "quote.h"
 #include "resolv.h"
 #include "unique.h"
@@ -12,11 +13,6 @@
 /* The kernel takes that many owner matches in one rule. */
 #define OWNER_GROUPS_MAX 64
 #define DEFAULT_PROXY_ID 1337
-
-static bool is_given(const struct parse *p, enum option_id id)
-{
-	return p->given[id].source != SOURCE_DEFAULT;
-}
 
 /* Whether the run makes rules out of the options, to write, print or compare them. */
 static bool makes_rules(const struct config *cfg)
@@ -32,7 +28,7 @@ static int check_cleanup(struct parse *p, struct err *err)
 
 	if (!cfg->cleanup_only)
 		return 0;
-	if (cfg->command != COMMAND_APPLY && cfg->command != COMMAND_CLEAN)
+	if (!(COMMAND_BIT(cfg->command) & ON_WRITE))
 		return err_set(err, STATUS_USAGE, EINVAL, "%s means the command clean, but another one is given",
 			       option_source(p, &options[OPTION_CLEANUP_ONLY], names));
 	cfg->command = COMMAND_CLEAN;
@@ -124,7 +120,7 @@ static void fill_proxy_owners(struct parse *p)
 	if (!cfg->proxy_uids.n) {
 		if (owners_find_user(&p->owners, user, &uid, &gid))
 			owners_find_group(&p->owners, user, &gid);
-		else if (is_given(p, OPTION_ENVOY_USER) && *user)
+		else if (parse_has(p, OPTION_ENVOY_USER) && *user)
 			log_warn("ENVOY_USER: there is no user %s in /etc/passwd: the proxy's UID is taken to be %u",
 				 quote(user, quoted), DEFAULT_PROXY_ID);
 		*(struct range *)array_push(&cfg->proxy_uids.items, &cfg->proxy_uids.n, sizeof(struct range)) =
@@ -236,7 +232,7 @@ static void warn_without_effect(const struct parse *p)
 
 	if (!makes_rules(cfg))
 		return;
-	if (is_given(p, OPTION_LOCAL_EXCLUDE_PORTS) && cfg->inbound_ports_exclude.n && !cfg->inbound_ports.all)
+	if (parse_has(p, OPTION_LOCAL_EXCLUDE_PORTS) && cfg->inbound_ports_exclude.n && !cfg->inbound_ports.all)
 		log_warn("%s has no effect: it goes only with --istio-inbound-ports '*'",
 			 option_source(p, &options[OPTION_LOCAL_EXCLUDE_PORTS], names));
 	if (cfg->command == COMMAND_APPLY && !config_captures(cfg))

@@ -2,12 +2,15 @@
 #include "cli.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "options.h"
+#include "args.h"
+#include "checks.h"
+#include "env.h"
+#include "nearest.h"
 #include "quote.h"
 #include "util.h"
+#include "values.h"
 
 /* How the program is called where it stands in for the program of that name. */
 #define UPSTREAM_NAME "istio-iptables"
@@ -29,11 +32,20 @@ static void warn_stray_words(char **words)
 		log_warn("ignored %s: the command is the first word", quote(words[0], quoted));
 }
 
-/* What the words that are no options ask for. */
-static int read_command(struct parse *p, const char *program, struct err *err)
+static int unknown_command(const char *word, struct err *err)
+{
+	char quoted[QUOTE_MAX];
+
+	return err_set(err, STATUS_USAGE, EINVAL, "unknown command %s; the nearest is \"%s\"", quote(word, quoted),
+		       command_nearest(word));
+}
+
+/* The command that the first words ask for; *@rest are those behind it. */
+static int read_command(struct parse *p, const char *program, char ***rest, struct err *err)
 {
 	struct config *cfg = &p->settings.cfg;
-	char quoted[QUOTE_MAX], **word = p->words;
+	char **word = p->words;
+	enum command command = COMMANDS;
 
 	cfg->as_upstream = is_upstream(program);
 	if (*word && !strcmp(*word, UPSTREAM_NAME)) {
@@ -42,22 +54,44 @@ static int read_command(struct parse *p, const char *program, struct err *err)
 	}
 	if (*word && !strcmp(*word, "init"))
 		word++;
-	if (*word && command_find(*word, &cfg->command))
-		word++;
-	else if (*word && word == p->words)
-		return err_set(err, STATUS_USAGE, EINVAL, "unknown command %s; the nearest is \"%s\"",
-			       quote(*word, quoted), command_nearest(*word));
-	if (cfg->command == COMMAND_EXPLAIN) {
-		memmove(p->words, word, (size_t)(p->words + p->n_words + 1 - word) * sizeof(*word));
-		cfg->words = p->words;
-		p->words = NULL;
-	} else {
-		warn_stray_words(word);
-	}
-	if (p->settings.help)
+	if (*word)
+		command = command_find(*word);
+	if (command == COMMANDS && *word && word == p->words)
+		return unknown_command(*word, err);
+	word += command < COMMANDS;
+	cfg->command = command < COMMANDS ? command : COMMAND_APPLY;
+	cfg->topic = COMMANDS;
+	if (p->settings.help) {
+		cfg->topic = command;
 		cfg->command = COMMAND_HELP;
-	else if (p->settings.version)
+	} else if (command == COMMAND_HELP && *word) {
+		cfg->topic = command_find(*word);
+		if (cfg->topic == COMMANDS)
+			return unknown_command(*word, err);
+		word++;
+	} else if (p->settings.version) {
 		cfg->command = COMMAND_VERSION;
+	}
+	*rest = word;
+	return 0;
+}
+
+/* What the words that are no options ask for. */
+static int read_words(struct parse *p, const char *program, struct err *err)
+{
+	struct config *cfg = &p->settings.cfg;
+	char **rest = p->words;
+	int ret = read_command(p, program, &rest, err);
+
+	if (ret || cfg->command == COMMAND_HELP || cfg->command == COMMAND_VERSION)
+		return ret;
+	if (cfg->command != COMMAND_EXPLAIN) {
+		warn_stray_words(rest);
+		return 0;
+	}
+	memmove(p->words, rest, (size_t)(p->words + p->n_words + 1 - rest) * sizeof(*rest));
+	cfg->words = p->words;
+	p->words = NULL;
 	return 0;
 }
 
@@ -104,7 +138,7 @@ static int parse_all(struct parse *p, const char *program, char **argv, char **e
 	}
 	ret = parse_group(p, GROUP_HELP, err);
 	if (!ret)
-		ret = read_command(p, program, err);
+		ret = read_words(p, program, err);
 	if (ret || p->settings.cfg.command == COMMAND_HELP || p->settings.cfg.command == COMMAND_VERSION)
 		return ret;
 	env_read(p, env);
@@ -122,9 +156,6 @@ int cli_parse(struct config *cfg, int argc, char **argv, char **env, struct err 
 	int ret = parse_all(&p, argc > 0 ? argv[0] : NULL, argv + (argc > 0), env, err);
 
 	*cfg = p.settings.cfg;
-	owners_free(&p.owners);
-	free(p.uid_groups.items);
-	free(p.repeated);
-	free(p.words);
+	parse_free(&p);
 	return ret;
 }

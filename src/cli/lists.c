@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Lists: split, trimmed, read from @PATH, parsed item by item, freed of duplicates. */
+#include "lists.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "item.h"
 #include "quote.h"
 #include "unique.h"
 #include "util.h"
-#include "values.h"
 
-#define BLANKS " \t\r\n\v\f"
 /* A list of a million CIDRs is some 20 MB. */
 #define LIST_FILE_MAX (64u << 20)
 
@@ -26,22 +27,6 @@ struct list_reader {
 	const char *path;
 	unsigned line;
 };
-
-char *item_next(char **text, const char *separators)
-{
-	char *item = *text, *end;
-
-	while (*item && (strchr(BLANKS, *item) || strchr(separators, *item)))
-		item++;
-	if (!*item)
-		return NULL;
-	end = item + strcspn(item, separators);
-	*text = *end ? end + 1 : end;
-	do
-		*end = '\0';
-	while (strchr(BLANKS, *--end));
-	return item;
-}
 
 static void range_push(struct range_list *list, struct range range)
 {

@@ -12,7 +12,7 @@
 #include "log.h"
 #include "util.h"
 
-#include "../../src/cli/options.h"
+#include "../../src/cli/values.h"
 
 static void put_ranges(FILE *out, const struct range_list *list, uint32_t lowest, uint32_t highest)
 {

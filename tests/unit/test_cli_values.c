@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The values of the options: every type with what it takes and what it refuses. */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../../src/cli/duration.h"
-#include "../../src/cli/options.h"
+#include "../../src/cli/values.h"
 #include "../../src/cli/quote.h"
 #include "../../src/cli/resolv.h"
 #include "../../src/cli/unique.h"

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "env.h"
+
+#include <string.h>
+
+/*
+ * Bits of the variables' lengths, first and last letters: a pod with many services has
+ * thousands of variables, and few of them need a comparison with each name.
+ */
+struct filter {
+	uint64_t bits[16];
+};
+
+/* @len: at least 1. */
+static unsigned filter_bit(const char *name, size_t len)
+{
+	return ((unsigned)len * 67 + (unsigned char)name[0] + (unsigned char)name[len - 1] * 7u) & 1023;
+}
+
+static void filter_add(struct filter *filter, const char *name, size_t len)
+{
+	if (len) {
+		unsigned bit = filter_bit(name, len);
+
+		filter->bits[bit / 64] |= UINT64_C(1) << bit % 64;
+	}
+}
+
+static void take_variable(struct parse *p, const char *entry, size_t len)
+{
+	for (const struct option *o = options; o < options + OPTIONS; o++) {
+		if (len == o->alias_len && !memcmp(o->alias, entry, len))
+			parse_take(p, o, entry + len + 1, SOURCE_ALIAS);
+		else if (len == o->variable_len && !memcmp(o->variable, entry, len))
+			parse_take(p, o, entry + len + 1, SOURCE_VARIABLE);
+	}
+}
+
+void env_read(struct parse *p, char **env)
+{
+	struct filter filter = { 0 };
+
+	for (const struct option *o = options; o < options + OPTIONS; o++) {
+		filter_add(&filter, o->variable, o->variable_len);
+		filter_add(&filter, o->alias, o->alias_len);
+	}
+	for (; env && *env; env++) {
+		size_t len = 0;
+		unsigned bit;
+
+		while ((*env)[len] && (*env)[len] != '=')
+			len++;
+		bit = len ? filter_bit(*env, len) : 0;
+		if (len && (*env)[len] && filter.bits[bit / 64] >> bit % 64 & 1)
+			take_variable(p, *env, len);
+	}
+}
