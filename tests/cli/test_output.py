@@ -189,6 +189,12 @@ def test_dry_run_looks_at_nothing_of_the_machine(netns):
         assert not [call for call in calls if call.startswith("socket(")]
 
 
+@pytest.mark.parametrize("word", ["ipv6-icmp", "icmpv6"])
+def test_explain_knows_icmp_of_ipv6(word):
+    out = lib.checked(lib.run([lib.BINARY, "explain", "--sidecar", "out", f"proto={word}"]))
+    assert " dst=2001:db8::" in out.splitlines()[0] and "verdict: PASSES" in out
+
+
 @pytest.mark.parametrize("name, rule", [("iptables-legacy", "! --uid-owner 1337"), ("nftables", None)])
 def test_explain_knows_packets_of_no_socket(name, rule):
     """xt's inverted owner match holds for them, nft's does not."""
