@@ -10,7 +10,7 @@
  * Parses the command line and the environment, checks every value (also those
  * that need a file: passwd, group, @PATH lists, resolv.conf).  Sets up logging as
  * soon as its options are known.  Returns 0, or -errno with @err filled.
- * What the config points to lives until the program ends.
+ * Blanks behind values are cut off in @argv and @env, which the config then points into.
  */
 int cli_parse(struct config *cfg, int argc, char **argv, char **env, struct err *err);
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "item.h"
 #include "nearest.h"
 #include "quote.h"
 #include "util.h"
@@ -21,7 +22,7 @@ static int unknown_option(const char *shown, const char *name, struct err *err)
 }
 
 /* Takes the option with @value, or the next argument if that is NULL. */
-static int take_value(struct parse *p, const struct option *option, const char *value, char ***next, struct err *err)
+static int take_value(struct parse *p, const struct option *option, char *value, char ***next, struct err *err)
 {
 	char names[OPTION_NAMES_MAX];
 
@@ -32,17 +33,17 @@ static int take_value(struct parse *p, const struct option *option, const char *
 		return err_set(err, STATUS_USAGE, EINVAL, "%s needs a value: %s", option_names(option, names),
 			       option->metavar);
 	}
-	parse_take(p, option, value, SOURCE_OPTION);
+	parse_take(p, option, text_trim(value), SOURCE_OPTION);
 	return 0;
 }
 
 /* --name, --name=value, --name value */
-static int read_long(struct parse *p, const char *arg, char ***next, struct err *err)
+static int read_long(struct parse *p, char *arg, char ***next, struct err *err)
 {
-	const char *name = arg + 2;
+	char *name = arg + 2;
 	size_t n = strcspn(name, "=");
 	const struct option *option = option_find(name, n);
-	const char *value = name[n] ? name + n + 1 : NULL;
+	char *value = name[n] ? name + n + 1 : NULL;
 
 	if (!option) {
 		auto_free char *only_name = xstrdup(name);
@@ -50,15 +51,17 @@ static int read_long(struct parse *p, const char *arg, char ***next, struct err 
 		only_name[n] = '\0';
 		return unknown_option(arg, only_name, err);
 	}
-	if (!value && option->type == TYPE_BOOL)
-		value = "true";
+	if (!value && option->type == TYPE_BOOL) {
+		parse_take(p, option, "true", SOURCE_OPTION);
+		return 0;
+	}
 	return take_value(p, option, value, next, err);
 }
 
 /* -p value, -pvalue, -p=value; booleans in one bundle, the last may be another option: -nb '*' */
-static int read_letters(struct parse *p, const char *arg, char ***next, struct err *err)
+static int read_letters(struct parse *p, char *arg, char ***next, struct err *err)
 {
-	for (const char *letter = arg + 1; *letter; letter++) {
+	for (char *letter = arg + 1; *letter; letter++) {
 		const struct option *option = option_find_letter(*letter);
 
 		if (!option) {

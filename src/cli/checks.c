@@ -21,20 +21,6 @@ static bool makes_rules(const struct config *cfg)
 	       cfg->command == COMMAND_DIFF || (cfg->command == COMMAND_EXPLAIN && !cfg->live);
 }
 
-static int check_cleanup(struct parse *p, struct err *err)
-{
-	struct config *cfg = &p->settings.cfg;
-	char names[OPTION_NAMES_MAX];
-
-	if (!cfg->cleanup_only)
-		return 0;
-	if (!(COMMAND_BIT(cfg->command) & ON_WRITE))
-		return err_set(err, STATUS_USAGE, EINVAL, "%s means the command clean, but another one is given",
-			       option_source(p, &options[OPTION_CLEANUP_ONLY], names));
-	cfg->command = COMMAND_CLEAN;
-	return 0;
-}
-
 static int check_backend(struct parse *p, struct err *err)
 {
 	struct settings *s = &p->settings;
@@ -114,19 +100,18 @@ static void fill_proxy_owners(struct parse *p)
 {
 	struct config *cfg = &p->settings.cfg;
 	const char *user = p->settings.envoy_user;
-	uint32_t uid = DEFAULT_PROXY_ID, gid = DEFAULT_PROXY_ID;
+	uint32_t uid = DEFAULT_PROXY_ID, own_gid;
 	char quoted[QUOTE_MAX];
 
 	if (!cfg->proxy_uids.n) {
-		if (owners_find_user(&p->owners, user, &uid, &gid))
-			owners_find_group(&p->owners, user, &gid);
-		else if (parse_has(p, OPTION_ENVOY_USER) && *user)
+		/* istio-iptables looks up no group: the GID is the same number */
+		if (!owners_find_user(&p->owners, user, &uid, &own_gid) && parse_has(p, OPTION_ENVOY_USER) && *user)
 			log_warn("ENVOY_USER: there is no user %s in /etc/passwd: the proxy's UID is taken to be %u",
 				 quote(user, quoted), DEFAULT_PROXY_ID);
 		*(struct range *)array_push(&cfg->proxy_uids.items, &cfg->proxy_uids.n, sizeof(struct range)) =
 			(struct range){ uid, uid };
 		*(struct range *)array_push(&p->uid_groups.items, &p->uid_groups.n, sizeof(struct range)) =
-			(struct range){ gid, gid };
+			(struct range){ uid, uid };
 	}
 	if (!cfg->proxy_gids.n) {
 		free(cfg->proxy_gids.items);
@@ -216,6 +201,32 @@ static int fill_dns_servers(struct parse *p, struct err *err)
 	return 0;
 }
 
+/* Two kinds of traffic at one listener. */
+static void warn_of_equal_ports(const struct parse *p)
+{
+	const struct config *cfg = &p->settings.cfg;
+	const struct {
+		enum option_id id;
+		uint16_t port;
+	} ports[] = {
+		{ OPTION_ENVOY_PORT, cfg->proxy_port },
+		{ OPTION_INBOUND_CAPTURE_PORT, cfg->inbound_port },
+		{ OPTION_INBOUND_TUNNEL_PORT, cfg->tunnel_port },
+		{ OPTION_DNS_PORT, cfg->redirect_dns ? cfg->dns_port : 0 },
+	};
+	char one[OPTION_NAMES_MAX], other[OPTION_NAMES_MAX];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(ports); i++)
+		for (unsigned k = 0; k < i; k++) {
+			if (ports[i].port != ports[k].port)
+				continue;
+			log_warn("%s and %s are both %u: the proxy cannot tell what is for which",
+				 option_source(p, &options[ports[k].id], one),
+				 option_source(p, &options[ports[i].id], other), ports[i].port);
+			return;
+		}
+}
+
 static void fill_paths(struct config *cfg)
 {
 	/* as iptables takes an empty variable */
@@ -235,6 +246,7 @@ static void warn_without_effect(const struct parse *p)
 	if (parse_has(p, OPTION_LOCAL_EXCLUDE_PORTS) && cfg->inbound_ports_exclude.n && !cfg->inbound_ports.all)
 		log_warn("%s has no effect: it goes only with --istio-inbound-ports '*'",
 			 option_source(p, &options[OPTION_LOCAL_EXCLUDE_PORTS], names));
+	warn_of_equal_ports(p);
 	if (cfg->command == COMMAND_APPLY && !config_captures(cfg))
 		log_warn("nothing would be captured: neither inbound ports (-b), outbound CIDRs (-i) or ports (-q) nor "
 			 "DNS (--redirect-dns) are asked for; --sidecar gives the injector's defaults");
@@ -242,10 +254,8 @@ static void warn_without_effect(const struct parse *p)
 
 int checks_run(struct parse *p, struct err *err)
 {
-	int ret = check_cleanup(p, err);
+	int ret = check_backend(p, err);
 
-	if (!ret)
-		ret = check_backend(p, err);
 	if (!ret)
 		ret = check_places(p, err);
 	if (!ret)

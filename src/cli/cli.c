@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "args.h"
@@ -112,13 +113,66 @@ static void set_sidecar_defaults(struct parse *p)
 			p->given[defaults[i].id].text = defaults[i].text;
 }
 
+static int read_cleanup_only(struct parse *p, struct err *err)
+{
+	struct config *cfg = &p->settings.cfg;
+	char names[OPTION_NAMES_MAX];
+	int ret = value_parse(p, OPTION_CLEANUP_ONLY, err);
+
+	if (ret || !cfg->cleanup_only)
+		return ret;
+	if (!(COMMAND_BIT(cfg->command) & ON_WRITE))
+		return err_set(err, STATUS_USAGE, EINVAL, "%s means the command clean, but another one is given",
+			       option_source(p, &options[OPTION_CLEANUP_ONLY], names));
+	cfg->command = COMMAND_CLEAN;
+	return 0;
+}
+
+/* In which way the option's value has no effect in this run; NULL: it may have one. */
+static const char *option_idles(const struct parse *p, enum option_id id)
+{
+	const struct config *cfg = &p->settings.cfg;
+
+	switch (id) {
+	case OPTION_TPROXY_MARK:
+	case OPTION_TPROXY_TABLE:
+		return cfg->mode != MODE_TPROXY && cfg->command != COMMAND_CLEAN ? "in REDIRECT mode" : NULL;
+	case OPTION_LOCAL_EXCLUDE_PORTS:
+		return cfg->inbound_ports.n ? "beside a list of ports to capture" : NULL;
+	default:
+		return NULL;
+	}
+}
+
+static int parse_option(struct parse *p, enum option_id id, struct err *err)
+{
+	struct range_list *excluded = &p->settings.cfg.inbound_ports_exclude;
+	int ret = value_parse(p, id, err);
+	const char *idle = ret ? option_idles(p, id) : NULL;
+
+	/* The aliases are settings of the proxy, and once had other values than these ("ALL"). */
+	if (ret && p->given[id].source == SOURCE_ALIAS) {
+		log_warn("%s; it counts as false", err->what);
+		return 0;
+	}
+	if (!idle)
+		return ret;
+	log_warn("%s; it has no effect %s, and is ignored", err->what, idle);
+	if (id == OPTION_LOCAL_EXCLUDE_PORTS) {
+		free(excluded->items);
+		*excluded = (struct range_list){ 0 };
+	}
+	p->given[id] = (struct given){ 0 };
+	return value_parse(p, id, err);
+}
+
 static int parse_group(struct parse *p, enum option_group group, struct err *err)
 {
 	int ret = 0;
 
 	for (enum option_id id = 0; id < OPTIONS && !ret; id++)
 		if (options[id].group == group)
-			ret = value_parse(p, id, err);
+			ret = parse_option(p, id, err);
 	return ret;
 }
 
@@ -142,7 +196,9 @@ static int parse_all(struct parse *p, const char *program, char **argv, char **e
 	if (ret || p->settings.cfg.command == COMMAND_HELP || p->settings.cfg.command == COMMAND_VERSION)
 		return ret;
 	env_read(p, env);
-	ret = value_parse(p, OPTION_SIDECAR, err);
+	ret = read_cleanup_only(p, err);
+	if (!ret)
+		ret = value_parse(p, OPTION_SIDECAR, err);
 	if (!ret && p->settings.sidecar)
 		set_sidecar_defaults(p);
 	for (enum option_group group = 0; group < GROUP_LOG && !ret; group++)

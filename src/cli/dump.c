@@ -104,6 +104,7 @@ static void put_value(struct text *text, const struct option *option, const stru
 		break;
 	case TYPE_PORTS:
 	case TYPE_PORTS_OR_ALL:
+	case TYPE_PORTS_EXCLUDED:
 	case TYPE_PROXY_UIDS:
 	case TYPE_GIDS:
 	case TYPE_GIDS_OR_ALL:

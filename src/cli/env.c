@@ -3,6 +3,14 @@
 
 #include <string.h>
 
+#include "item.h"
+#include "log.h"
+
+/* Types without an empty value; lists and texts have one. */
+#define NEVER_EMPTY                                                                                       \
+	(1u << TYPE_BOOL | 1u << TYPE_PORT | 1u << TYPE_TPROXY_MARK | 1u << TYPE_TPROXY_TABLE |             \
+	 1u << TYPE_LOOPBACK | 1u << TYPE_DURATION | 1u << TYPE_TIMEOUT | 1u << TYPE_CHOICE)
+
 /*
  * Bits of the variables' lengths, first and last letters: a pod with many services has
  * thousands of variables, and few of them need a comparison with each name.
@@ -26,13 +34,23 @@ static void filter_add(struct filter *filter, const char *name, size_t len)
 	}
 }
 
-static void take_variable(struct parse *p, const char *entry, size_t len)
+static void take_text(struct parse *p, const struct option *option, char *text, enum source source)
+{
+	text = text_trim(text);
+	/* Meshes that are deployed carry ISTIO_META_DNS_CAPTURE="" and the like. */
+	if (!*text && NEVER_EMPTY >> option->type & 1)
+		log_warn("%s is empty: it counts as not set", source == SOURCE_ALIAS ? option->alias : option->variable);
+	else
+		parse_take(p, option, text, source);
+}
+
+static void take_variable(struct parse *p, char *entry, size_t len)
 {
 	for (const struct option *o = options; o < options + OPTIONS; o++) {
 		if (len == o->alias_len && !memcmp(o->alias, entry, len))
-			parse_take(p, o, entry + len + 1, SOURCE_ALIAS);
+			take_text(p, o, entry + len + 1, SOURCE_ALIAS);
 		else if (len == o->variable_len && !memcmp(o->variable, entry, len))
-			parse_take(p, o, entry + len + 1, SOURCE_VARIABLE);
+			take_text(p, o, entry + len + 1, SOURCE_VARIABLE);
 	}
 }
 

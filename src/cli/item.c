@@ -19,6 +19,16 @@ int choice_find(const char *words, const char *word, bool any_case)
 	return -1;
 }
 
+char *text_trim(char *text)
+{
+	size_t n;
+
+	text += strspn(text, BLANKS);
+	for (n = strlen(text); n && strchr(BLANKS, text[n - 1]); n--)
+		text[n - 1] = '\0';
+	return text;
+}
+
 char *item_next(char **text, const char *separators)
 {
 	char *item = *text, *end;

@@ -16,4 +16,7 @@ int choice_find(const char *words, const char *word, bool any_case);
  */
 char *item_next(char **text, const char *separators);
 
+/* @text without the blanks around it: behind it they are cut off in place. */
+char *text_trim(char *text);
+
 #endif

@@ -44,6 +44,18 @@ static const char *port_add(struct parse *p, const char *word, void *list)
 	return expected;
 }
 
+/* Injectors let 0 pass, and leaving it out lets nothing pass that was to be captured or not. */
+static const char *excluded_port_add(struct parse *p, const char *word, void *list)
+{
+	char names[OPTION_NAMES_MAX];
+	uint32_t port;
+
+	if (!number_parse(word, 0, &port))
+		return port_add(p, word, list);
+	log_warn("%s: 0 is no port: ignored", option_source(p, p->option, names));
+	return NULL;
+}
+
 static const char *cidr_add(struct parse *p, const char *word, void *field)
 {
 	struct cidr_list *list = field;
@@ -227,6 +239,7 @@ static const struct {
 } list_types[TYPES] = {
 	[TYPE_PORTS] = { port_add, ranges_unique },
 	[TYPE_PORTS_OR_ALL] = { port_add, ranges_unique },
+	[TYPE_PORTS_EXCLUDED] = { excluded_port_add, ranges_unique },
 	[TYPE_CIDRS] = { cidr_add, cidrs_unique },
 	[TYPE_CIDRS_OR_ALL] = { cidr_add, cidrs_unique },
 	[TYPE_IFACES] = { iface_add, ifaces_unique },
@@ -277,7 +290,7 @@ static int port_owner_parse(struct parse *p, char *text, struct port_owner_list 
 		return value_error(p, text, NULL, "tcp or udp", err);
 	owner = array_push(&list->items, &list->n, sizeof(*owner));
 	*owner = (struct port_owner){ .proto = proto ? IPPROTO_UDP : IPPROTO_TCP };
-	ret = list_parse(p, TYPE_PORTS, ports, &owner->ports, err);
+	ret = list_parse(p, TYPE_PORTS_EXCLUDED, ports, &owner->ports, err);
 	if (!ret)
 		ret = list_parse(p, TYPE_UID_RANGES, uids, &owner->uids, err);
 	if (!ret && (!owner->ports.n || !owner->uids.n))

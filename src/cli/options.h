@@ -20,6 +20,7 @@ enum option_type {
 	TYPE_PORT,
 	TYPE_PORTS,
 	TYPE_PORTS_OR_ALL,
+	TYPE_PORTS_EXCLUDED,
 	TYPE_CIDRS,
 	TYPE_CIDRS_OR_ALL,
 	TYPE_IFACES,
@@ -41,7 +42,7 @@ enum option_type {
 	TYPE_CHOICE_OR_NONE,
 	TYPE_LOG_LEVEL,
 	TYPE_LOG_TARGET,
-	TYPES
+	TYPES /* at most 32: env.c has a mask of them */
 };
 
 enum option_group {

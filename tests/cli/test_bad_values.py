@@ -9,6 +9,7 @@ import pytest
 
 PORTS = ["0", "65536", "80-", "-80", "90-80", "http", "*,80", "80,*", "1-65536", "0x50", "+80", "80 90", "80;90",
          "1-2-3", "99999999999999999999", "80\n-A OUTPUT -j DROP", "80\x01", "\"80\"", "８０", "80/tcp"]
+EXCLUDED = [word for word in PORTS if word != "0"]
 PORT = ["0", "65536", "http", "1-2", "80,81", "*", " ", "-1", "99999999999"]
 CIDRS = ["10.0.0.0/33", "10.0.0", "::/129", "1.2.3.4/", "1.2.3.4/-1", "1.2.3.4/8/8", "256.1.1.1", ":::", "::/ 64",
          "::ffff:1.2.3.4", "fe80::1%eth0", "10.0.0.0/8,*", "*,10.0.0.0/8", "localhost", "1.2.3.4/0x8", "/8",
@@ -16,7 +17,7 @@ CIDRS = ["10.0.0.0/33", "10.0.0", "::/129", "1.2.3.4/", "1.2.3.4/-1", "1.2.3.4/8
 IDS = ["-1", "4294967295", "4294967296", "no-such-name", "*", "1.5", "0x10", "1337\n0", "12ab", "1-", "5-1"]
 RANGES = [word for word in IDS if word != "no-such-name"]
 INTERFACES = ["sixteen-bytes-16", "et h0", "a/b", "eth0\tx", "x" * 300, "eth0\nlo"]
-BOOLEANS = ["yes", "on", "2", "tRUE", "", " true"]
+BOOLEANS = ["yes", "on", "2", "tRUE", "", " ", "tr ue"]
 DURATIONS = ["5x", "", "-5s", "s", "1m30", "5 s", "1e9h", "99999999999999999999s", "five"]
 
 # option: what is wrong for it
@@ -28,13 +29,13 @@ WRONG = {
     "dns-port": PORT,
     "proxy-uid": [*IDS, "1-5"],
     "proxy-gid": [*IDS, "1-5"],
-    "istio-inbound-interception-mode": ["redirect2", "NONE", "TPROXY,REDIRECT", " "],
+    "istio-inbound-interception-mode": ["redirect2", "NONE", "TPROXY,REDIRECT"],
     "istio-inbound-ports": PORTS,
-    "istio-local-exclude-ports": [*PORTS, "*"],
+    "istio-local-exclude-ports": [*EXCLUDED, "*"],
     "istio-service-cidr": CIDRS,
     "istio-service-exclude-cidr": [*CIDRS, "*"],
     "istio-outbound-ports": [*PORTS, "*"],
-    "istio-local-outbound-ports-exclude": [*PORTS, "*"],
+    "istio-local-outbound-ports-exclude": [*EXCLUDED, "*"],
     "istio-exclude-interfaces": [*INTERFACES, "*,eth0"],
     "kube-virt-interfaces": INTERFACES,
     "istio-inbound-tproxy-mark": ["0", "0x0", "1338", "0x53a", "0x1ffffffff", "4294967296", "-1", "abc", "", "1/1"],
@@ -65,10 +66,14 @@ WRONG_VARIABLES = {
     "ISTIO_OUTBOUND_OWNER_GROUPS_EXCLUDE": ["-1", "no-such-group", "4294967296"],
     "ISTIO_OUTBOUND_IPV4_LOOPBACK_CIDR": ["128.0.0.0/8", "::1/128", "126.0.0.0/7", "127.0.0.1/7", "localhost", "*"],
 }
+# Where a wrong value has an effect: in REDIRECT mode those of TPROXY have none.
+BESIDE = {name: ["-m", "TPROXY"] for name in WRONG if name.startswith("istio-inbound-tproxy-")}
+# The proxy's own settings, which once had other values.
+LENIENT = {"ISTIO_META_DNS_CAPTURE": "redirect-dns", "INVALID_DROP": "drop-invalid", "ISTIO_DUAL_STACK": "dual-stack"}
 CASES = [(f"--{name}", value) for name, values in WRONG.items() for value in values]
-VARIABLES = [(variable, value) for name, values in WRONG.items() for value in values
-             for variable in configs.OPTIONS[name][1:] if variable and value.strip()]
-VARIABLES += [(name, value) for name, values in WRONG_VARIABLES.items() for value in values]
+VARIABLES = [(variable, value, BESIDE.get(name, [])) for name, values in WRONG.items() for value in values
+             for variable in configs.OPTIONS[name][1:] if variable and variable not in LENIENT and value.strip()]
+VARIABLES += [(name, value, []) for name, values in WRONG_VARIABLES.items() for value in values]
 
 
 @pytest.fixture(scope="module")
@@ -92,19 +97,19 @@ def assert_refused(result, name, item, status=64):
 
 @pytest.mark.parametrize("option, value", CASES)
 def test_option(room, option, value):
-    assert_refused(room.istio_init(f"{option}={value}"), option, "")
+    assert_refused(room.istio_init(*BESIDE.get(option[2:], []), f"{option}={value}"), option, "")
 
 
-@pytest.mark.parametrize("variable, value", VARIABLES)
-def test_variable(room, variable, value):
-    assert_refused(room.istio_init(env={variable: value}), variable, "")
+@pytest.mark.parametrize("variable, value, beside", VARIABLES)
+def test_variable(room, variable, value, beside):
+    assert_refused(room.istio_init(*beside, env={variable: value}), variable, "")
 
 
 @pytest.mark.parametrize("option, value, item", [
     ("-b", "80,81,90-80,82", "90-80"), ("-b", "80, http ,x", "http"), ("-i", "10.0.0.0/8,10.0.0.0/33", "10.0.0.0/33"),
     ("-u", "1337,no-such-name", "no-such-name"), ("-c", "eth0,sixteen-bytes-16", "sixteen-bytes-16"),
     ("-b", "*,80", "*"), ("--exclude-inbound-cidrs", "::ffff:1.2.3.4", "::ffff:1.2.3.4"),
-    ("-m", "redirect2", "redirect2"), ("--probe-timeout", "5x", "5x"), ("-t", "0x1ffffffff", "0x1ffffffff")])
+    ("-m", "redirect2", "redirect2"), ("--probe-timeout", "5x", "5x"), ("-e", "0x1ffffffff", "0x1ffffffff")])
 def test_the_item_is_named(room, option, value, item):
     result = room.istio_init(option, value)
     assert result.returncode == 64
@@ -232,6 +237,8 @@ def test_a_bad_value_is_found_in_a_dry_run_too(room):
     (["out", "dst=::1", "src=10.0.0.1"], "src", "an address of the same family as dst"),
     (["out", "dport=80", "dport=81"], "dport=81", "each key once"),
     (["out", "uid=root"], "uid=root", "a numeric UID, or none"),
+    (["out", "proto=icmp6"], "proto=icmp6", "tcp, udp, sctp, icmp or ipv6-icmp"),
+    (["out", "proto=ipv6-icmp", "dst=10.0.0.1"], "proto=ipv6-icmp", "IPv6 addresses beside it"),
     (["out", "uid=none", "gid=1"], "gid", "none of it with uid=none"),
     (["in", "uid=1"], "uid=1", "no owner of an inbound packet"),
     (["in", "oif=eth0"], "oif=eth0", "iif for an inbound packet"),
@@ -240,3 +247,92 @@ def test_bad_packets(words, word, expected):
     result = lib.run([lib.BINARY, "explain", "--sidecar", *words])
     assert (result.returncode, result.stdout) == (64, "")
     assert result.stderr.startswith(f'istio-init: error: explain: "{word}": expected {expected}')
+
+
+def assert_warned(result, *words):
+    """One warning that has all the words, and nothing else."""
+    assert result.returncode == 0, result.stderr
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("istio-init: warn: "), lines
+    assert all(word in lines[0] for word in words), lines
+
+
+@pytest.mark.parametrize("variable, value", [(name, value) for name in LENIENT for value in ["ALL", "yes", "2", "true,"]])
+def test_old_values_of_the_aliases_are_false(room, variable, value):
+    plain = room.istio_init("--dry-run", "--sidecar", "--resolv-conf=/dev/null")
+    result = room.istio_init("--dry-run", "--sidecar", "--resolv-conf=/dev/null", env={variable: value})
+    assert_warned(result, variable, value, "false")
+    assert result.stdout == plain.stdout
+    on = {configs.OPTIONS[LENIENT[variable]][1]: "true"}
+    assert room.istio_init("--dry-run", "--sidecar", env={variable: value, **on}).stdout == plain.stdout
+
+
+EMPTY = [variable for name, values in WRONG.items() if "" in values for variable in configs.OPTIONS[name][1:] if variable]
+
+
+@pytest.mark.parametrize("variable", EMPTY + ["ISTIO_OUTBOUND_IPV4_LOOPBACK_CIDR"])
+@pytest.mark.parametrize("value", ["", " \n"])
+def test_an_empty_variable_without_an_empty_value_is_not_set(room, variable, value):
+    result = room.istio_init("--dry-run", "--sidecar", env={variable: value})
+    assert_warned(result, f"{variable} is empty")
+    assert result.stdout == room.istio_init("--dry-run", "--sidecar").stdout
+
+
+def test_behind_an_empty_alias_the_variable_counts(room):
+    args = ["--dry-run", "--sidecar", "--capture-all-dns"]
+    result = room.istio_init(*args, env={"ISTIO_META_DNS_CAPTURE": "", "REDIRECT_DNS": "true"})
+    assert_warned(result, "ISTIO_META_DNS_CAPTURE")
+    assert result.stdout == room.istio_init(*args, "--redirect-dns").stdout
+
+
+@pytest.mark.parametrize("option", ["-d", "-o"])
+def test_port_0_is_dropped_from_exclusions(room, option):
+    result = room.istio_init("--dry-run", "--sidecar", option, "15090,0,22")
+    assert_warned(result, f"({option})", "0 is no port")
+    assert result.stdout == room.istio_init("--dry-run", "--sidecar", option, "15090,22").stdout
+
+
+@pytest.mark.parametrize("args", [["-p", " 16001\n"], ["-m", "TPROXY "], ["--drop-invalid= true"], ["--ipv6=off\t"],
+                                  ["-m", "TPROXY", "-t", " 0x99 "], ["--bypass-mark= 7 "]])
+def test_blanks_around_single_values(room, args):
+    result = room.istio_init("--dry-run", "--sidecar", *args)
+    assert result.stdout == lib.checked(room.istio_init("--dry-run", "--sidecar", *(
+        "".join(word.split()) for word in args)))
+    assert result.stdout != room.istio_init("--dry-run", "--sidecar").stdout
+
+
+@pytest.mark.parametrize("args, why", [
+    (["-t", "0"], "REDIRECT"), (["-r", "main"], "REDIRECT"), (["-r", ""], "REDIRECT"),
+    (["-b", "80", "-d", "81,http"], "list")])
+def test_a_wrong_value_without_effect_is_a_warning(room, args, why):
+    result = room.istio_init("--dry-run", "-i", "*", *args)
+    assert_warned(result, args[-2], "expected", "no effect", why)
+    assert result.stdout == room.istio_init("--dry-run", "-i", "*", *args[:-2]).stdout
+
+
+@pytest.mark.parametrize("args", [["clean", "-t", "0"], ["--cleanup-only", "-r", "main"], ["-b", "*", "-d", "http"],
+                                  ["-d", "http"], ["-m", "TPROXY", "-t", "0"]])
+def test_where_it_has_an_effect_it_is_an_error(room, args):
+    assert_refused(room.istio_init(*args), args[-2], args[-1])
+
+
+@pytest.mark.parametrize("args, names", [
+    (["-z", "15001"], ["--envoy-port (-p)", "--inbound-capture-port (-z)", "15001"]),
+    (["-e", "15006"], ["--inbound-capture-port (-z)", "--inbound-tunnel-port (-e)", "15006"]),
+    (["-p", "9", "-z", "9", "-e", "9"], ["--envoy-port (-p)", "--inbound-capture-port (-z)"]),
+    (["--redirect-dns", "--capture-all-dns", "--dns-port=15001"], ["--envoy-port (-p)", "--dns-port"])])
+def test_equal_ports_are_one_warning(room, args, names):
+    assert_warned(room.istio_init("--dry-run", "--sidecar", *args), *names)
+
+
+def test_resolv_conf_as_resolvers_read_it(room):
+    path = room.dir / "resolv.conf"
+    path.write_text("nameserver fe80::1%eth0\nnameserver ::ffff:10.0.0.3\nnameserver 10.0.0.3\nnameserver fe80::1%eth1\n")
+    result = room.istio_init("--dry-run", "--sidecar", "--redirect-dns", f"--resolv-conf={path}")
+    path.write_text("nameserver fe80::1\nnameserver 10.0.0.3\n")
+    assert result.stderr == ""
+    assert result.stdout == room.istio_init("--dry-run", "--sidecar", "--redirect-dns", f"--resolv-conf={path}").stdout
+    assert "-d fe80::1/128 -p udp" in result.stdout and "-d 10.0.0.3/32 -p udp" in result.stdout
+    path.write_text("nameserver 10.0.0.3%eth0\n")
+    result = room.istio_init("--dry-run", "--sidecar", "--redirect-dns", f"--resolv-conf={path}")
+    assert '"10.0.0.3%eth0" is no IP address' in result.stderr
