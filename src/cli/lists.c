@@ -77,14 +77,19 @@ static const char *cidr_add(struct parse *p, const char *word, void *field)
 static const char *iface_add(struct parse *p, const char *word, void *field)
 {
 	struct iface_list *list = field;
-	struct iface iface = { 0 };
+	struct iface iface;
 	const char *expected = strcmp(word, "*") ? iface_parse(word, &iface) :
 						   "interface names ('+' stands for all of them)";
+	char names[OPTION_NAMES_MAX], quoted[QUOTE_MAX];
 
-	(void)p;
-	if (!expected)
-		*(struct iface *)array_push(&list->items, &list->n, sizeof(*list->items)) = iface;
-	return expected;
+	if (expected)
+		return expected;
+	/* The kernel has such names, but hardly anybody does. */
+	if (strchr(word, '@'))
+		log_warn("%s: %s: if ip printed it so, the interface's name ends before the '@'",
+			 option_source(p, p->option, names), quote(word, quoted));
+	*(struct iface *)array_push(&list->items, &list->n, sizeof(*list->items)) = iface;
+	return NULL;
 }
 
 static const char *proxy_uid_add(struct parse *p, const char *word, void *list)

@@ -16,7 +16,8 @@ CIDRS = ["10.0.0.0/33", "10.0.0", "::/129", "1.2.3.4/", "1.2.3.4/-1", "1.2.3.4/8
          "1.2.3.4.5", "10.0.0.0/8\n11.0.0.0/8", "10.0.0.0/8\x7f", "'10.0.0.0/8'"]
 IDS = ["-1", "4294967295", "4294967296", "no-such-name", "*", "1.5", "0x10", "1337\n0", "12ab", "1-", "5-1"]
 RANGES = [word for word in IDS if word != "no-such-name"]
-INTERFACES = ["sixteen-bytes-16", "et h0", "a/b", "eth0\tx", "x" * 300, "eth0\nlo"]
+INTERFACES = ["sixteen-bytes-16", "et h0", "a/b", "eth0\tx", "x" * 300, "eth0\nlo", "eth0:1", 'a"b', "a\\b", "eth*", ".",
+              "..", "e\x7f", "eth0+++++++++++++"]
 BOOLEANS = ["yes", "on", "2", "tRUE", "", " ", "tr ue"]
 DURATIONS = ["5x", "", "-5s", "s", "1m30", "5 s", "1e9h", "99999999999999999999s", "five"]
 
@@ -336,3 +337,11 @@ def test_resolv_conf_as_resolvers_read_it(room):
     path.write_text("nameserver 10.0.0.3%eth0\n")
     result = room.istio_init("--dry-run", "--sidecar", "--redirect-dns", f"--resolv-conf={path}")
     assert '"10.0.0.3%eth0" is no IP address' in result.stderr
+
+
+@pytest.mark.parametrize("option", ["-c", "-k"])
+def test_interface_names_get_hints(room, option):
+    assert_warned(room.istio_init("--dry-run", "--sidecar", option, "net1@if5"), option, '"net1@if5"', "ends before the '@'")
+    assert_refused(room.istio_init("--sidecar", option, "eth0,vethabcdefgh@if12"), option, "ends before the '@'")
+    assert_refused(room.istio_init("--sidecar", option, "sixteen-bytes-16"), option, "at most 15 bytes")
+    assert lib.checked(room.istio_init("--dry-run", "--sidecar", option, "fifteen-bytes-1,+,net+,e@,-x")).count("fifteen-bytes-1")

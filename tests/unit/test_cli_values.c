@@ -157,10 +157,14 @@ static const struct {
 	{ "--exclude-outbound-uids 5-4", "--exclude-outbound-uids: \"5-4\": expected a range a-b with a not above b" },
 	{ "--exclude-outbound-gids 5-",
 	  "--exclude-outbound-gids: \"5-\": expected a GID 0-4294967294, a range a-b or a group of /etc/group" },
-	{ "-c 1234567890123456", "--istio-exclude-interfaces (-c): \"1234567890123456\": expected an interface name of "
-				 "1-15 bytes without blanks or '/'" },
-	{ "-k 'a b'",
-	  "--kube-virt-interfaces (-k): \"a b\": expected an interface name of 1-15 bytes without blanks or '/'" },
+	{ "-c 1234567890123456",
+	  "--istio-exclude-interfaces (-c): \"1234567890123456\": expected an interface name of at most 15 bytes, more the "
+	  "kernel has none (a trailing '+' stands for any rest)" },
+	{ "-c 123456789012@if5",
+	  "--istio-exclude-interfaces (-c): \"123456789012@if5\": expected an interface name without what ip prints behind "
+	  "it: it ends before the '@'" },
+	{ "-k 'a b'", "--kube-virt-interfaces (-k): \"a b\": expected an interface name of 1-15 bytes without blanks, control "
+		      "characters and / : \" \\ *" },
 	{ "-c '*,eth0'",
 	  "--istio-exclude-interfaces (-c): \"*\": expected interface names ('+' stands for all of them)" },
 	{ "-m redirect2", "--istio-inbound-interception-mode (-m): \"redirect2\": expected REDIRECT or TPROXY" },
