@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "command.h"
 #include "cli.h"
+#include "command.h"
 
 static int (*const functions[COMMANDS])(const struct config *cfg, struct err *err) = {
 #define COMMAND(id, name, ...) [COMMAND_##id] = command_##name,

@@ -170,6 +170,9 @@ OPTIONS = {
     "log_stacktrace_level": (None, None, None),
     "log_caller": (None, None, None),
     "vklog": (None, None, None),
+    "iptables-trace-logging": (None, None, None),
+    "restore-format": ("f", None, None),
+    "iptables-version": (None, None, None),
 }
 OWN_OPTIONS = ["sidecar", "backend", "ipv6", "family", "format", "resolv-conf", "dns-port", "dns-zones",
                "exclude-outbound-uids", "exclude-outbound-gids", "exclude-outbound-ports-for-uids",

@@ -8,31 +8,44 @@
 #include <errno.h>
 #include <string.h>
 
+#include "guess.h"
 #include "item.h"
-#include "nearest.h"
 #include "quote.h"
 #include "util.h"
 
 static int unknown_option(const char *shown, const char *name, struct err *err)
 {
-	char quoted[QUOTE_MAX], names[OPTION_NAMES_MAX];
+	char quoted[QUOTE_MAX], guess[GUESS_MAX];
+	int ret = err_set(err, STATUS_USAGE, EINVAL, "unknown option %s%s", quote(shown, quoted), guess_option(name, guess));
 
-	return err_set(err, STATUS_USAGE, EINVAL, "unknown option %s; the nearest is %s", quote(shown, quoted),
-		       option_names(option_nearest(name), names));
+	if (!*guess)
+		err_hint(err, "istio-init help lists all options, istio-init help COMMAND those that go with one");
+	return ret;
+}
+
+static bool is_option(const char *arg)
+{
+	if (arg[0] != '-' || !arg[1])
+		return false;
+	if (arg[1] == '-')
+		return arg[2] && option_find(arg + 2, strcspn(arg + 2, "="));
+	return !arg[2] && option_find_letter(arg[1]);
 }
 
 /* Takes the option with @value, or the next argument if that is NULL. */
 static int take_value(struct parse *p, const struct option *option, char *value, char ***next, struct err *err)
 {
-	char names[OPTION_NAMES_MAX];
+	char names[OPTION_NAMES_MAX], quoted[QUOTE_MAX];
 
-	if (!value)
-		value = *(*next)++;
-	if (!value) {
-		(*next)--;
+	if (!value && !**next)
 		return err_set(err, STATUS_USAGE, EINVAL, "%s needs a value: %s", option_names(option, names),
 			       option->metavar);
-	}
+	/* A template's empty value that was not quoted; whoever means it can write --name=-b. */
+	if (!value && is_option(**next))
+		return err_set(err, STATUS_USAGE, EINVAL, "%s needs a value, and %s is an option; an empty value is written --%s=",
+			       option_names(option, names), quote(**next, quoted), option->name);
+	if (!value)
+		value = *(*next)++;
 	parse_take(p, option, text_trim(value), SOURCE_OPTION);
 	return 0;
 }

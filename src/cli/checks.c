@@ -241,6 +241,10 @@ static void warn_without_effect(const struct parse *p)
 	const struct config *cfg = &p->settings.cfg;
 	char names[OPTION_NAMES_MAX];
 
+	for (enum option_id id = 0; id < OPTIONS; id++)
+		if (options[id].group == GROUP_OLD && parse_has(p, id))
+			log_warn("%s has no effect: it is an option of older releases of istio-iptables",
+				 option_names(&options[id], names));
 	if (!makes_rules(cfg))
 		return;
 	if (parse_has(p, OPTION_LOCAL_EXCLUDE_PORTS) && cfg->inbound_ports_exclude.n && !cfg->inbound_ports.all)

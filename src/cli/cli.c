@@ -8,7 +8,7 @@
 #include "args.h"
 #include "checks.h"
 #include "env.h"
-#include "nearest.h"
+#include "guess.h"
 #include "quote.h"
 #include "util.h"
 #include "values.h"
@@ -25,20 +25,33 @@ static bool is_upstream(const char *program)
 
 static void warn_stray_words(char **words)
 {
+	const char *cause = words[0] ? guess_cause(words[0]) : NULL;
 	char quoted[QUOTE_MAX];
 
-	if (words[0] && words[1])
-		log_warn("ignored %s and the words after it: the command is the first word", quote(words[0], quoted));
-	else if (words[0])
-		log_warn("ignored %s: the command is the first word", quote(words[0], quoted));
+	if (words[0])
+		log_warn("ignored %s%s: %s", quote(words[0], quoted), words[1] ? " and the words after it" : "",
+			 cause ? cause : "the command is the first word");
 }
 
 static int unknown_command(const char *word, struct err *err)
 {
-	char quoted[QUOTE_MAX];
+	const char *cause = guess_cause(word);
+	char quoted[QUOTE_MAX], guess[GUESS_MAX];
+	int ret = err_set(err, STATUS_USAGE, EINVAL, "unknown command %s%s", quote(word, quoted), guess_command(word, guess));
 
-	return err_set(err, STATUS_USAGE, EINVAL, "unknown command %s; the nearest is \"%s\"", quote(word, quoted),
-		       command_nearest(word));
+	if (!*guess)
+		err_hint(err, "%s", cause ? cause : "istio-init help lists the commands");
+	return ret;
+}
+
+/* What removes or writes must not run on a call that may mean something else. */
+static int check_one_command(enum command command, char **rest, struct err *err)
+{
+	for (; *rest; rest++)
+		if (command_find(*rest) < COMMANDS)
+			return err_set(err, STATUS_USAGE, EINVAL, "two commands in one call, \"%s\" and \"%s\": expected one",
+				       command_name(command), *rest);
+	return 0;
 }
 
 /* The command that the first words ask for; *@rest are those behind it. */
@@ -84,6 +97,8 @@ static int read_words(struct parse *p, const char *program, struct err *err)
 	char **rest = p->words;
 	int ret = read_command(p, program, &rest, err);
 
+	if (!ret)
+		ret = check_one_command(cfg->command, rest, err);
 	if (ret || cfg->command == COMMAND_HELP || cfg->command == COMMAND_VERSION)
 		return ret;
 	if (cfg->command != COMMAND_EXPLAIN) {

@@ -3,8 +3,10 @@
 
 #include <string.h>
 
+#include "guess.h"
 #include "item.h"
 #include "log.h"
+#include "quote.h"
 
 /* Types without an empty value; lists and texts have one. */
 #define NEVER_EMPTY                                                                                       \
@@ -44,14 +46,29 @@ static void take_text(struct parse *p, const struct option *option, char *text, 
 		parse_take(p, option, text, source);
 }
 
-static void take_variable(struct parse *p, char *entry, size_t len)
+/* Whether it is an option's. */
+static bool take_variable(struct parse *p, char *entry, size_t len)
 {
 	for (const struct option *o = options; o < options + OPTIONS; o++) {
-		if (len == o->alias_len && !memcmp(o->alias, entry, len))
-			take_text(p, o, entry + len + 1, SOURCE_ALIAS);
-		else if (len == o->variable_len && !memcmp(o->variable, entry, len))
-			take_text(p, o, entry + len + 1, SOURCE_VARIABLE);
+		bool alias = len == o->alias_len && !memcmp(o->alias, entry, len);
+
+		if (!alias && (len != o->variable_len || memcmp(o->variable, entry, len) != 0))
+			continue;
+		take_text(p, o, entry + len + 1, alias ? SOURCE_ALIAS : SOURCE_VARIABLE);
+		return true;
 	}
+	return false;
+}
+
+/* Nobody but us reads variables of that prefix. */
+static void warn_of_unknown(const char *entry, size_t len)
+{
+	char name[80] = "", quoted[QUOTE_MAX], guess[GUESS_MAX];
+
+	if (len >= sizeof(name) || strncmp(entry, VARIABLE_PREFIX, strlen(VARIABLE_PREFIX)) != 0)
+		return;
+	memcpy(name, entry, len);
+	log_warn("unknown variable %s%s", quote(name, quoted), guess_variable(name, guess));
 }
 
 void env_read(struct parse *p, char **env)
@@ -69,7 +86,9 @@ void env_read(struct parse *p, char **env)
 		while ((*env)[len] && (*env)[len] != '=')
 			len++;
 		bit = len ? filter_bit(*env, len) : 0;
-		if (len && (*env)[len] && filter.bits[bit / 64] >> bit % 64 & 1)
-			take_variable(p, *env, len);
+		if (!len || !(*env)[len])
+			continue;
+		if (!(filter.bits[bit / 64] >> bit % 64 & 1) || !take_variable(p, *env, len))
+			warn_of_unknown(*env, len);
 	}
 }

@@ -23,6 +23,7 @@ static const char *const group_titles[GROUPS] = {
 	[GROUP_BACKEND] = "How the rules are written",
 	[GROUP_PRINT] = "What is printed",
 	[GROUP_VALIDATION] = "Validation",
+	[GROUP_OLD] = "Options of older releases",
 	[GROUP_LOG] = "Logs",
 	[GROUP_HELP] = "Help",
 };

@@ -7,6 +7,9 @@
 
 #define BLANKS " \t\r\n\v\f"
 
+/* What a boolean may be, as Go's strconv.ParseBool has it; the odd ones are true. */
+#define BOOLEANS "false|true|0|1|f|t|F|T|FALSE|TRUE|False|True"
+
 /* The index of @word among @words, which are parted by '|'; -1 if it is none of them. */
 int choice_find(const char *words, const char *word, bool any_case);
 

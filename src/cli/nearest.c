@@ -3,64 +3,42 @@
 
 #include <string.h>
 
-static unsigned min3(unsigned a, unsigned b, unsigned c)
-{
-	unsigned m = a < b ? a : b;
-
-	return m < c ? m : c;
-}
-
 /* Longer words are compared by their beginning. */
 #define WORD_MAX 64
 
-/*
- * How far @word is from @name: twice the letters to insert, drop or change
- * (Levenshtein), 1 if the name only goes on: users of other parsers abbreviate.
- */
-static unsigned distance(const char *word, const char *name)
+static unsigned min(unsigned a, unsigned b)
 {
-	unsigned row[WORD_MAX + 1], n = (unsigned)strnlen(word, WORD_MAX);
+	return a < b ? a : b;
+}
 
-	if (n && !strncmp(word, name, n))
+/* Letters to insert, drop, change, or swap with their neighbour (optimal string alignment). */
+static unsigned count_changes(const char *word, const char *name)
+{
+	unsigned rows[3][WORD_MAX + 1], n = (unsigned)strnlen(word, WORD_MAX), m = (unsigned)strlen(name);
+
+	if (n && n < m && !strncmp(word, name, n))
 		return 1;
 	for (unsigned i = 0; i <= n; i++)
-		row[i] = i * 2;
-	for (const char *c = name; *c; c++) {
-		unsigned corner = row[0];
+		rows[0][i] = i;
+	for (unsigned k = 1; k <= m; k++) {
+		unsigned *row = rows[k % 3], *above = rows[(k + 2) % 3], *second = rows[(k + 1) % 3];
 
-		row[0] += 2;
+		row[0] = k;
 		for (unsigned i = 1; i <= n; i++) {
-			unsigned above = row[i];
-
-			row[i] = min3(corner + (word[i - 1] == *c ? 0 : 2), above + 2, row[i - 1] + 2);
-			corner = above;
+			row[i] = min(min(above[i], row[i - 1]) + 1, above[i - 1] + (word[i - 1] != name[k - 1]));
+			if (i > 1 && k > 1 && word[i - 1] == name[k - 2] && word[i - 2] == name[k - 1])
+				row[i] = min(row[i], second[i - 2] + 1);
 		}
 	}
-	return row[n];
+	return rows[m % 3][n];
 }
 
-const struct option *option_nearest(const char *word)
+void nearest_try(struct nearest *nearest, const char *name)
 {
-	const struct option *nearest = NULL;
-	unsigned least = ~0u;
+	unsigned changes = count_changes(nearest->word, name);
 
-	for (const struct option *o = options; o < options + OPTIONS; o++) {
-		unsigned d = o->name ? distance(word, o->name) : ~0u;
-
-		if (d < least) {
-			least = d;
-			nearest = o;
-		}
-	}
-	return nearest;
-}
-
-const char *command_nearest(const char *word)
-{
-	enum command nearest = 0;
-
-	for (enum command c = 1; c < COMMANDS; c++)
-		if (distance(word, command_name(c)) < distance(word, command_name(nearest)))
-			nearest = c;
-	return command_name(nearest);
+	if (changes > strlen(nearest->word) / 3 || (nearest->name && changes >= nearest->changes))
+		return;
+	nearest->name = name;
+	nearest->changes = changes;
 }

@@ -2,10 +2,17 @@
 #ifndef ISTIO_INIT_NEAREST_H
 #define ISTIO_INIT_NEAREST_H
 
-#include "options.h"
+/* The name that is nearest to a word, if one is near at all. */
+struct nearest {
+	const char *word;
+	const char *name; /* NULL: none so far */
+	unsigned changes;
+};
 
-/* The name (of options, without dashes) or command that is nearest to @word. */
-const struct option *option_nearest(const char *word);
-const char *command_nearest(const char *word);
+/*
+ * Takes @name if fewer letters have to be changed to get it from the word than for those before it, and
+ * at most a third of the word's letters.  To go on is one change: users of other parsers abbreviate.
+ */
+void nearest_try(struct nearest *nearest, const char *name);
 
 #endif

@@ -55,6 +55,7 @@ enum option_group {
 	GROUP_BACKEND,
 	GROUP_PRINT,
 	GROUP_VALIDATION,
+	GROUP_OLD,
 	GROUP_LOG,
 	GROUP_HELP,
 	GROUPS
@@ -73,6 +74,9 @@ struct option {
 };
 
 extern const struct option options[OPTIONS];
+
+/* Of our own variables; those of istio-iptables have none. */
+#define VARIABLE_PREFIX "ISTIO_INIT_"
 
 const struct option *option_find(const char *name, size_t len);
 const struct option *option_find_letter(char letter);

@@ -8,7 +8,7 @@
 struct settings {
 	struct config cfg;
 	const char *envoy_user, *ignored;
-	bool sidecar, native_nftables, help, version;
+	bool sidecar, native_nftables, help, version, ignored_flag;
 	unsigned force_binary; /* word of --force-iptables-binary, counted from 1; 0: none */
 };
 

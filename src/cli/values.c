@@ -11,9 +11,7 @@
 
 static int bool_parse(struct parse *p, const char *text, void *field, struct err *err)
 {
-	/* The odd ones are true. */
-	static const char words[] = "false|true|0|1|f|t|F|T|FALSE|TRUE|False|True";
-	int i = choice_find(words, text, false);
+	int i = choice_find(BOOLEANS, text, false);
 
 	if (i < 0)
 		return value_error(p, text, NULL, "true or false", err);
