@@ -204,9 +204,9 @@ bench:
 
 # Made by a tool that runs on the machine that builds, whatever that builds for
 completions: $(addprefix build/completion/,bash zsh fish) ; @:
-build/completion/generate: src/cli/completion/generate.c src/cli/options.def Makefile
+build/completion/generate: src/cli/completion/generate.c src/cli/options.def include/commands.def include/commands.h Makefile
 	@mkdir -p $(@D)
-	$(call say,HOSTCC)$(HOSTCC) -std=gnu11 $(warnings) -o $@ $<
+	$(call say,HOSTCC)$(HOSTCC) -std=gnu11 $(warnings) -Iinclude -o $@ $<
 build/completion/bash build/completion/zsh build/completion/fish: build/completion/generate
 	$(call say,GEN)$< $(@F) >$@
 

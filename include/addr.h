@@ -68,6 +68,10 @@ const char *prefix_parse(const char *word, struct prefix *prefix, bool *loopback
 
 /* Whether the address is in 127.0.0.0/8, or is ::1. */
 bool prefix_is_loopback(const struct prefix *p);
+/*
+ * What the kernel takes (dev_valid_name() in net/core/dev.c), but for what the text of rules could not
+ * be read back with: quotes, backslashes, '*'.
+ */
 const char *iface_parse(const char *word, struct iface *iface);
 const char *mark_parse(const char *word, uint32_t *value);
 /* A decimal number of at most @max, digits only. */

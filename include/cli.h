@@ -3,8 +3,6 @@
 #ifndef ISTIO_INIT_CLI_H
 #define ISTIO_INIT_CLI_H
 
-#include <stdio.h>
-
 #include "config.h"
 #include "err.h"
 
@@ -12,12 +10,13 @@
  * Parses the command line and the environment, checks every value (also those
  * that need a file: passwd, group, @PATH lists, resolv.conf).  Sets up logging as
  * soon as its options are known.  Returns 0, or -errno with @err filled.
- * What the config points to lives until the program ends.
+ * Blanks behind values are cut off in @argv and @env, which the config then points into.
  */
 int cli_parse(struct config *cfg, int argc, char **argv, char **env, struct err *err);
 
-void cli_print_help(FILE *out);
-void cli_print_version(FILE *out);
+/* The commands that need nothing but the tables; both return STATUS_DONE. */
+int command_help(const struct config *cfg, struct err *err);
+int command_version(const struct config *cfg, struct err *err);
 
 /* The effective configuration, one "name=value" a line at debug level. */
 void cli_log_config(const struct config *cfg);

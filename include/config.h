@@ -7,17 +7,8 @@
 #include <stdint.h>
 
 #include "addr.h"
+#include "commands.h"
 #include "log.h"
-
-enum command {
-	COMMAND_APPLY,
-	COMMAND_DIFF,
-	COMMAND_SHOW,
-	COMMAND_CLEAN,
-	COMMAND_EXPLAIN,
-	COMMAND_HELP,
-	COMMAND_VERSION,
-};
 
 enum mode { MODE_REDIRECT, MODE_TPROXY };
 enum backend_id { BACKEND_AUTO, BACKEND_NFTABLES, BACKEND_IPTABLES_NFT, BACKEND_IPTABLES_LEGACY };
@@ -46,6 +37,7 @@ struct port_owner_list {
 
 struct config {
 	enum command command;
+	enum command topic; /* help: of this command; COMMANDS: of all */
 	bool as_upstream; /* called as istio-iptables: by name or first word */
 	char **words;     /* explain: the packet's words; NULL-ended, not owned */
 

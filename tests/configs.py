@@ -9,7 +9,8 @@ the text of the file that --resolv-conf names.
 DNS_BOTH = "nameserver 127.0.0.53\nnameserver ::127.0.0.53\n"
 DNS_V4 = "# made by hand\nsearch example.org\nnameserver 10.96.0.10\nnameserver 10.96.0.11\noptions ndots:5\n"
 DNS_V6 = "nameserver fd00:10:96::a\n"
-DNS_ODD = "nameserver 10.96.0.10\nnameserver 10.96.0.10\nnameserver fe80::1%eth0\nnameserver fd00::1\n"
+DNS_ODD = ("nameserver 10.96.0.10\nnameserver 10.96.0.10\nnameserver fe80::1%eth0\nnameserver fd00::1\n"
+           "nameserver ::ffff:10.96.0.11\nnameserver fe80::1%eth1\n")
 
 SIDECAR = {"sidecar": True}
 TPROXY = {"sidecar": True, "istio-inbound-interception-mode": "TPROXY"}
@@ -57,7 +58,7 @@ NAMED = {
     "uid-name-group": {**SIDECAR, "proxy-uid": "games,daemon"},
     "gid-name": {**SIDECAR, "proxy-gid": "nogroup,0"},
     "uid-empty": {**SIDECAR, "proxy-uid": "", "proxy-gid": ""},
-    "envoy-user": {**SIDECAR, "ENVOY_USER": "daemon"},
+    "envoy-user": {**SIDECAR, "ENVOY_USER": "games"},
     "envoy-user-unknown": {**SIDECAR, "ENVOY_USER": "nobody-knows-this-user"},
     "uids-loopback": {"istio-service-cidr": "127.0.0.0/8", "proxy-uid": "1,2,3"},
     "groups": {**SIDECAR, "ISTIO_OUTBOUND_OWNER_GROUPS": "daemon,202,202"},
@@ -169,6 +170,9 @@ OPTIONS = {
     "log_stacktrace_level": (None, None, None),
     "log_caller": (None, None, None),
     "vklog": (None, None, None),
+    "iptables-trace-logging": (None, None, None),
+    "restore-format": ("f", None, None),
+    "iptables-version": (None, None, None),
 }
 OWN_OPTIONS = ["sidecar", "backend", "ipv6", "family", "format", "resolv-conf", "dns-port", "dns-zones",
                "exclude-outbound-uids", "exclude-outbound-gids", "exclude-outbound-ports-for-uids",

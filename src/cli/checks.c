@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What depends on more than one option: contradictions, defaults that come from others, warnings. */
+#include "checks.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "options.h"
 #include "quote.h"
 #include "resolv.h"
 #include "unique.h"
@@ -14,30 +15,11 @@
 #define OWNER_GROUPS_MAX 64
 #define DEFAULT_PROXY_ID 1337
 
-static bool is_given(const struct parse *p, enum option_id id)
-{
-	return p->given[id].source != SOURCE_DEFAULT;
-}
-
 /* Whether the run makes rules out of the options, to write, print or compare them. */
 static bool makes_rules(const struct config *cfg)
 {
 	return (cfg->command == COMMAND_APPLY && (cfg->dry_run || !cfg->skip_rule_apply)) ||
 	       cfg->command == COMMAND_DIFF || (cfg->command == COMMAND_EXPLAIN && !cfg->live);
-}
-
-static int check_cleanup(struct parse *p, struct err *err)
-{
-	struct config *cfg = &p->settings.cfg;
-	char names[OPTION_NAMES_MAX];
-
-	if (!cfg->cleanup_only)
-		return 0;
-	if (cfg->command != COMMAND_APPLY && cfg->command != COMMAND_CLEAN)
-		return err_set(err, STATUS_USAGE, EINVAL, "%s means the command clean, but another one is given",
-			       option_source(p, &options[OPTION_CLEANUP_ONLY], names));
-	cfg->command = COMMAND_CLEAN;
-	return 0;
 }
 
 static int check_backend(struct parse *p, struct err *err)
@@ -119,19 +101,18 @@ static void fill_proxy_owners(struct parse *p)
 {
 	struct config *cfg = &p->settings.cfg;
 	const char *user = p->settings.envoy_user;
-	uint32_t uid = DEFAULT_PROXY_ID, gid = DEFAULT_PROXY_ID;
+	uint32_t uid = DEFAULT_PROXY_ID, own_gid;
 	char quoted[QUOTE_MAX];
 
 	if (!cfg->proxy_uids.n) {
-		if (owners_find_user(&p->owners, user, &uid, &gid))
-			owners_find_group(&p->owners, user, &gid);
-		else if (is_given(p, OPTION_ENVOY_USER) && *user)
+		/* istio-iptables looks up no group: the GID is the same number */
+		if (!owners_find_user(&p->owners, user, &uid, &own_gid) && parse_has(p, OPTION_ENVOY_USER) && *user)
 			log_warn("ENVOY_USER: there is no user %s in /etc/passwd: the proxy's UID is taken to be %u",
 				 quote(user, quoted), DEFAULT_PROXY_ID);
 		*(struct range *)array_push(&cfg->proxy_uids.items, &cfg->proxy_uids.n, sizeof(struct range)) =
 			(struct range){ uid, uid };
 		*(struct range *)array_push(&p->uid_groups.items, &p->uid_groups.n, sizeof(struct range)) =
-			(struct range){ gid, gid };
+			(struct range){ uid, uid };
 	}
 	if (!cfg->proxy_gids.n) {
 		free(cfg->proxy_gids.items);
@@ -247,6 +228,32 @@ static int fill_dns_servers(struct parse *p, struct err *err)
 	return 0;
 }
 
+/* Two kinds of traffic at one listener. */
+static void warn_of_equal_ports(const struct parse *p)
+{
+	const struct config *cfg = &p->settings.cfg;
+	const struct {
+		enum option_id id;
+		uint16_t port;
+	} ports[] = {
+		{ OPTION_ENVOY_PORT, cfg->proxy_port },
+		{ OPTION_INBOUND_CAPTURE_PORT, cfg->inbound_port },
+		{ OPTION_INBOUND_TUNNEL_PORT, cfg->tunnel_port },
+		{ OPTION_DNS_PORT, cfg->redirect_dns ? cfg->dns_port : 0 },
+	};
+	char one[OPTION_NAMES_MAX], other[OPTION_NAMES_MAX];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(ports); i++)
+		for (unsigned k = 0; k < i; k++) {
+			if (ports[i].port != ports[k].port)
+				continue;
+			log_warn("%s and %s are both %u: the proxy cannot tell what is for which",
+				 option_source(p, &options[ports[k].id], one),
+				 option_source(p, &options[ports[i].id], other), ports[i].port);
+			return;
+		}
+}
+
 static void fill_paths(struct config *cfg)
 {
 	/* as iptables takes an empty variable */
@@ -261,11 +268,16 @@ static void warn_without_effect(const struct parse *p)
 	const struct config *cfg = &p->settings.cfg;
 	char names[OPTION_NAMES_MAX];
 
+	for (enum option_id id = 0; id < OPTIONS; id++)
+		if (options[id].group == GROUP_OLD && parse_has(p, id))
+			log_warn("%s has no effect: it is an option of older releases of istio-iptables",
+				 option_names(&options[id], names));
 	if (!makes_rules(cfg))
 		return;
-	if (is_given(p, OPTION_LOCAL_EXCLUDE_PORTS) && cfg->inbound_ports_exclude.n && !cfg->inbound_ports.all)
+	if (parse_has(p, OPTION_LOCAL_EXCLUDE_PORTS) && cfg->inbound_ports_exclude.n && !cfg->inbound_ports.all)
 		log_warn("%s has no effect: it goes only with --istio-inbound-ports '*'",
 			 option_source(p, &options[OPTION_LOCAL_EXCLUDE_PORTS], names));
+	warn_of_equal_ports(p);
 	if (cfg->command == COMMAND_APPLY && !config_captures(cfg))
 		log_warn("nothing would be captured: neither inbound ports (-b), outbound CIDRs (-i) or ports (-q) nor "
 			 "DNS (--redirect-dns) are asked for; --sidecar gives the injector's defaults");
@@ -273,10 +285,8 @@ static void warn_without_effect(const struct parse *p)
 
 int checks_run(struct parse *p, struct err *err)
 {
-	int ret = check_cleanup(p, err);
+	int ret = check_backend(p, err);
 
-	if (!ret)
-		ret = check_backend(p, err);
 	if (!ret)
 		ret = check_places(p, err);
 	if (!ret)

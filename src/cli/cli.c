@@ -5,9 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "options.h"
+#include "args.h"
+#include "checks.h"
+#include "env.h"
+#include "guess.h"
 #include "quote.h"
 #include "util.h"
+#include "values.h"
 
 /* How the program is called where it stands in for the program of that name. */
 #define UPSTREAM_NAME "istio-iptables"
@@ -21,19 +25,41 @@ static bool is_upstream(const char *program)
 
 static void warn_stray_words(char **words)
 {
+	const char *cause = words[0] ? guess_cause(words[0]) : NULL;
 	char quoted[QUOTE_MAX];
 
-	if (words[0] && words[1])
-		log_warn("ignored %s and the words after it: the command is the first word", quote(words[0], quoted));
-	else if (words[0])
-		log_warn("ignored %s: the command is the first word", quote(words[0], quoted));
+	if (words[0])
+		log_warn("ignored %s%s: %s", quote(words[0], quoted), words[1] ? " and the words after it" : "",
+			 cause ? cause : "the command is the first word");
 }
 
-/* What the words that are no options ask for. */
-static int read_command(struct parse *p, const char *program, struct err *err)
+static int unknown_command(const char *word, struct err *err)
+{
+	const char *cause = guess_cause(word);
+	char quoted[QUOTE_MAX], guess[GUESS_MAX];
+	int ret = err_set(err, STATUS_USAGE, EINVAL, "unknown command %s%s", quote(word, quoted), guess_command(word, guess));
+
+	if (!*guess)
+		err_hint(err, "%s", cause ? cause : "istio-init help lists the commands");
+	return ret;
+}
+
+/* What removes or writes must not run on a call that may mean something else. */
+static int check_one_command(enum command command, char **rest, struct err *err)
+{
+	for (; *rest; rest++)
+		if (command_find(*rest) < COMMANDS)
+			return err_set(err, STATUS_USAGE, EINVAL, "two commands in one call, \"%s\" and \"%s\": expected one",
+				       command_name(command), *rest);
+	return 0;
+}
+
+/* The command that the first words ask for; *@rest are those behind it. */
+static int read_command(struct parse *p, const char *program, char ***rest, struct err *err)
 {
 	struct config *cfg = &p->settings.cfg;
-	char quoted[QUOTE_MAX], **word = p->words;
+	char **word = p->words;
+	enum command command = COMMANDS;
 
 	cfg->as_upstream = is_upstream(program);
 	if (*word && !strcmp(*word, UPSTREAM_NAME)) {
@@ -42,22 +68,46 @@ static int read_command(struct parse *p, const char *program, struct err *err)
 	}
 	if (*word && !strcmp(*word, "init"))
 		word++;
-	if (*word && command_find(*word, &cfg->command))
-		word++;
-	else if (*word && word == p->words)
-		return err_set(err, STATUS_USAGE, EINVAL, "unknown command %s; the nearest is \"%s\"",
-			       quote(*word, quoted), command_nearest(*word));
-	if (cfg->command == COMMAND_EXPLAIN) {
-		memmove(p->words, word, (size_t)(p->words + p->n_words + 1 - word) * sizeof(*word));
-		cfg->words = p->words;
-		p->words = NULL;
-	} else {
-		warn_stray_words(word);
-	}
-	if (p->settings.help)
+	if (*word)
+		command = command_find(*word);
+	if (command == COMMANDS && *word && word == p->words)
+		return unknown_command(*word, err);
+	word += command < COMMANDS;
+	cfg->command = command < COMMANDS ? command : COMMAND_APPLY;
+	cfg->topic = COMMANDS;
+	if (p->settings.help) {
+		cfg->topic = command;
 		cfg->command = COMMAND_HELP;
-	else if (p->settings.version)
+	} else if (command == COMMAND_HELP && *word) {
+		cfg->topic = command_find(*word);
+		if (cfg->topic == COMMANDS)
+			return unknown_command(*word, err);
+		word++;
+	} else if (p->settings.version) {
 		cfg->command = COMMAND_VERSION;
+	}
+	*rest = word;
+	return 0;
+}
+
+/* What the words that are no options ask for. */
+static int read_words(struct parse *p, const char *program, struct err *err)
+{
+	struct config *cfg = &p->settings.cfg;
+	char **rest = p->words;
+	int ret = read_command(p, program, &rest, err);
+
+	if (!ret)
+		ret = check_one_command(cfg->command, rest, err);
+	if (ret || cfg->command == COMMAND_HELP || cfg->command == COMMAND_VERSION)
+		return ret;
+	if (cfg->command != COMMAND_EXPLAIN) {
+		warn_stray_words(rest);
+		return 0;
+	}
+	memmove(p->words, rest, (size_t)(p->words + p->n_words + 1 - rest) * sizeof(*rest));
+	cfg->words = p->words;
+	p->words = NULL;
 	return 0;
 }
 
@@ -78,13 +128,66 @@ static void set_sidecar_defaults(struct parse *p)
 			p->given[defaults[i].id].text = defaults[i].text;
 }
 
+static int read_cleanup_only(struct parse *p, struct err *err)
+{
+	struct config *cfg = &p->settings.cfg;
+	char names[OPTION_NAMES_MAX];
+	int ret = value_parse(p, OPTION_CLEANUP_ONLY, err);
+
+	if (ret || !cfg->cleanup_only)
+		return ret;
+	if (!(COMMAND_BIT(cfg->command) & ON_WRITE))
+		return err_set(err, STATUS_USAGE, EINVAL, "%s means the command clean, but another one is given",
+			       option_source(p, &options[OPTION_CLEANUP_ONLY], names));
+	cfg->command = COMMAND_CLEAN;
+	return 0;
+}
+
+/* In which way the option's value has no effect in this run; NULL: it may have one. */
+static const char *option_idles(const struct parse *p, enum option_id id)
+{
+	const struct config *cfg = &p->settings.cfg;
+
+	switch (id) {
+	case OPTION_TPROXY_MARK:
+	case OPTION_TPROXY_TABLE:
+		return cfg->mode != MODE_TPROXY && cfg->command != COMMAND_CLEAN ? "in REDIRECT mode" : NULL;
+	case OPTION_LOCAL_EXCLUDE_PORTS:
+		return cfg->inbound_ports.n ? "beside a list of ports to capture" : NULL;
+	default:
+		return NULL;
+	}
+}
+
+static int parse_option(struct parse *p, enum option_id id, struct err *err)
+{
+	struct range_list *excluded = &p->settings.cfg.inbound_ports_exclude;
+	int ret = value_parse(p, id, err);
+	const char *idle = ret ? option_idles(p, id) : NULL;
+
+	/* The aliases are settings of the proxy, and once had other values than these ("ALL"). */
+	if (ret && p->given[id].source == SOURCE_ALIAS) {
+		log_warn("%s; it counts as false", err->what);
+		return 0;
+	}
+	if (!idle)
+		return ret;
+	log_warn("%s; it has no effect %s, and is ignored", err->what, idle);
+	if (id == OPTION_LOCAL_EXCLUDE_PORTS) {
+		free(excluded->items);
+		*excluded = (struct range_list){ 0 };
+	}
+	p->given[id] = (struct given){ 0 };
+	return value_parse(p, id, err);
+}
+
 static int parse_group(struct parse *p, enum option_group group, struct err *err)
 {
 	int ret = 0;
 
 	for (enum option_id id = 0; id < OPTIONS && !ret; id++)
 		if (options[id].group == group)
-			ret = value_parse(p, id, err);
+			ret = parse_option(p, id, err);
 	return ret;
 }
 
@@ -104,11 +207,13 @@ static int parse_all(struct parse *p, const char *program, char **argv, char **e
 	}
 	ret = parse_group(p, GROUP_HELP, err);
 	if (!ret)
-		ret = read_command(p, program, err);
+		ret = read_words(p, program, err);
 	if (ret || p->settings.cfg.command == COMMAND_HELP || p->settings.cfg.command == COMMAND_VERSION)
 		return ret;
 	env_read(p, env);
-	ret = value_parse(p, OPTION_SIDECAR, err);
+	ret = read_cleanup_only(p, err);
+	if (!ret)
+		ret = value_parse(p, OPTION_SIDECAR, err);
 	if (!ret && p->settings.sidecar)
 		set_sidecar_defaults(p);
 	for (enum option_group group = 0; group < GROUP_LOG && !ret; group++)
@@ -122,9 +227,6 @@ int cli_parse(struct config *cfg, int argc, char **argv, char **env, struct err 
 	int ret = parse_all(&p, argc > 0 ? argv[0] : NULL, argv + (argc > 0), env, err);
 
 	*cfg = p.settings.cfg;
-	owners_free(&p.owners);
-	free(p.uid_groups.items);
-	free(p.repeated);
-	free(p.words);
+	parse_free(&p);
 	return ret;
 }

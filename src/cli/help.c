@@ -23,13 +23,14 @@ static const char *const group_titles[GROUPS] = {
 	[GROUP_BACKEND] = "How the rules are written",
 	[GROUP_PRINT] = "What is printed",
 	[GROUP_VALIDATION] = "Validation",
+	[GROUP_OLD] = "Options of older releases",
 	[GROUP_LOG] = "Logs",
 	[GROUP_HELP] = "Help",
 };
 
 /* One after the other, each ended by a NUL: an array of pointers would be relocated at each start. */
 static const char help_texts[] =
-#define OPTION(id, letter, name, variable, alias, type, field, text, metavar, group, help) help "\0"
+#define OPTION(id, letter, name, variable, alias, type, field, text, metavar, group, commands, help) help "\0"
 #include "options.def"
 #undef OPTION
 	;
@@ -44,16 +45,11 @@ static const char *help_text(enum option_id id)
 }
 
 static const struct {
-	const char *usage, *help;
-} commands[] = {
-	{ "apply", "(or no command) build the rules and make the network namespace hold exactly them" },
-	{ "diff", "compare what is live with what the options ask for" },
-	{ "show", "print the Istio rules that are live" },
-	{ "clean", "remove everything of Istio's" },
-	{ "explain PACKET", "say what the rules would do with one packet, e.g. "
-			    "explain --sidecar out proto=tcp dst=10.0.0.5 dport=443 uid=1000" },
-	{ "help", "print this" },
-	{ "version", "print the version" },
+	const char *usage, *summary, *examples[2]; /* the usage ends in a blank */
+} commands[COMMANDS] = {
+#define COMMAND(id, name, arguments, summary, ...) [COMMAND_##id] = { #name " " arguments, summary, { __VA_ARGS__ } },
+#include "commands.def"
+#undef COMMAND
 };
 
 /* Prints words at @column, wrapped; *@at is where the line stands. */
@@ -108,24 +104,37 @@ static void print_option(FILE *out, enum option_id id)
 	fputc('\n', out);
 }
 
-void cli_print_help(FILE *out)
+/* Those that go with one of the commands. */
+static void print_options(FILE *out, unsigned with)
+{
+	for (enum option_group group = 0; group < GROUPS; group++) {
+		bool titled = false;
+
+		for (enum option_id id = 0; id < OPTIONS; id++) {
+			if (options[id].group != group || !(options[id].commands & with))
+				continue;
+			if (!titled)
+				fprintf(out, "\n%s:\n", group_titles[group]);
+			titled = true;
+			print_option(out, id);
+		}
+	}
+}
+
+static void print_all(FILE *out)
 {
 	fputs("Usage: istio-init [COMMAND] [OPTION]...\n\n"
 	      "Redirects a pod's traffic to its proxy: builds Istio's rules and puts them into\n"
 	      "the network namespace that it is started in.\n\nCommands:\n",
 	      out);
-	for (unsigned i = 0; i < ARRAY_SIZE(commands); i++) {
-		size_t at = (size_t)fprintf(out, "  %s", commands[i].usage);
+	for (enum command c = 0; c < COMMANDS; c++) {
+		size_t at = (size_t)fprintf(out, "  %s", commands[c].usage);
 
-		print_wrapped(out, commands[i].help, 20, &at);
+		print_wrapped(out, commands[c].summary, 20, &at);
 		fputc('\n', out);
 	}
-	for (enum option_group group = 0; group < GROUPS; group++) {
-		fprintf(out, "\n%s:\n", group_titles[group]);
-		for (enum option_id id = 0; id < OPTIONS; id++)
-			if (options[id].group == group)
-				print_option(out, id);
-	}
+	fputs("\nistio-init help COMMAND: the options that go with one, and examples.\n", out);
+	print_options(out, ON_ALL);
 	fputs("\nThe command line wins over the variable in brackets (the first of two wins), and\n"
 	      "that over the default. Lists are parted by commas; an item @PATH stands for the\n"
 	      "items in that file.\n\n"
@@ -135,7 +144,32 @@ void cli_print_help(FILE *out)
 	      out);
 }
 
-void cli_print_version(FILE *out)
+static void print_one(FILE *out, enum command command)
 {
-	fprintf(out, "istio-init %s\n", ISTIO_INIT_VERSION);
+	size_t at = 0;
+
+	fprintf(out, "Usage: istio-init %s[OPTION]...\n\n", commands[command].usage);
+	print_wrapped(out, commands[command].summary, 2, &at);
+	fputs("\n\nExamples:\n", out);
+	for (unsigned i = 0; i < ARRAY_SIZE(commands[command].examples); i++)
+		fprintf(out, "  %s\n", commands[command].examples[i]);
+	print_options(out, COMMAND_BIT(command));
+}
+
+int command_help(const struct config *cfg, struct err *err)
+{
+	(void)err;
+	if (cfg->topic < COMMANDS)
+		print_one(stdout, cfg->topic);
+	else
+		print_all(stdout);
+	return STATUS_DONE;
+}
+
+int command_version(const struct config *cfg, struct err *err)
+{
+	(void)cfg;
+	(void)err;
+	puts("istio-init " ISTIO_INIT_VERSION);
+	return STATUS_DONE;
 }

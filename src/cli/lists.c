@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Lists: split, trimmed, read from @PATH, parsed item by item, freed of duplicates. */
+#include "lists.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "item.h"
 #include "quote.h"
 #include "unique.h"
 #include "util.h"
-#include "values.h"
 
-#define BLANKS " \t\r\n\v\f"
 /* A list of a million CIDRs is some 20 MB. */
 #define LIST_FILE_MAX (64u << 20)
 
@@ -27,22 +28,6 @@ struct list_reader {
 	unsigned line;
 };
 
-char *item_next(char **text, const char *separators)
-{
-	char *item = *text, *end;
-
-	while (*item && (strchr(BLANKS, *item) || strchr(separators, *item)))
-		item++;
-	if (!*item)
-		return NULL;
-	end = item + strcspn(item, separators);
-	*text = *end ? end + 1 : end;
-	do
-		*end = '\0';
-	while (strchr(BLANKS, *--end));
-	return item;
-}
-
 static void range_push(struct range_list *list, struct range range)
 {
 	*(struct range *)array_push(&list->items, &list->n, sizeof(*list->items)) = range;
@@ -57,6 +42,18 @@ static const char *port_add(struct parse *p, const char *word, void *list)
 	if (!expected)
 		range_push(list, port);
 	return expected;
+}
+
+/* Injectors let 0 pass, and leaving it out lets nothing pass that was to be captured or not. */
+static const char *excluded_port_add(struct parse *p, const char *word, void *list)
+{
+	char names[OPTION_NAMES_MAX];
+	uint32_t port;
+
+	if (!number_parse(word, 0, &port))
+		return port_add(p, word, list);
+	log_warn("%s: 0 is no port: ignored", option_source(p, p->option, names));
+	return NULL;
 }
 
 static const char *cidr_add(struct parse *p, const char *word, void *field)
@@ -80,14 +77,19 @@ static const char *cidr_add(struct parse *p, const char *word, void *field)
 static const char *iface_add(struct parse *p, const char *word, void *field)
 {
 	struct iface_list *list = field;
-	struct iface iface = { 0 };
+	struct iface iface;
 	const char *expected = strcmp(word, "*") ? iface_parse(word, &iface) :
 						   "interface names ('+' stands for all of them)";
+	char names[OPTION_NAMES_MAX], quoted[QUOTE_MAX];
 
-	(void)p;
-	if (!expected)
-		*(struct iface *)array_push(&list->items, &list->n, sizeof(*list->items)) = iface;
-	return expected;
+	if (expected)
+		return expected;
+	/* The kernel has such names, but hardly anybody does. */
+	if (strchr(word, '@'))
+		log_warn("%s: %s: if ip printed it so, the interface's name ends before the '@'",
+			 option_source(p, p->option, names), quote(word, quoted));
+	*(struct iface *)array_push(&list->items, &list->n, sizeof(*list->items)) = iface;
+	return NULL;
 }
 
 static const char *proxy_uid_add(struct parse *p, const char *word, void *list)
@@ -242,6 +244,7 @@ static const struct {
 } list_types[TYPES] = {
 	[TYPE_PORTS] = { port_add, ranges_unique },
 	[TYPE_PORTS_OR_ALL] = { port_add, ranges_unique },
+	[TYPE_PORTS_EXCLUDED] = { excluded_port_add, ranges_unique },
 	[TYPE_CIDRS] = { cidr_add, cidrs_unique },
 	[TYPE_CIDRS_OR_ALL] = { cidr_add, cidrs_unique },
 	[TYPE_IFACES] = { iface_add, ifaces_unique },
@@ -292,7 +295,7 @@ static int port_owner_parse(struct parse *p, char *text, struct port_owner_list 
 		return value_error(p, text, NULL, "tcp or udp", err);
 	owner = array_push(&list->items, &list->n, sizeof(*owner));
 	*owner = (struct port_owner){ .proto = proto ? IPPROTO_UDP : IPPROTO_TCP };
-	ret = list_parse(p, TYPE_PORTS, ports, &owner->ports, err);
+	ret = list_parse(p, TYPE_PORTS_EXCLUDED, ports, &owner->ports, err);
 	if (!ret)
 		ret = list_parse(p, TYPE_UID_RANGES, uids, &owner->uids, err);
 	if (!ret && (!owner->ports.n || !owner->uids.n))

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The log options of istio-iptables. */
+#include "log_options.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "item.h"
 #include "quote.h"
 #include "util.h"
-#include "values.h"
 
 /* [SCOPE:]LEVEL,...: the program has one scope, "default"; others are for other programs. */
 int log_level_parse(struct parse *p, const char *text, void *field, struct err *err)

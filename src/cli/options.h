@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The option table and what the files of src/cli share while they walk it. */
+/* The table of the options, and the names of the commands. */
 #ifndef ISTIO_INIT_OPTIONS_H
 #define ISTIO_INIT_OPTIONS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
-#include "config.h"
-#include "err.h"
-#include "owners.h"
+#include "commands.h"
 
 enum option_id {
 #define OPTION(id, ...) OPTION_##id,
@@ -21,6 +20,7 @@ enum option_type {
 	TYPE_PORT,
 	TYPE_PORTS,
 	TYPE_PORTS_OR_ALL,
+	TYPE_PORTS_EXCLUDED,
 	TYPE_CIDRS,
 	TYPE_CIDRS_OR_ALL,
 	TYPE_IFACES,
@@ -42,7 +42,7 @@ enum option_type {
 	TYPE_CHOICE_OR_NONE,
 	TYPE_LOG_LEVEL,
 	TYPE_LOG_TARGET,
-	TYPES
+	TYPES /* at most 32: env.c has a mask of them */
 };
 
 enum option_group {
@@ -55,13 +55,11 @@ enum option_group {
 	GROUP_BACKEND,
 	GROUP_PRINT,
 	GROUP_VALIDATION,
+	GROUP_OLD,
 	GROUP_LOG,
 	GROUP_HELP,
 	GROUPS
 };
-
-/* Between the occurrences of a repeated option, which is kept as one text. */
-#define REPEAT_SEPARATOR ';'
 
 struct option {
 	const char *name; /* NULL: a variable only */
@@ -69,6 +67,7 @@ struct option {
 	const char *text; /* the default */
 	const char *metavar;
 	uint16_t field; /* offset in struct settings */
+	uint16_t commands; /* enum command_set */
 	uint8_t type, group;
 	uint8_t variable_len, alias_len; /* 0 without one */
 	char letter;
@@ -76,32 +75,8 @@ struct option {
 
 extern const struct option options[OPTIONS];
 
-/* The configuration, and options that only decide what is in it. */
-struct settings {
-	struct config cfg;
-	const char *envoy_user, *ignored;
-	bool sidecar, native_nftables, help, version;
-	unsigned force_binary; /* word of --force-iptables-binary, counted from 1; 0: none */
-};
-
-enum source { SOURCE_DEFAULT, SOURCE_VARIABLE, SOURCE_ALIAS, SOURCE_OPTION };
-
-struct given {
-	const char *text; /* NULL: not given */
-	enum source source;
-};
-
-/* One reading of a command line and an environment. */
-struct parse {
-	struct settings settings;
-	struct given given[OPTIONS];
-	const struct option *option; /* whose text is being parsed */
-	struct range_list uid_groups; /* for each proxy UID the GID that goes with it */
-	struct owners owners;
-	char *repeated; /* the repeatable option's texts, joined; NULL without any */
-	char **words;   /* what is no option, NULL-ended */
-	unsigned n_words;
-};
+/* Of our own variables; those of istio-iptables have none. */
+#define VARIABLE_PREFIX "ISTIO_INIT_"
 
 const struct option *option_find(const char *name, size_t len);
 const struct option *option_find_letter(char letter);
@@ -110,24 +85,8 @@ const struct option *option_find_letter(char letter);
 #define OPTION_NAMES_MAX 64
 const char *option_names(const struct option *option, char text[OPTION_NAMES_MAX]);
 
-/* The same of where the option's text came from. */
-const char *option_source(const struct parse *p, const struct option *option, char text[OPTION_NAMES_MAX]);
-
-/* The name (of options, without dashes) or command that is nearest to @word. */
-const struct option *option_nearest(const char *word);
-const char *command_nearest(const char *word);
-/* The command of that name; false if there is none. */
-bool command_find(const char *word, enum command *command);
-
-/* Reads the command line into p->given and p->words; after the first error it goes on, for the log options' sake. */
-int args_read(struct parse *p, char **argv, struct err *err);
-/* Reads the environment into what p->given does not have yet. */
-void env_read(struct parse *p, char **env);
-
-/* Parses the option's given text, or its default, into its field. */
-int value_parse(struct parse *p, enum option_id id, struct err *err);
-
-/* What depends on more than one option. */
-int checks_run(struct parse *p, struct err *err);
+/* The command of that name; COMMANDS if there is none. */
+enum command command_find(const char *word);
+const char *command_name(enum command command);
 
 #endif

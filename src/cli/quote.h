@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A user's text in a message: quoted, cut, on one line. */
+/* A user's text in a message: quoted, cut, on one line, and what would not be seen as \xNN or \uNNNN. */
 #ifndef ISTIO_INIT_QUOTE_H
 #define ISTIO_INIT_QUOTE_H
 

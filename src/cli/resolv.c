@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "resolv.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "log.h"
@@ -11,23 +12,42 @@
 #define BLANKS " \t\r"
 #define RESOLV_CONF_MAX (1u << 20)
 
-static void add_server(const char *word, struct cidr_list *servers)
+/* An address as resolvers take it: with a zone if it is IPv6, IPv4 also as IPv4-mapped IPv6. */
+static bool server_parse(char *word, struct prefix *server)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	char *zone = strchr(word, '%');
+	uint8_t addr[16];
+
+	*server = (struct prefix){ .family = IPV4, .len = 32 };
+	if (!zone && inet_pton(AF_INET, word, server->addr) == 1)
+		return true;
+	if (zone)
+		*zone = '\0';
+	if (inet_pton(AF_INET6, word, addr) != 1)
+		return false;
+	if (!memcmp(addr, mapped, sizeof(mapped))) {
+		memcpy(server->addr, addr + sizeof(mapped), 4);
+		return true;
+	}
+	*server = (struct prefix){ .family = IPV6, .len = 128 };
+	memcpy(server->addr, addr, sizeof(addr));
+	return true;
+}
+
+static void add_server(char *word, struct cidr_list *servers)
 {
 	char quoted[QUOTE_MAX];
-	struct prefix prefix = { 0 };
+	struct prefix server;
 	struct prefix_list *of;
-	bool loopback;
 
-	if (strchr(word, '%')) {
-		log_warn("the nameserver %s is link-local with a zone: DNS to it is not captured", quote(word, quoted));
+	quote(word, quoted);
+	if (!server_parse(word, &server)) {
+		log_warn("the nameserver %s is no IP address: DNS to it is not captured", quoted);
 		return;
 	}
-	if (strchr(word, '/') || prefix_parse(word, &prefix, &loopback)) {
-		log_warn("the nameserver %s is no IP address: DNS to it is not captured", quote(word, quoted));
-		return;
-	}
-	of = &servers->of[prefix.family];
-	*(struct prefix *)array_push(&of->items, &of->n, sizeof(*of->items)) = prefix;
+	of = &servers->of[server.family];
+	*(struct prefix *)array_push(&of->items, &of->n, sizeof(*of->items)) = server;
 }
 
 int resolv_read(const char *path, struct cidr_list *servers, struct err *err)

@@ -6,8 +6,8 @@
 #include "err.h"
 
 /*
- * The nameservers of a resolv.conf(5), each once, in order.  One that is no address,
- * or a link-local one with a zone, is left out with a warning.
+ * The nameservers of a resolv.conf(5), each once, in order; a zone (fe80::1%eth0) is left
+ * out, and so is, with a warning, what is no address.
  */
 int resolv_read(const char *path, struct cidr_list *servers, struct err *err);
 

@@ -2,40 +2,16 @@
 /* The typed parsing of one option's text. */
 #include "values.h"
 
-#include <errno.h>
 #include <string.h>
-#include <strings.h>
 
 #include "duration.h"
-#include "quote.h"
-
-int value_error(const struct parse *p, const char *item, const char *where, const char *expected, struct err *err)
-{
-	char names[OPTION_NAMES_MAX], quoted[QUOTE_MAX];
-
-	return err_set(err, STATUS_USAGE, EINVAL, "%s: %s%s: expected %s", option_source(p, p->option, names),
-		       quote(item, quoted), where ? where : "", expected);
-}
-
-int choice_find(const char *words, const char *word, bool any_case)
-{
-	size_t n = strlen(word);
-
-	for (int i = 0; words; i++) {
-		size_t len = strcspn(words, "|");
-
-		if (len == n && !(any_case ? strncasecmp(words, word, n) : strncmp(words, word, n)))
-			return i;
-		words = words[len] ? words + len + 1 : NULL;
-	}
-	return -1;
-}
+#include "item.h"
+#include "lists.h"
+#include "log_options.h"
 
 static int bool_parse(struct parse *p, const char *text, void *field, struct err *err)
 {
-	/* The odd ones are true. */
-	static const char words[] = "false|true|0|1|f|t|F|T|FALSE|TRUE|False|True";
-	int i = choice_find(words, text, false);
+	int i = choice_find(BOOLEANS, text, false);
 
 	if (i < 0)
 		return value_error(p, text, NULL, "true or false", err);
@@ -167,7 +143,7 @@ static int mode_parse(struct parse *p, const char *text, void *field, struct err
 	return 0;
 }
 
-/* Those of lists stand in lists.c. */
+/* Those that are missing are lists. */
 static int (*const parsers[TYPES])(struct parse *p, const char *text, void *field, struct err *err) = {
 	[TYPE_BOOL] = bool_parse,
 	[TYPE_PORT] = one_port_parse,

@@ -75,13 +75,17 @@ const char *mark_parse(const char *word, uint32_t *value)
 
 const char *iface_parse(const char *word, struct iface *iface)
 {
-	static const char expected[] = "an interface name of 1-15 bytes without blanks or '/'";
+	static const char expected[] = "an interface name of 1-15 bytes without blanks, control characters and / : \" \\ *";
 	size_t n = strlen(word);
 
-	if (n == 0 || n >= sizeof(iface->name) || !strcmp(word, ".") || !strcmp(word, ".."))
+	if (n >= sizeof(iface->name))
+		return strchr(word, '@') ? "an interface name without what ip prints behind it: it ends before the '@'" :
+					   "an interface name of at most 15 bytes, more the kernel has none (a trailing '+' "
+					   "stands for any rest)";
+	if (n == 0 || !strcmp(word, ".") || !strcmp(word, ".."))
 		return expected;
 	for (size_t i = 0; i < n; i++)
-		if (isspace((unsigned char)word[i]) || iscntrl((unsigned char)word[i]) || word[i] == '/')
+		if (isspace((unsigned char)word[i]) || iscntrl((unsigned char)word[i]) || strchr("/:\"\\*", word[i]))
 			return expected;
 	memset(iface, 0, sizeof(*iface));
 	memcpy(iface->name, word, n);

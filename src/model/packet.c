@@ -21,14 +21,17 @@ static const char *set_proto(struct parsing *p, const char *value)
 	static const struct {
 		const char *name;
 		uint8_t proto;
-	} protos[] = { { "tcp", IPPROTO_TCP }, { "udp", IPPROTO_UDP }, { "icmp", IPPROTO_ICMP }, { "sctp", IPPROTO_SCTP } };
+	} protos[] = {
+		{ "tcp", IPPROTO_TCP },   { "udp", IPPROTO_UDP },       { "sctp", IPPROTO_SCTP },
+		{ "icmp", IPPROTO_ICMP }, { "icmpv6", IPPROTO_ICMPV6 }, { "ipv6-icmp", IPPROTO_ICMPV6 },
+	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(protos); i++)
 		if (!strcmp(value, protos[i].name)) {
 			p->packet->proto = protos[i].proto;
 			return NULL;
 		}
-	return "tcp, udp, icmp or sctp";
+	return "tcp, udp, sctp, icmp or ipv6-icmp";
 }
 
 static const char *set_addr(struct prefix *addr, bool *has, const char *value)
@@ -162,12 +165,15 @@ static void default_addr(struct prefix *p, enum family family, bool loopback, ui
 static int complete(struct parsing *p, struct err *err)
 {
 	struct packet *packet = p->packet;
-	enum family family = p->has_dst ? p->dst.family : p->has_src ? p->src.family : IPV4;
+	bool icmp6 = packet->proto == IPPROTO_ICMPV6;
+	enum family family = p->has_dst ? p->dst.family : p->has_src ? p->src.family : icmp6 ? IPV6 : IPV4;
 	struct iface *iface = packet->hook == HOOK_OUTPUT ? &packet->oif : &packet->iif;
 	bool loopback;
 
 	if (p->has_src && p->src.family != family)
 		return fail_word(err, "src", "an address of the same family as dst");
+	if (icmp6 && family != IPV6)
+		return fail_word(err, "proto=ipv6-icmp", "IPv6 addresses beside it");
 	if (p->no_owner && p->has_gid)
 		return fail_word(err, "gid", "none of it with uid=none");
 	if (!p->has_dst)

@@ -70,11 +70,29 @@ def test_syntax(installed, shell):
     lib.checked(lib.run([shell, "-n", installed[shell]]))
 
 
+def options_of(*command):
+    return {f"--{name}" for name in LONG.findall(lib.checked(lib.run([lib.BINARY, "help", *command])))}
+
+
 @pytest.mark.parametrize("complete", [bash, fish], ids=["bash", "fish"])
-def test_all_options_and_no_others(installed, complete):
-    options = {f"--{name}" for name in LONG.findall(lib.checked(lib.run([lib.BINARY, "--help"])))}
-    assert len(options) > 40
-    assert {shown.rstrip("=") for shown in complete(installed, "--")} == options
+@pytest.mark.parametrize("command", ["apply", "diff", "show", "clean", "explain", "help", "version"])
+def test_a_command_has_its_own_options_and_no_others(installed, complete, command):
+    assert {shown.rstrip("=") for shown in complete(installed, command, "--")} == options_of(command)
+
+
+@pytest.mark.parametrize("complete", [bash, fish], ids=["bash", "fish"])
+def test_no_command_is_apply(installed, complete):
+    assert len(options_of("apply")) > 40
+    assert {shown.rstrip("=") for shown in complete(installed, "--")} == options_of("apply")
+    assert {shown.rstrip("=") for shown in complete(installed, "-n", "show", "--c")} == {"--counters"}
+
+
+@pytest.mark.parametrize("complete", [bash, fish], ids=["bash", "fish"])
+def test_commands(installed, complete):
+    commands = {"apply", "diff", "show", "clean", "explain", "help", "version"}
+    assert set(complete(installed, "")) == commands
+    assert set(complete(installed, "help", "")) == commands
+    assert not set(complete(installed, "clean", "")) & commands
 
 
 @pytest.mark.parametrize("complete", [bash, fish], ids=["bash", "fish"])
@@ -98,6 +116,9 @@ def test_zsh(installed):
     assert zsh(installed, "--backend=nf") == "--backend=nftables"
     assert zsh(installed, "-m", "TP") == "-m TPROXY"
     assert zsh(installed, "exp") == "explain"
+    assert zsh(installed, "help", "cl") == "help clean"
+    assert zsh(installed, "show", "--co") == "show --counters"
+    assert zsh(installed, "clean", "--co") == "clean --co"
     assert zsh(installed, "--istio-service-exc") == "--istio-service-exclude-cidr"
 
 

@@ -34,6 +34,39 @@ def test_help_names_every_option_and_variable(netns):
         assert re.search(rf"(?m)^ *{command}\b", text), command
 
 
+COMMANDS = ["apply", "diff", "show", "clean", "explain", "help", "version"]
+EXAMPLES = [(command, example) for command in COMMANDS for example in
+            re.findall(r"(?m)^  (istio-init .*)$", lib.run([lib.BINARY, "help", command]).stdout)]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command(netns, command):
+    text = lib.checked(netns.istio_init("help", command))
+    for args in [command, "--help"], ["--help", command], [command, "-h"]:
+        assert lib.checked(netns.istio_init(*args)) == text
+    assert text.startswith(f"Usage: istio-init {command} ")
+    assert len([example for named, example in EXAMPLES if named == command]) == 2
+    assert max(map(len, text.splitlines())) <= 80
+    everything = set(re.findall(r"(?m)^ {2,6}.*?--([\w-]+)", lib.checked(netns.istio_init("--help"))))
+    own = set(re.findall(r"(?m)^ {2,6}(?:-\w, )?--([\w-]+)", text))
+    assert {"log_as_json", "help"} <= own < everything
+    assert ("counters" in own) == (command == "show")
+    assert ("istio-service-cidr" in own) == (command in {"apply", "diff", "explain"})
+    assert ("kube-virt-interfaces" in own) == (command in {"apply", "diff", "explain", "clean"})
+
+
+@pytest.mark.parametrize("command, example", EXAMPLES, ids=[example for _, example in EXAMPLES])
+def test_the_examples_of_help_work(netns, command, example):
+    result = netns.istio_init(*example.replace("/run/netns/pod", netns.path).split()[1:])
+    assert result.returncode == (2 if command == "diff" else 0), result.stderr
+
+
+def test_help_of_what_is_no_command(netns):
+    result = netns.istio_init("help", "claen")
+    assert (result.returncode, result.stdout) == (64, "")
+    assert "claen" in result.stderr and '"clean"' in result.stderr
+
+
 def test_help_and_manual_have_the_same_options(netns):
     manual = (lib.ROOT / "man/istio-init.8").read_text(encoding="utf-8")
     text = lib.checked(netns.istio_init("--help"))
@@ -154,6 +187,12 @@ def test_dry_run_looks_at_nothing_of_the_machine(netns):
         opened = {re.search(r'"([^"]*)"', call)[1] for call in calls if not call.startswith("execve(")}
         assert opened <= files | {"/etc/passwd"}, calls
         assert not [call for call in calls if call.startswith("socket(")]
+
+
+@pytest.mark.parametrize("word", ["ipv6-icmp", "icmpv6"])
+def test_explain_knows_icmp_of_ipv6(word):
+    out = lib.checked(lib.run([lib.BINARY, "explain", "--sidecar", "out", f"proto={word}"]))
+    assert " dst=2001:db8::" in out.splitlines()[0] and "verdict: PASSES" in out
 
 
 @pytest.mark.parametrize("name, rule", [("iptables-legacy", "! --uid-owner 1337"), ("nftables", None)])

@@ -8,7 +8,7 @@
 #include "log.h"
 #include "util.h"
 
-#include "../../src/cli/options.h"
+#include "../../src/cli/values.h"
 #include "../../src/cli/resolv.h"
 
 static void read_resolv_conf(void)

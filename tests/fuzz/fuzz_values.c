@@ -12,7 +12,7 @@
 #include "log.h"
 #include "util.h"
 
-#include "../../src/cli/options.h"
+#include "../../src/cli/values.h"
 
 static void put_ranges(FILE *out, const struct range_list *list, uint32_t lowest, uint32_t highest)
 {
@@ -67,6 +67,7 @@ static bool put_value(FILE *out, const struct parse *p)
 		return fprintf(out, "%u", *(const uint16_t *)field) > 0;
 	case TYPE_PORTS:
 	case TYPE_PORTS_OR_ALL:
+	case TYPE_PORTS_EXCLUDED:
 		put_ranges(out, field, 1, UINT16_MAX);
 		return true;
 	case TYPE_PROXY_UIDS:

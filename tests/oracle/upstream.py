@@ -99,8 +99,8 @@ class Upstream:
         users = users if items(users) else self.default_user()
         self.uids = ids(users, uid_of)
         self.gids = ids(config.get("proxy-gid", ""), gid_of) or ids(users, gid_of_user)
-        servers = [line.split()[1] for line in config.get("resolv.conf", "").splitlines()
-                   if line.startswith("nameserver") and "%" not in line]
+        servers = [line.split()[1].partition("%")[0].removeprefix("::ffff:")
+                   for line in config.get("resolv.conf", "").splitlines() if line.startswith("nameserver")]
         self.servers = [net.split("/")[0] for net in cidrs(",".join(servers), family)]
         self.all_dns = bool(config.get("capture-all-dns"))
         self.dns = bool(config.get("redirect-dns")) and bool(self.all_dns or servers)
@@ -114,8 +114,7 @@ class Upstream:
     def default_user(self):
         name = self.config.get("ENVOY_USER", "istio-proxy")
         try:
-            uid_of(name)
-            return name
+            return str(uid_of(name))
         except KeyError:
             return "1337"
 

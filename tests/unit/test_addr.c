@@ -124,8 +124,9 @@ static const struct {
 	const char *word;
 	bool good;
 } ifaces[] = {
-	{ "eth0", true }, { "lo", true }, { "eth+", true }, { "+", true }, { "a.b:c-d_e", true },
+	{ "eth0", true }, { "lo", true }, { "eth+", true }, { "+", true }, { "a.b-c_d@e", true },
 	{ "abcdefghijklmno", true }, { "abcdefghijklmnop", false }, { "", false }, { "eth 0", false },
+	{ "eth:0", false }, { "eth\"0", false }, { "eth\\0", false }, { "eth*", false },
 	{ "eth/0", false }, { "eth\n0", false }, { "eth\x7f", false }, { ".", false }, { "..", false },
 };
 

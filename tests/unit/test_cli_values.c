@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The values of the options: every type with what it takes and what it refuses. */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../../src/cli/duration.h"
-#include "../../src/cli/options.h"
+#include "../../src/cli/values.h"
 #include "../../src/cli/quote.h"
 #include "../../src/cli/resolv.h"
 #include "../../src/cli/unique.h"
@@ -30,6 +31,13 @@ static const struct {
 	{ "-b ' 80 ,,8000-8100,\t9000:9001\n,80,443-443,443,'", "istio-inbound-ports", "80,8000-8100,9000-9001,443" },
 	{ "-b 1-65535", "istio-inbound-ports", "1-65535" },
 	{ "-b '*' -d 15090,15021,", "istio-local-exclude-ports", "15090,15021" },
+	{ "-b '*' -d 0,15090,00", "istio-local-exclude-ports", "15090" },
+	{ "-o 0", "istio-local-outbound-ports-exclude", "" },
+	{ "-p ' 80\n'", "envoy-port", "80" },
+	{ "-m ' tproxy '", "istio-inbound-interception-mode", "TPROXY" },
+	{ "-n='\ttrue'", "dry-run", "true" },
+	{ "--resolv-conf ' /etc/resolv.conf\n'", "resolv-conf", "/etc/resolv.conf" },
+	{ "--wait '2s '", "wait", "2000ms" },
 	{ "-q 443,80,443", "istio-outbound-ports", "443,80" },
 	{ "-o 3306", "istio-local-outbound-ports-exclude", "3306" },
 	{ "-i '*'", "istio-service-cidr", "*" },
@@ -149,23 +157,27 @@ static const struct {
 	{ "--exclude-outbound-uids 5-4", "--exclude-outbound-uids: \"5-4\": expected a range a-b with a not above b" },
 	{ "--exclude-outbound-gids 5-",
 	  "--exclude-outbound-gids: \"5-\": expected a GID 0-4294967294, a range a-b or a group of /etc/group" },
-	{ "-c 1234567890123456", "--istio-exclude-interfaces (-c): \"1234567890123456\": expected an interface name of "
-				 "1-15 bytes without blanks or '/'" },
-	{ "-k 'a b'",
-	  "--kube-virt-interfaces (-k): \"a b\": expected an interface name of 1-15 bytes without blanks or '/'" },
+	{ "-c 1234567890123456",
+	  "--istio-exclude-interfaces (-c): \"1234567890123456\": expected an interface name of at most 15 bytes, more the "
+	  "kernel has none (a trailing '+' stands for any rest)" },
+	{ "-c 123456789012@if5",
+	  "--istio-exclude-interfaces (-c): \"123456789012@if5\": expected an interface name without what ip prints behind "
+	  "it: it ends before the '@'" },
+	{ "-k 'a b'", "--kube-virt-interfaces (-k): \"a b\": expected an interface name of 1-15 bytes without blanks, control "
+		      "characters and / : \" \\ *" },
 	{ "-c '*,eth0'",
 	  "--istio-exclude-interfaces (-c): \"*\": expected interface names ('+' stands for all of them)" },
 	{ "-m redirect2", "--istio-inbound-interception-mode (-m): \"redirect2\": expected REDIRECT or TPROXY" },
-	{ "-t 0x1ffffffff",
+	{ "-m TPROXY -t 0x1ffffffff",
 	  "--istio-inbound-tproxy-mark (-t): \"0x1ffffffff\": expected a number 0-4294967295, decimal or 0x..." },
-	{ "-t 0",
+	{ "-m TPROXY -t 0",
 	  "--istio-inbound-tproxy-mark (-t): \"0\": expected a mark other than 0, which would route every packet" },
-	{ "-t 0x53a", "--istio-inbound-tproxy-mark (-t): \"0x53a\": expected a mark other than 1338, the mark of the "
+	{ "-m TPROXY -t 0x53a", "--istio-inbound-tproxy-mark (-t): \"0x53a\": expected a mark other than 1338, the mark of the "
 		      "proxy's own outbound packets" },
-	{ "-r 254",
+	{ "-m TPROXY -r 254",
 	  "--istio-inbound-tproxy-route-table (-r): \"254\": expected a routing table 1-4294967295 other than "
 		    "253, 254 and 255" },
-	{ "-r 0", "--istio-inbound-tproxy-route-table (-r): \"0\": expected a routing table 1-4294967295 other than "
+	{ "-m TPROXY -r 0", "--istio-inbound-tproxy-route-table (-r): \"0\": expected a routing table 1-4294967295 other than "
 		  "253, 254 and 255" },
 	{ "--bypass-mark 0",
 	  "--bypass-mark: \"0\": expected a mark other than 0, which packets have that nobody marked" },
@@ -185,7 +197,7 @@ static const struct {
 	{ "--exclude-outbound-ports-for-uids icmp:80:1",
 	  "--exclude-outbound-ports-for-uids: \"icmp\": expected tcp or udp" },
 	{ "--exclude-outbound-ports-for-uids tcp:0:1",
-	  "--exclude-outbound-ports-for-uids: \"0\": expected a port 1-65535 or a range a-b" },
+	  "--exclude-outbound-ports-for-uids: \"0\": expected PROTO:PORTS:UIDS, such as tcp:3306,8000-8100:1000-1005" },
 	{ "--exclude-outbound-ports-for-uids tcp::1",
 	  "--exclude-outbound-ports-for-uids: \"\": expected PROTO:PORTS:UIDS, "
 						      "such as tcp:3306,8000-8100:1000-1005" },
@@ -352,6 +364,11 @@ START_TEST(quoted)
 		  "\"123456789012345678901234567890123456789012345678901234567890\"" },
 		{ "1234567890123456789012345678901234567890123456789012345678901",
 		  "\"123456789012345678901234567890123456789012345678901234567890\"..." },
+		{ "\xef\xbb\xbf" "80", "\"\\ufeff80\"" },
+		{ "8\xc2\xa0\xe2\x80\x8b\xe2\x80\xae" "0", "\"8\\u00a0\\u200b\\u202e0\"" },
+		{ "\xf3\xa0\x80\x81", "\"\\ue0001\"" },
+		{ "\xc3\xa4\xf0\x9f\x98\x80", "\"\xc3\xa4\xf0\x9f\x98\x80\"" },
+		{ "\xff\xc3", "\"\\xff\\xc3\"" },
 		{ "12345678901234567890123456789012345678901234567890123456789\xc3\xa4",
 		  "\"12345678901234567890123456789012345678901234567890123456789\"..." },
 	};
@@ -401,7 +418,8 @@ START_TEST(resolv)
 	char *path = cli_file("# nameserver 1.1.1.1\n;nameserver 1.1.1.2\nsearch a b\n nameserver\t10.0.0.2  # here\r\n"
 			      "nameserver fd00::1\nnameserver\nnameserver 10.0.0.2\nnameserver 10.0.0.1\n"
 			      "nameservers 1.1.1.3\nnameserver fe80::1%eth0\nnameserver 10.0.0.0/8\nnameserver host\n"
-			      "nameserver ::127.0.0.53");
+			      "nameserver ::127.0.0.53\nnameserver fe80::1%eth1\nnameserver ::ffff:10.0.0.3\n"
+			      "nameserver ::FFFF:a00:1\nnameserver 10.0.0.4%eth0\nnameserver %eth0\n");
 	static const struct log_options silent = { .level = LOG_NONE, .fd = 2 };
 	static const struct log_options plain = { .level = LOG_INFO, .fd = 2 };
 	struct cidr_list servers = { 0 };
@@ -411,11 +429,13 @@ START_TEST(resolv)
 	log_setup(&silent);
 	ck_assert_int_eq(resolv_read(path, &servers, &err), 0);
 	log_setup(&plain);
-	ck_assert_uint_eq(servers.of[IPV4].n, 2);
+	ck_assert_uint_eq(servers.of[IPV4].n, 3);
 	ck_assert_str_eq(prefix_text(&servers.of[IPV4].items[0], text), "10.0.0.2/32");
 	ck_assert_str_eq(prefix_text(&servers.of[IPV4].items[1], text), "10.0.0.1/32");
-	ck_assert_uint_eq(servers.of[IPV6].n, 2);
-	ck_assert_str_eq(prefix_text(&servers.of[IPV6].items[1], text), "::127.0.0.53/128");
+	ck_assert_str_eq(prefix_text(&servers.of[IPV4].items[2], text), "10.0.0.3/32");
+	ck_assert_uint_eq(servers.of[IPV6].n, 3);
+	ck_assert_str_eq(prefix_text(&servers.of[IPV6].items[1], text), "fe80::1/128");
+	ck_assert_str_eq(prefix_text(&servers.of[IPV6].items[2], text), "::127.0.0.53/128");
 	free(servers.of[IPV4].items);
 	free(servers.of[IPV6].items);
 	cli_file_remove(path);
