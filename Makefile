@@ -116,7 +116,7 @@ say  = $(if $(V),,@echo '  $(1) $@';)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DELETE_ON_ERROR:
-.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod fuzzers fuzz lint demo bench completions install dist clean FORCE
+.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-fresh fuzzers fuzz lint demo bench completions install dist clean FORCE
 
 all: $(bin) ; @:
 objects: $(objects) ; @:
@@ -174,6 +174,7 @@ check-unit:
 	build/unit/run-unit
 
 check:
+	@.ci/as-root
 	@.ci/packages test
 	@$(MAKE) --no-print-directory $(jobs) WERROR=1 all glibc completions
 	@$(MAKE) --no-print-directory $(jobs) WERROR=1 SAN=1 all run-unit
@@ -181,6 +182,7 @@ check:
 	@tests/run
 
 check-faults:
+	@.ci/as-root
 	@.ci/packages test
 	@$(MAKE) --no-print-directory $(jobs) all
 	@ISTIO_INIT_FAULTS=all tests/run -k test_faults
@@ -196,20 +198,28 @@ fuzz:
 	@tests/fuzz/run
 
 check-pod:
+	@.ci/as-root
 	@.ci/packages image e2e
 	@.ci/image
 	@tests/e2e/run
+
+check-fresh:
+	@.ci/as-root
+	@.ci/packages fresh
+	@tests/fresh/run
 
 lint:
 	@.ci/packages lint
 	@.ci/lint
 
 demo:
+	@.ci/as-root
 	@.ci/packages demo
 	@$(MAKE) --no-print-directory $(jobs) all
 	@tests/demo
 
 bench:
+	@.ci/as-root
 	@.ci/packages bench
 	@$(MAKE) --no-print-directory $(jobs) all
 	@tests/bench/run
