@@ -5,7 +5,7 @@
 ARG BASE=debian:13
 FROM ${BASE} AS build
 WORKDIR /src
-COPY .ci/packages .ci/
+COPY .ci/packages .ci/as-root .ci/
 RUN .ci/packages build
 COPY . .
 RUN make && mkdir /image && cp -P build/istio-init build/istio-iptables /image/

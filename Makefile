@@ -5,25 +5,28 @@
 #   make DYN=1            build/dyn/istio-init: dynamic, glibc, with symbols, for valgrind
 #   make SAN=1            build/san/istio-init: dynamic, glibc, address and undefined-behaviour sanitizers
 #   make check-unit       the unit tests, with the sanitizers
-#   make check            all tests (installs what they need)
+#   make check            all tests (installs what they need); K=NAME: those with NAME in their name
 #   make check-faults     every fault and kill at every system call, not every fifth
 #   make check-builds     unit tests and dry runs on arm64 and big-endian s390x, under qemu; two builds, same bytes
 #   make fuzz             each parser and decoder against libFuzzer's inputs (tests/fuzz/run)
 #   make check-pod        builds the image, runs it with podman beside a real proxy
+#   make check-fresh      README's commands on a pristine Debian 12 and a pristine Debian 13
 #   make ARCH=arm64       build/arm64/istio-init: a cross build for any architecture that Debian has a cross gcc for
 #   make lint | demo | bench | install | dist | clean
 #
-# CC=clang works with each of the first four, and then adds -clang to the name of the folder.
+# CC is a gcc or a clang; clang works with each of the first four, and then adds -clang to the name of the folder.
+# CC, AR, OBJCOPY, CPPFLAGS, CFLAGS, LDFLAGS, PREFIX and DESTDIR may come from the environment, too; CFLAGS stands
+# for optimization and debugging alone: what the program needs is added to it.  With ARCH, GCC names the compiler.
 # WERROR=1 (or CI) turns warnings into errors.  V=1 shows the commands.
 
-VERSION = 0.1.0
-PREFIX  = /usr/local
-SBINDIR = $(PREFIX)/sbin
-MANDIR  = $(PREFIX)/share/man
+VERSION  = 0.1.0
+PREFIX  ?= /usr/local
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR  ?= $(PREFIX)/share/man
 # Where each shell looks for the completion of a command
-BASHDIR = $(PREFIX)/share/bash-completion/completions
-ZSHDIR  = $(PREFIX)/share/zsh/site-functions
-FISHDIR = $(PREFIX)/share/fish/vendor_completions.d
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 
 LIBC = musl
 ifneq ($(SAN),)
@@ -39,7 +42,7 @@ $(error LIBC is musl or glibc)
 endif
 libc = $(if $(filter musl,$(flavour)),musl,glibc)
 
-# MUSL_GCC is a wrapper around GCC, and links what clang has compiled, too.
+# MUSL_GCC is GCC with musl's specs, and links what clang has compiled, too.
 ARCH      =
 ifneq ($(ARCH),)
 triplet   = $(patsubst amd64-%,x86_64-%,$(patsubst arm64-%,aarch64-%,$(patsubst ppc64el-%,powerpc64le-%,$(ARCH)-linux-gnu)))
@@ -47,24 +50,22 @@ root      = build/root/$(ARCH)
 GCC       = $(triplet)-gcc
 AR        = $(triplet)-ar
 OBJCOPY   = $(triplet)-objcopy
-MUSL_GCC  = $(GCC) -specs $(root)/musl-gcc.specs
+specs     = $(root)/musl-gcc.specs
 check     = -isystem $(root)/usr/include
 checklibs = -L$(root)/usr/lib/$(triplet) -lcheck -lsubunit -pthread -lrt -lm
 else
-GCC       = gcc
-AR        = ar
-OBJCOPY   = objcopy
-MUSL_GCC  = musl-gcc
+GCC       = $(if $(filter default,$(origin CC))$(clang)$(filter %musl-gcc,$(CC)),gcc,$(CC))
+OBJCOPY  ?= objcopy
+specs     = /usr/lib/$(musl)/musl-gcc.specs
 check     = $(shell pkg-config --cflags check)
 checklibs = $(shell pkg-config --libs check)
 endif
-HOSTCC    = gcc
+clang     = $(if $(ARCH),,$(findstring clang,$(CC)))
+HOSTCC   ?= gcc
 MULTIARCH := $(shell $(GCC) -print-multiarch 2>/dev/null)
 musl      = $(subst -gnu,-musl,$(MULTIARCH))
-ifeq ($(origin CC),default)
-CC = $(if $(filter musl,$(libc)),$(MUSL_GCC),$(GCC))
-endif
-clang = $(findstring clang,$(CC))
+MUSL_GCC  = $(GCC) -specs $(specs)
+compiler  = $(if $(clang),$(CC),$(if $(filter musl,$(libc)),$(MUSL_GCC),$(GCC)))
 
 variant = $(ARCH:%=%-)$(flavour)$(clang:clang=-clang)
 bin     = $(patsubst build/musl/%,build/%,build/$(variant:%-musl=%)/istio-init)
@@ -72,7 +73,7 @@ unit    = $(patsubst build/unit-san/%,build/unit/%,build/unit-$(variant)/run-uni
 obj     = build/obj/$(variant)
 lib     = build/lib/$(ARCH:%=%-)$(libc)
 
-sources      = $(wildcard src/*.c src/*/*.c src/kernel/*/*.c)
+sources      = $(filter-out src/cli/completion/%,$(wildcard src/*.c src/*/*.c src/*/*/*.c))
 objects      = $(sources:%.c=$(obj)/%.o)
 unit_objects = $(patsubst %.c,$(obj)/%.o,$(wildcard tests/unit/*.c)) $(filter-out $(obj)/src/main.o,$(objects))
 
@@ -80,40 +81,42 @@ fuzzers      = $(patsubst tests/fuzz/fuzz_%.c,build/fuzz/%,$(wildcard tests/fuzz
 fuzz_objects = $(patsubst %.c,$(obj)/%.o,$(wildcard tests/fuzz/*.c))
 fuzz_shared  = $(patsubst %,$(obj)/tests/fuzz/%.o,backend files netlink text) $(filter-out $(obj)/src/main.o,$(objects))
 
-warnings = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 $(if $(WERROR)$(CI),-Werror)
+strict   = $(if $(WERROR)$(CI),-Werror)
+ldstrict = $(if $(strict),-Xlinker --fatal-warnings)
+warnings = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2
 cflags   = -std=gnu11 $(warnings) -Iinclude -Isrc/kernel -isystem $(lib)/include \
            -D_GNU_SOURCE -DISTIO_INIT_VERSION='"$(VERSION)"' -ffile-prefix-map=$(CURDIR)/= \
            -fPIE -fstack-protector-strong -ffunction-sections -fdata-sections -MMD -MP
-ldflags  = -Wl,--gc-sections,-z,noseparate-code,-z,relro,-z,now,-z,noexecstack,--build-id=none $(if $(WERROR)$(CI),-Xlinker --fatal-warnings)
+ldflags  = -Wl,--gc-sections,-z,noseparate-code,-z,relro,-z,now,-z,noexecstack,--build-id=none
 libs     = -L$(lib) -lip4tc -lip6tc -lnftnl -lmnl
 
 ifeq ($(flavour),musl)
-CFLAGS  = -Oz -fno-asynchronous-unwind-tables
+CFLAGS ?= -Oz -fno-asynchronous-unwind-tables
 cflags += -idirafter $(lib)/kernel-headers
-cflags += $(if $(clang),-nostdinc -isystem /usr/include/$(musl) -isystem $(shell $(CC) -print-resource-dir)/include)
+cflags += $(if $(clang),-nostdinc -isystem /usr/include/$(musl) -isystem $(shell $(compiler) -print-resource-dir)/include)
 # musl-gcc's specs know no -static-pie: its start files and linker options, spelt out
 link    = $(MUSL_GCC) -nostartfiles -Wl,-static,-pie,--no-dynamic-linker,-z,text -s \
           $(root)/usr/lib/$(musl)/rcrt1.o $(root)/usr/lib/$(musl)/crti.o
 libs   += $(root)/usr/lib/$(musl)/crtn.o
 else ifeq ($(flavour),san)
-CFLAGS  = -O1 -g -fno-omit-frame-pointer
+CFLAGS ?= -O1 -g -fno-omit-frame-pointer
 cflags += -fsanitize=address,undefined -fno-sanitize-recover=all
-link    = $(CC) -pie -fsanitize=address,undefined
+link    = $(compiler) -pie -fsanitize=address,undefined
 else ifeq ($(flavour),fuzz)
-CFLAGS  = -O1 -g -fno-omit-frame-pointer
+CFLAGS ?= -O1 -g -fno-omit-frame-pointer
 cflags += -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-link    = $(CC) -pie -fsanitize=fuzzer,address,undefined -Wl,--wrap=open,--wrap=write,--wrap=send,--wrap=recv,--wrap=__abi_breakage
+link    = $(compiler) -pie -fsanitize=fuzzer,address,undefined -Wl,--wrap=open,--wrap=write,--wrap=send,--wrap=recv,--wrap=__abi_breakage
 else
-CFLAGS  = -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+CFLAGS ?= -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 # A cross build with glibc is for the unit tests only, and not all architectures have a static-pie.
-link    = $(CC) $(if $(DYN),-pie,$(if $(ARCH),-static,-static-pie))
+link    = $(compiler) $(if $(DYN),-pie,$(if $(ARCH),-static,-static-pie))
 endif
 
 say  = $(if $(V),,@echo '  $(1) $@';)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DELETE_ON_ERROR:
-.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod fuzzers fuzz lint demo bench completions install dist clean
+.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-fresh fuzzers fuzz lint demo bench completions install dist clean FORCE
 
 all: $(bin) ; @:
 objects: $(objects) ; @:
@@ -121,27 +124,36 @@ unit-objects: $(unit_objects) ; @:
 run-unit: $(unit) ; @:
 fuzzers: $(fuzzers) ; @:
 
+# What a file is made of besides the files that it needs: written anew only where that has changed, so that
+# a source that is gone or renamed makes the programs anew, and other flags make all.
+$(obj)/sources: export words = $(objects) $(unit_objects) $(fuzz_objects)
+$(obj)/flags: export words = $(compiler) $(cflags) $(CPPFLAGS) $(CFLAGS) | $(link) $(ldflags) $(LDFLAGS)
+$(obj)/sources $(obj)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' "$$words" | cmp -s - $@ || printf '%s\n' "$$words" >$@
+FORCE:
+
 # Installed from where ld wrote it: written in one go, a file lies in large folios of the page cache, and
 # starts and runs 5 % faster than in the small ones that ld's many writes leave.
-$(bin): $(objects) Makefile
+$(bin): $(objects) $(obj)/sources Makefile
 	@mkdir -p $(@D)
-	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $(obj)/istio-init $(objects) $(libs)
+	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(ldstrict) $(LDFLAGS) -o $(obj)/istio-init $(objects) $(libs)
 	@install $(obj)/istio-init $@
 	@ln -sfn $(@F) $(@D)/istio-iptables
 
-$(unit): $(unit_objects) Makefile
+$(unit): $(unit_objects) $(obj)/sources Makefile
 	@mkdir -p $(@D)
-	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $(unit_objects) $(libs) $(checklibs)
+	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(ldstrict) $(LDFLAGS) -o $@ $(unit_objects) $(libs) $(checklibs)
 
-$(fuzzers): build/fuzz/%: $(obj)/tests/fuzz/fuzz_%.o $(fuzz_shared) Makefile
+$(fuzzers): build/fuzz/%: $(obj)/tests/fuzz/fuzz_%.o $(fuzz_shared) $(obj)/sources Makefile
 	@mkdir -p $(@D)
 	$(call say,LD)$(link) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(libs)
 build/fuzz/nftables build/fuzz/iptables_nft build/fuzz/rtnl: $(obj)/tests/fuzz/mutator.o
 
-$(obj)/tests/unit/%.o: cflags += $(check)
-$(obj)/%.o: %.c Makefile $(lib)/stamp
+$(obj)/tests/unit/%.o: private cflags += $(check)
+$(obj)/%.o: %.c $(obj)/flags Makefile $(lib)/stamp
 	@mkdir -p $(@D)
-	$(call say,CC)$(CC) $(cflags) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(call say,CC)$(compiler) $(cflags) $(strict) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 missing = $(shell .ci/packages --missing build)
 $(lib)/stamp: .ci/libs src/kernel/iptables_legacy/libiptc.h
@@ -162,6 +174,7 @@ check-unit:
 	build/unit/run-unit
 
 check:
+	@.ci/as-root
 	@.ci/packages test
 	@$(MAKE) --no-print-directory $(jobs) WERROR=1 all glibc completions
 	@$(MAKE) --no-print-directory $(jobs) WERROR=1 SAN=1 all run-unit
@@ -169,6 +182,7 @@ check:
 	@tests/run
 
 check-faults:
+	@.ci/as-root
 	@.ci/packages test
 	@$(MAKE) --no-print-directory $(jobs) all
 	@ISTIO_INIT_FAULTS=all tests/run -k test_faults
@@ -184,20 +198,28 @@ fuzz:
 	@tests/fuzz/run
 
 check-pod:
+	@.ci/as-root
 	@.ci/packages image e2e
 	@.ci/image
 	@tests/e2e/run
+
+check-fresh:
+	@.ci/as-root
+	@.ci/packages fresh
+	@tests/fresh/run
 
 lint:
 	@.ci/packages lint
 	@.ci/lint
 
 demo:
+	@.ci/as-root
 	@.ci/packages demo
 	@$(MAKE) --no-print-directory $(jobs) all
 	@tests/demo
 
 bench:
+	@.ci/as-root
 	@.ci/packages bench
 	@$(MAKE) --no-print-directory $(jobs) all
 	@tests/bench/run
@@ -206,7 +228,7 @@ bench:
 completions: $(addprefix build/completion/,bash zsh fish) ; @:
 build/completion/generate: src/cli/completion/generate.c src/cli/options.def include/commands.def include/commands.h Makefile
 	@mkdir -p $(@D)
-	$(call say,HOSTCC)$(HOSTCC) -std=gnu11 $(warnings) -Iinclude -o $@ $<
+	$(call say,HOSTCC)$(HOSTCC) -std=gnu11 $(warnings) $(strict) -Iinclude -o $@ $<
 build/completion/bash build/completion/zsh build/completion/fish: build/completion/generate
 	$(call say,GEN)$< $(@F) >$@
 
@@ -220,9 +242,11 @@ install: all completions
 	install -D -m 644 build/completion/fish $(DESTDIR)$(FISHDIR)/istio-init.fish
 	ln -sfn istio-init.fish $(DESTDIR)$(FISHDIR)/istio-iptables.fish
 
-dist:
-	@mkdir -p build
-	git archive --prefix=istio-init-$(VERSION)/ HEAD | xz -9e >build/istio-init-$(VERSION).tar.xz
+dist: build/istio-init-$(VERSION).tar.xz
+build/istio-init-$(VERSION).tar.xz: FORCE
+	@git cat-file -e HEAD:./Makefile 2>/dev/null || { echo 'dist: needs git and a clone of the repository' >&2; exit 1; }
+	@mkdir -p $(@D)
+	git -c tar.tar.xz.command='xz -9e' archive --prefix=istio-init-$(VERSION)/ -o $@ HEAD
 
 clean:
 	rm -rf build

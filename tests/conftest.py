@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import shlex
 import shutil
 import sys
 
@@ -15,8 +16,34 @@ sys.path[:0] = [str(TESTS), *(str(TESTS / room) for room in ("oracle", "traffic"
 import lib  # noqa: E402
 
 
+class Reasons:
+    """Says why a test has failed as soon as it has, and how to run it again, where pytest alone does at the end."""
+
+    def __init__(self, config):
+        self.config = config
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            terminal = self.config.pluginmanager.getplugin("terminalreporter")
+            name = os.path.relpath(self.config.rootpath / report.nodeid, TESTS.parent)
+            again = shlex.quote(name.replace("$", "$$"))  # make's way to write one
+            terminal.ensure_newline()
+            terminal.section(report.nodeid, "_")
+            for text in (report.longreprtext, *(f"-- {title}\n{text}" for title, text in report.sections)):
+                terminal.write_line(text)
+            terminal.write_line(f"To run it again: make check K={again}", bold=True)
+
+    def pytest_collectreport(self, report):
+        self.pytest_runtest_logreport(report)
+
+    def pytest_sessionfinish(self):
+        self.config.option.tbstyle = "no"
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "backends(*names): the only backends that the test is about")
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Reasons(config))
 
 
 def pytest_generate_tests(metafunc):
@@ -35,13 +62,21 @@ def pytest_sessionstart(session):
         pytest.exit(f"{lib.BINARY} is not built", returncode=1)
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    """In CI a test that is skipped has failed."""
-    report = (yield).get_result()
-    if report.skipped and os.environ.get("CI") == "true":
+def fail_skipped(report):
+    """In CI (where CI is set, to whatever) a test that is skipped has failed."""
+    if report.skipped and os.environ.get("CI"):
         report.outcome = "failed"
         report.longrepr = f"skipped in CI: {report.longrepr}"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport():
+    fail_skipped((yield).get_result())
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report():
+    fail_skipped((yield).get_result())
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BINARY = pathlib.Path(os.environ.get("ISTIO_INIT", ROOT / "build/istio-init")).resolve()
+AS_ROOT = ROOT / ".ci/as-root"
 BACKENDS = os.environ.get("ISTIO_INIT_BACKENDS", "iptables-legacy nftables iptables-nft").split()
 FAMILIES = ["ipv4", "ipv6"]
 NOBODY = 65534
