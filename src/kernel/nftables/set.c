@@ -16,7 +16,6 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 
-#include <libnftnl/set.h>
 #include <libnftnl/udata.h>
 
 #include "merge.h"
@@ -168,37 +167,40 @@ static void put_values(struct writer *w, const struct match *m)
 /*
  * Without being told that names are in the machine's order, nft lists a plain set of them as
  * empty strings.  It has always written and read this attribute itself (NFTNL_UDATA_SET_KEYBYTEORDER;
- * enum byteorder of nftables' include/datatype.h).
+ * enum byteorder of nftables' include/datatype.h): type, length, and a number in the machine's order.
  */
-static void tell_byteorder(struct nftnl_set *s)
+static void tell_byteorder(struct nlmsghdr *nlh)
 {
 	enum { BYTEORDER_HOST_ENDIAN = 1 };
-	struct nftnl_udata_buf *data = xchecked(nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN));
+	const uint32_t order = BYTEORDER_HOST_ENDIAN;
+	uint8_t data[2 + sizeof(order)] = { NFTNL_UDATA_SET_KEYBYTEORDER, sizeof(order) };
 
-	nftnl_udata_put_u32(data, NFTNL_UDATA_SET_KEYBYTEORDER, BYTEORDER_HOST_ENDIAN);
-	nftnl_set_set_data(s, NFTNL_SET_USERDATA, nftnl_udata_buf_data(data), nftnl_udata_buf_len(data));
-	nftnl_udata_buf_free(data);
+	memcpy(&data[2], &order, sizeof(order));
+	mnl_attr_put(nlh, NFTA_SET_USERDATA, sizeof(data), data);
 }
 
+/* By libmnl alone: libnftnl's objects for sets and elements would be a twentieth of the program. */
 void nftables_put_set(struct nfnl_batch *batch, const char *table, const char *name, uint32_t id, const struct match *m)
 {
 	bool single = match_is_single(m);
 	struct writer w = { .batch = batch, .table = table, .set = name, .key = nftables_key_of(m, nftables_is_addr(m) ? m->prefixes->family : IPV4) };
-	struct nftnl_set *s = xchecked(nftnl_set_alloc());
+	struct nlmsghdr *nlh = nfnl_batch_add(batch, SET_ROOM, NFT_MSG_NEWSET, NFPROTO_INET, NLM_F_CREATE, NULL);
+	struct nlattr *nest;
 
-	nftnl_set_set_str(s, NFTNL_SET_TABLE, table);
-	nftnl_set_set_str(s, NFTNL_SET_NAME, name);
-	nftnl_set_set_u32(s, NFTNL_SET_FLAGS, NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | (single ? 0 : NFT_SET_INTERVAL));
-	nftnl_set_set_u32(s, NFTNL_SET_KEY_TYPE, w.key.type);
-	nftnl_set_set_u32(s, NFTNL_SET_KEY_LEN, w.key.len);
-	nftnl_set_set_u32(s, NFTNL_SET_ID, id);
+	mnl_attr_put_strz(nlh, NFTA_SET_TABLE, table);
+	mnl_attr_put_strz(nlh, NFTA_SET_NAME, name);
+	mnl_attr_put_u32(nlh, NFTA_SET_FLAGS, htonl(NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | (single ? 0u : NFT_SET_INTERVAL)));
+	mnl_attr_put_u32(nlh, NFTA_SET_KEY_TYPE, htonl(w.key.type));
+	mnl_attr_put_u32(nlh, NFTA_SET_KEY_LEN, htonl(w.key.len));
+	mnl_attr_put_u32(nlh, NFTA_SET_ID, htonl(id));
 	/* A hash of a known size is the fastest set (net/netfilter/nft_set_hash.c). */
-	if (single)
-		nftnl_set_set_u32(s, NFTNL_SET_DESC_SIZE, m->n);
+	if (single) {
+		nest = mnl_attr_nest_start(nlh, NFTA_SET_DESC);
+		mnl_attr_put_u32(nlh, NFTA_SET_DESC_SIZE, htonl(m->n));
+		mnl_attr_nest_end(nlh, nest);
+	}
 	if (single && nftables_is_iface(m))
-		tell_byteorder(s);
-	nftnl_set_nlmsg_build_payload(nfnl_batch_add(batch, SET_ROOM, NFT_MSG_NEWSET, NFPROTO_INET, NLM_F_CREATE, NULL), s);
-	nftnl_set_free(s);
+		tell_byteorder(nlh);
 	batch->items += m->n;
 	if (single)
 		put_values(&w, m);
