@@ -35,17 +35,6 @@ enum engine_index backend_engine(enum backend_index index)
 	return backends[index].engine;
 }
 
-const struct engine_ops *engine_at(enum engine_index index)
-{
-	static const struct engine_ops *const engines[ENGINES] = {
-		[ENGINE_ROUTES] = &engine_routes,
-		[ENGINE_NF_TABLES] = &engine_nf_tables,
-		[ENGINE_X_TABLES] = &engine_x_tables,
-	};
-
-	return engines[index];
-}
-
 static int fail_several(const bool holds[BACKENDS], struct err *err)
 {
 	char names[64] = "";

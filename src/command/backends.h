@@ -8,7 +8,6 @@
 const char *backend_name(enum backend_index index); /* as --backend spells it */
 enum layout backend_layout(enum backend_index index);
 enum engine_index backend_engine(enum backend_index index); /* BACKENDS: routes */
-const struct engine_ops *engine_at(enum engine_index index);
 
 /* Which backends to try, in order, and why. */
 struct choice {

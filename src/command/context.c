@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backends.h"
 #include "capture.h"
+#include "engines.h"
 #include "links.h"
 #include "log.h"
 #include "ownership.h"

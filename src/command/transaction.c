@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "backends.h"
+#include "engines.h"
 #include "log.h"
 #include "system.h"
 #include "util.h"

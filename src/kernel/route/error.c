@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "route/route.h"
-#include "system.h"
 #include "util.h"
 
 #define NO_IPV6 "IPv6 is off in this network namespace"
