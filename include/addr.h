@@ -6,10 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum family { IPV4, IPV6, FAMILIES };
-
-#define FAMILY_BIT(family) (1u << (family))
-#define FAMILY_BOTH (FAMILY_BIT(IPV4) | FAMILY_BIT(IPV6))
+#include "family.h"
 
 /* An address block. @addr is in network order, 4 or 16 bytes used, host bits are zero. */
 struct prefix {
@@ -79,10 +76,6 @@ bool number_parse(const char *word, uint32_t max, uint32_t *value);
 
 bool prefix_equal(const struct prefix *a, const struct prefix *b);
 bool prefix_contains(const struct prefix *outer, const struct prefix *inner);
-
-/* Bytes of an address of the family: 4 or 16. */
-unsigned family_addr_len(enum family family);
-const char *family_name(enum family family); /* "ipv4", "ipv6" */
 
 /*
  * Text of an address as glibc's inet_ntop writes it (musl writes ::127.0.0.53

@@ -16,11 +16,11 @@
 static int unknown_option(const char *shown, const char *name, struct err *err)
 {
 	char quoted[QUOTE_MAX], guess[GUESS_MAX];
-	int ret = err_set(err, STATUS_USAGE, EINVAL, "unknown option %s%s", quote(shown, quoted), guess_option(name, guess));
+	int rc = err_set(err, STATUS_USAGE, EINVAL, "unknown option %s%s", quote(shown, quoted), guess_option(name, guess));
 
 	if (!*guess)
 		err_hint(err, "istio-init help lists all options, istio-init help COMMAND those that go with one");
-	return ret;
+	return rc;
 }
 
 static bool is_option(const char *arg)
@@ -96,11 +96,11 @@ static int read_letters(struct parse *p, char *arg, char ***next, struct err *er
 int args_read(struct parse *p, char **argv, struct err *err)
 {
 	struct err later;
-	int ret = 0;
+	int rc = 0;
 
 	while (*argv) {
 		char *arg = *argv++;
-		struct err *e = ret ? &later : err;
+		struct err *e = rc ? &later : err;
 		int status = 0;
 
 		if (arg[0] != '-' || !arg[1]) {
@@ -113,10 +113,10 @@ int args_read(struct parse *p, char **argv, struct err *err)
 			while (*argv)
 				*(char **)array_push(&p->words, &p->n_words, sizeof(*p->words)) = *argv++;
 		}
-		ret = ret ? ret : status;
+		rc = rc ? rc : status;
 	}
 	/* ended by NULL, which does not count */
 	*(char **)array_push(&p->words, &p->n_words, sizeof(*p->words)) = NULL;
 	p->n_words--;
-	return ret;
+	return rc;
 }

@@ -209,7 +209,7 @@ static int fill_dns_servers(struct parse *p, struct err *err)
 {
 	struct config *cfg = &p->settings.cfg;
 	char names[OPTION_NAMES_MAX], quoted[QUOTE_MAX];
-	int ret;
+	int rc;
 
 	if (cfg->capture_all_dns && !cfg->redirect_dns) {
 		if (makes_rules(cfg))
@@ -219,9 +219,9 @@ static int fill_dns_servers(struct parse *p, struct err *err)
 	}
 	if (!cfg->redirect_dns || cfg->capture_all_dns || !makes_rules(cfg))
 		return 0;
-	ret = resolv_read(cfg->resolv_conf, &cfg->dns_servers, err);
-	if (ret)
-		return ret;
+	rc = resolv_read(cfg->resolv_conf, &cfg->dns_servers, err);
+	if (rc)
+		return rc;
 	if (!cfg->dns_servers.of[IPV4].n && !cfg->dns_servers.of[IPV6].n)
 		log_warn("there is no nameserver in %s: DNS is not captured (--capture-all-dns needs none)",
 			 quote(cfg->resolv_conf, quoted));
@@ -285,24 +285,24 @@ static void warn_without_effect(const struct parse *p)
 
 int checks_run(struct parse *p, struct err *err)
 {
-	int ret = check_backend(p, err);
+	int rc = check_backend(p, err);
 
-	if (!ret)
-		ret = check_places(p, err);
-	if (!ret)
-		ret = check_marks(p, err);
-	if (!ret)
-		ret = check_owner_groups(&p->settings.cfg, err);
-	if (!ret)
-		ret = check_combinations(p, err);
-	if (!ret)
-		ret = fill_dns_servers(p, err);
-	if (ret)
-		return ret;
+	if (!rc)
+		rc = check_places(p, err);
+	if (!rc)
+		rc = check_marks(p, err);
+	if (!rc)
+		rc = check_owner_groups(&p->settings.cfg, err);
+	if (!rc)
+		rc = check_combinations(p, err);
+	if (!rc)
+		rc = fill_dns_servers(p, err);
+	if (rc)
+		return rc;
 	fill_proxy_owners(p);
-	ret = check_validation(p, err);
-	if (ret)
-		return ret;
+	rc = check_validation(p, err);
+	if (rc)
+		return rc;
 	fill_paths(&p->settings.cfg);
 	warn_without_effect(p);
 	return 0;

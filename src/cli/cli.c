@@ -37,11 +37,11 @@ static int unknown_command(const char *word, struct err *err)
 {
 	const char *cause = guess_cause(word);
 	char quoted[QUOTE_MAX], guess[GUESS_MAX];
-	int ret = err_set(err, STATUS_USAGE, EINVAL, "unknown command %s%s", quote(word, quoted), guess_command(word, guess));
+	int rc = err_set(err, STATUS_USAGE, EINVAL, "unknown command %s%s", quote(word, quoted), guess_command(word, guess));
 
 	if (!*guess)
 		err_hint(err, "%s", cause ? cause : "istio-init help lists the commands");
-	return ret;
+	return rc;
 }
 
 /* What removes or writes must not run on a call that may mean something else. */
@@ -95,12 +95,12 @@ static int read_words(struct parse *p, const char *program, struct err *err)
 {
 	struct config *cfg = &p->settings.cfg;
 	char **rest = p->words;
-	int ret = read_command(p, program, &rest, err);
+	int rc = read_command(p, program, &rest, err);
 
-	if (!ret)
-		ret = check_one_command(cfg->command, rest, err);
-	if (ret || cfg->command == COMMAND_HELP || cfg->command == COMMAND_VERSION)
-		return ret;
+	if (!rc)
+		rc = check_one_command(cfg->command, rest, err);
+	if (rc || cfg->command == COMMAND_HELP || cfg->command == COMMAND_VERSION)
+		return rc;
 	if (cfg->command != COMMAND_EXPLAIN) {
 		warn_stray_words(rest);
 		return 0;
@@ -132,10 +132,10 @@ static int read_cleanup_only(struct parse *p, struct err *err)
 {
 	struct config *cfg = &p->settings.cfg;
 	char names[OPTION_NAMES_MAX];
-	int ret = value_parse(p, OPTION_CLEANUP_ONLY, err);
+	int rc = value_parse(p, OPTION_CLEANUP_ONLY, err);
 
-	if (ret || !cfg->cleanup_only)
-		return ret;
+	if (rc || !cfg->cleanup_only)
+		return rc;
 	if (!(COMMAND_BIT(cfg->command) & ON_WRITE))
 		return err_set(err, STATUS_USAGE, EINVAL, "%s means the command clean, but another one is given",
 			       option_source(p, &options[OPTION_CLEANUP_ONLY], names));
@@ -162,16 +162,16 @@ static const char *option_idles(const struct parse *p, enum option_id id)
 static int parse_option(struct parse *p, enum option_id id, struct err *err)
 {
 	struct range_list *excluded = &p->settings.cfg.inbound_ports_exclude;
-	int ret = value_parse(p, id, err);
-	const char *idle = ret ? option_idles(p, id) : NULL;
+	int rc = value_parse(p, id, err);
+	const char *idle = rc ? option_idles(p, id) : NULL;
 
 	/* The aliases are settings of the proxy, and once had other values than these ("ALL"). */
-	if (ret && p->given[id].source == SOURCE_ALIAS) {
+	if (rc && p->given[id].source == SOURCE_ALIAS) {
 		log_warn("%s; it counts as false", err->what);
 		return 0;
 	}
 	if (!idle)
-		return ret;
+		return rc;
 	log_warn("%s; it has no effect %s, and is ignored", err->what, idle);
 	if (id == OPTION_LOCAL_EXCLUDE_PORTS) {
 		free(excluded->items);
@@ -183,50 +183,50 @@ static int parse_option(struct parse *p, enum option_id id, struct err *err)
 
 static int parse_group(struct parse *p, enum option_group group, struct err *err)
 {
-	int ret = 0;
+	int rc = 0;
 
-	for (enum option_id id = 0; id < OPTIONS && !ret; id++)
+	for (enum option_id id = 0; id < OPTIONS && !rc; id++)
 		if (options[id].group == group)
-			ret = parse_option(p, id, err);
-	return ret;
+			rc = parse_option(p, id, err);
+	return rc;
 }
 
 static int parse_all(struct parse *p, const char *program, char **argv, char **env, struct err *err)
 {
 	struct err log_err;
-	int ret = args_read(p, argv, err);
+	int rc = args_read(p, argv, err);
 	int log_ret = parse_group(p, GROUP_LOG, &log_err);
 
 	if (!log_ret)
 		log_setup(&p->settings.cfg.log);
-	if (ret)
-		return ret;
+	if (rc)
+		return rc;
 	if (log_ret) {
 		*err = log_err;
 		return log_ret;
 	}
-	ret = parse_group(p, GROUP_HELP, err);
-	if (!ret)
-		ret = read_words(p, program, err);
-	if (ret || p->settings.cfg.command == COMMAND_HELP || p->settings.cfg.command == COMMAND_VERSION)
-		return ret;
+	rc = parse_group(p, GROUP_HELP, err);
+	if (!rc)
+		rc = read_words(p, program, err);
+	if (rc || p->settings.cfg.command == COMMAND_HELP || p->settings.cfg.command == COMMAND_VERSION)
+		return rc;
 	env_read(p, env);
-	ret = read_cleanup_only(p, err);
-	if (!ret)
-		ret = value_parse(p, OPTION_SIDECAR, err);
-	if (!ret && p->settings.sidecar)
+	rc = read_cleanup_only(p, err);
+	if (!rc)
+		rc = value_parse(p, OPTION_SIDECAR, err);
+	if (!rc && p->settings.sidecar)
 		set_sidecar_defaults(p);
-	for (enum option_group group = 0; group < GROUP_LOG && !ret; group++)
-		ret = parse_group(p, group, err);
-	return ret ? ret : checks_run(p, err);
+	for (enum option_group group = 0; group < GROUP_LOG && !rc; group++)
+		rc = parse_group(p, group, err);
+	return rc ? rc : checks_run(p, err);
 }
 
 int cli_parse(struct config *cfg, int argc, char **argv, char **env, struct err *err)
 {
 	struct parse p = { .owners = { .passwd_path = "/etc/passwd", .group_path = "/etc/group" } };
-	int ret = parse_all(&p, argc > 0 ? argv[0] : NULL, argv + (argc > 0), env, err);
+	int rc = parse_all(&p, argc > 0 ? argv[0] : NULL, argv + (argc > 0), env, err);
 
 	*cfg = p.settings.cfg;
 	parse_free(&p);
-	return ret;
+	return rc;
 }

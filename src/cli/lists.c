@@ -189,17 +189,17 @@ static int read_list_file(struct list_reader *r, const char *path, struct err *e
 	auto_free char *text = NULL;
 	char names[OPTION_NAMES_MAX], quoted[QUOTE_MAX];
 	size_t len;
-	int ret = read_file(path, LIST_FILE_MAX, &text, &len);
+	int rc = read_file(path, LIST_FILE_MAX, &text, &len);
 
-	if (ret < 0)
-		return err_set(err, STATUS_USAGE, -ret, "%s: cannot read the list file %s: %s",
-			       option_source(r->p, r->p->option, names), quote(path, quoted), strerror(-ret));
+	if (rc < 0)
+		return err_set(err, STATUS_USAGE, -rc, "%s: cannot read the list file %s: %s",
+			       option_source(r->p, r->p->option, names), quote(path, quoted), strerror(-rc));
 	if (strlen(text) != len)
 		return err_set(err, STATUS_USAGE, EINVAL, "%s: the list file %s is not text",
 			       option_source(r->p, r->p->option, names), quote(path, quoted));
 	r->path = path;
 	r->line = 0;
-	for (char *line = text, *next; line && !ret; line = next) {
+	for (char *line = text, *next; line && !rc; line = next) {
 		char *item, *comment;
 
 		next = strchr(line, '\n');
@@ -209,11 +209,11 @@ static int read_list_file(struct list_reader *r, const char *path, struct err *e
 		if (comment)
 			*comment = '\0';
 		r->line++;
-		while (!ret && (item = item_next(&line, "," BLANKS)))
-			ret = read_item(r, item, err);
+		while (!rc && (item = item_next(&line, "," BLANKS)))
+			rc = read_item(r, item, err);
 	}
 	r->path = NULL;
-	return ret;
+	return rc;
 }
 
 static void ranges_unique(void *field)
@@ -260,7 +260,7 @@ int list_parse(struct parse *p, enum option_type type, const char *text, void *l
 	struct list_reader r = { .p = p, .add = list_types[type].add, .list = list };
 	auto_free char *copy = NULL;
 	char *rest, *item;
-	int ret = 0;
+	int rc = 0;
 
 	if (!*text)
 		return 0;
@@ -269,13 +269,13 @@ int list_parse(struct parse *p, enum option_type type, const char *text, void *l
 	else if (type == TYPE_PORTS_OR_ALL || type == TYPE_GIDS_OR_ALL)
 		r.all = &((struct range_list *)list)->all;
 	rest = copy = xstrdup(text);
-	while (!ret && (item = item_next(&rest, ",")))
-		ret = *item == '@' ? read_list_file(&r, item + 1, err) : read_item(&r, item, err);
-	if (!ret && r.all && *r.all && r.others)
-		ret = value_error(p, text, NULL, "'*' alone, or a list without it", err);
-	if (!ret)
+	while (!rc && (item = item_next(&rest, ",")))
+		rc = *item == '@' ? read_list_file(&r, item + 1, err) : read_item(&r, item, err);
+	if (!rc && r.all && *r.all && r.others)
+		rc = value_error(p, text, NULL, "'*' alone, or a list without it", err);
+	if (!rc)
 		list_types[type].unique(list);
-	return ret;
+	return rc;
 }
 
 /* PROTO:PORTS:UIDS */
@@ -284,7 +284,7 @@ static int port_owner_parse(struct parse *p, char *text, struct port_owner_list 
 	static const char expected[] = "PROTO:PORTS:UIDS, such as tcp:3306,8000-8100:1000-1005";
 	struct port_owner *owner;
 	char *ports = strchr(text, ':'), *uids = ports ? strchr(ports + 1, ':') : NULL;
-	int proto, ret;
+	int proto, rc;
 
 	if (!uids || strchr(uids + 1, ':'))
 		return value_error(p, text, NULL, expected, err);
@@ -295,12 +295,12 @@ static int port_owner_parse(struct parse *p, char *text, struct port_owner_list 
 		return value_error(p, text, NULL, "tcp or udp", err);
 	owner = array_push(&list->items, &list->n, sizeof(*owner));
 	*owner = (struct port_owner){ .proto = proto ? IPPROTO_UDP : IPPROTO_TCP };
-	ret = list_parse(p, TYPE_PORTS_EXCLUDED, ports, &owner->ports, err);
-	if (!ret)
-		ret = list_parse(p, TYPE_UID_RANGES, uids, &owner->uids, err);
-	if (!ret && (!owner->ports.n || !owner->uids.n))
-		ret = value_error(p, owner->ports.n ? uids : ports, NULL, expected, err);
-	return ret;
+	rc = list_parse(p, TYPE_PORTS_EXCLUDED, ports, &owner->ports, err);
+	if (!rc)
+		rc = list_parse(p, TYPE_UID_RANGES, uids, &owner->uids, err);
+	if (!rc && (!owner->ports.n || !owner->uids.n))
+		rc = value_error(p, owner->ports.n ? uids : ports, NULL, expected, err);
+	return rc;
 }
 
 int port_owners_parse(struct parse *p, const char *text, void *list, struct err *err)
@@ -308,9 +308,9 @@ int port_owners_parse(struct parse *p, const char *text, void *list, struct err 
 	static const char separators[] = { REPEAT_SEPARATOR, '\0' };
 	auto_free char *copy = xstrdup(text);
 	char *rest = copy, *item;
-	int ret = 0;
+	int rc = 0;
 
-	while (!ret && (item = item_next(&rest, separators)))
-		ret = port_owner_parse(p, item, list, err);
-	return ret;
+	while (!rc && (item = item_next(&rest, separators)))
+		rc = port_owner_parse(p, item, list, err);
+	return rc;
 }

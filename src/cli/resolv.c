@@ -55,13 +55,13 @@ int resolv_read(const char *path, struct cidr_list *servers, struct err *err)
 	auto_free char *text = NULL;
 	char quoted[QUOTE_MAX];
 	size_t len;
-	int ret = read_file(path, RESOLV_CONF_MAX, &text, &len);
+	int rc = read_file(path, RESOLV_CONF_MAX, &text, &len);
 
-	if (ret < 0) {
-		err_set(err, STATUS_FAILED, -ret, "cannot read the DNS servers from %s: %s", quote(path, quoted),
-			strerror(-ret));
+	if (rc < 0) {
+		err_set(err, STATUS_FAILED, -rc, "cannot read the DNS servers from %s: %s", quote(path, quoted),
+			strerror(-rc));
 		err_hint(err, "name the file with --resolv-conf, or capture all of port 53 with --capture-all-dns");
-		return ret;
+		return rc;
 	}
 	for (char *line = text, *next; line; line = next) {
 		char *word, *rest;

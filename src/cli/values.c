@@ -97,9 +97,9 @@ static int wait_parse(struct parse *p, const char *text, void *field, struct err
 static int timeout_parse(struct parse *p, const char *text, void *field, struct err *err)
 {
 	uint32_t *ms = field;
-	int ret = wait_parse(p, text, field, err);
+	int rc = wait_parse(p, text, field, err);
 
-	return ret || *ms ? ret : value_error(p, text, NULL, "a duration above 0", err);
+	return rc || *ms ? rc : value_error(p, text, NULL, "a duration above 0", err);
 }
 
 static int text_parse(struct parse *p, const char *text, void *field, struct err *err)
@@ -124,13 +124,13 @@ static int choice_parse(struct parse *p, const char *text, void *field, struct e
 /* The value 0 is for an empty text. */
 static int choice_or_none_parse(struct parse *p, const char *text, void *field, struct err *err)
 {
-	int ret = 0;
+	int rc = 0;
 
 	if (!*text)
 		return 0;
-	ret = choice_parse(p, text, field, err);
-	*(unsigned *)field += !ret;
-	return ret;
+	rc = choice_parse(p, text, field, err);
+	*(unsigned *)field += !rc;
+	return rc;
 }
 
 static int mode_parse(struct parse *p, const char *text, void *field, struct err *err)

@@ -89,7 +89,7 @@ static int report_refusal(struct context *ctx, void *data, struct err *err)
 /* Rules that would decide nothing are worse than none. */
 static int fail_blocked(const struct step *blocked, struct err *err)
 {
-	const char *family = blocked->family == IPV6 ? "ip6" : "ip", *table = table_name(blocked->table);
+	const char *family = family_nft(blocked->family), *table = table_name(blocked->table);
 
 	if (blocked->kind == STEP_TABLE)
 		err_set(err, STATUS_FAILED, EEXIST, "table %s %s is dormant, or owned by another program", family, table);

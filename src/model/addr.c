@@ -5,16 +5,6 @@
 #include <ctype.h>
 #include <string.h>
 
-unsigned family_addr_len(enum family family)
-{
-	return family == IPV4 ? 4 : 16;
-}
-
-const char *family_name(enum family family)
-{
-	return family == IPV4 ? "ipv4" : "ipv6";
-}
-
 bool number_parse(const char *word, uint32_t max, uint32_t *value)
 {
 	uint64_t n = 0;

@@ -93,12 +93,18 @@ static void add_owners_iptables(struct builder *b, enum match_kind kind, const s
 }
 
 /*
- * Steps 11 and 12 with sets.  Without a loopback address in the included CIDRs
- * the first UID's second rule ends the way of everybody else's packets over lo,
- * whatever owners follow, and its third rule that of its own: so only the first
- * UID comes to its first rule, and lo is left for good.  With DNS capture TCP
- * port 53 passes on to the GIDs.  An unconditional return also serves packets
- * without a socket, which "skuid !=" would not match.
+ * Steps 11 and 12 with sets.  For UIDs A and B, and no loopback address among the included CIDRs, iptables has
+ *
+ *   1  -o lo ! -d lo --uid-owner A   to the inbound side
+ *   2  -o lo ! --uid-owner A         RETURN     B's packets over lo end here, and everybody's but A's
+ *   3  --uid-owner A                 RETURN     A's end here
+ *   4  -o lo ! -d lo --uid-owner B   to the inbound side     nothing is left to come here
+ *   5  -o lo ! --uid-owner B         RETURN     nor here
+ *   6  --uid-owner B                 RETURN
+ *
+ * so with sets it is: 1 for A alone; lo is left for good; then skuid { A, B } return.  With a loopback address there
+ * are no rules 2 and 5, and 1 is for the whole set.  With DNS capture TCP port 53 passes rule 2, on to the GIDs.  An
+ * unconditional return also serves packets without a socket, which "skuid !=" would not match.
  */
 static void add_owners_native(struct builder *b)
 {

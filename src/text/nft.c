@@ -145,7 +145,7 @@ static void print_match(FILE *out, const struct match *m, const char *proto)
 		break;
 	case MATCH_SRC:
 	case MATCH_DST:
-		fprintf(out, "%s %caddr %s", m->prefixes->family == IPV4 ? "ip" : "ip6", m->kind == MATCH_SRC ? 's' : 'd', not);
+		fprintf(out, "%s %caddr %s", family_nft(m->prefixes->family), m->kind == MATCH_SRC ? 's' : 'd', not);
 		print_prefixes(out, m);
 		break;
 	case MATCH_IIF:

@@ -34,11 +34,6 @@ struct probe {
 	struct err *err;
 };
 
-static const char *family_title(enum family family)
-{
-	return family == IPV4 ? "IPv4" : "IPv6";
-}
-
 /* 127.0.0.@last or ::@last. */
 static socklen_t make_address(union address *a, enum family family, uint8_t last, uint16_t port)
 {

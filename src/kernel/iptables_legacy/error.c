@@ -42,11 +42,11 @@ static int permission_error(int error, struct err *err)
 
 int legacy_error_absent(struct err *err)
 {
-	int ret = err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP,
+	int rc = err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP,
 			  "this kernel has no iptables-legacy: module ip_tables is not loaded or not built");
 
 	err_hint(err, "run `modprobe iptable_nat` on the node, or use --backend=nftables");
-	return ret;
+	return rc;
 }
 
 int legacy_error_names(enum family family, int error, struct err *err)
@@ -93,7 +93,7 @@ int legacy_error_open(const struct legacy_table *t, int error, struct err *err)
 		return permission_error(error, err);
 	case EAFNOSUPPORT:
 		err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP, "this kernel has no %s at all, so no " LEGACY_TABLE_FMT,
-			t->family == IPV6 ? "IPv6" : "IPv4", LEGACY_TABLE_ARG(t));
+			family_title(t->family), LEGACY_TABLE_ARG(t));
 		err_hint(err, t->family == IPV6 ? "use --ipv6=off" : "use --backend=nftables");
 		return -EOPNOTSUPP;
 	case ENOENT:

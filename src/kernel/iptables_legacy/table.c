@@ -16,11 +16,11 @@
 
 int legacy_table_open(struct legacy_table *t)
 {
-	int ret = -EEXIST;
+	int rc = -EEXIST;
 
-	for (int i = 0; i < OPEN_TRIES && ret == -EEXIST; i++)
-		ret = legacy_iptc[t->family].init(table_name(t->id), &t->h);
-	return ret;
+	for (int i = 0; i < OPEN_TRIES && rc == -EEXIST; i++)
+		rc = legacy_iptc[t->family].init(table_name(t->id), &t->h);
+	return rc;
 }
 
 void legacy_table_close(struct legacy_table *t)
@@ -190,16 +190,16 @@ static int delete_chains(const struct legacy_table *t, const struct step *steps,
 static int keep_policies(const struct legacy_table *t)
 {
 	const struct iptc *iptc = &legacy_iptc[t->family];
-	int ret = 0;
+	int rc = 0;
 
-	for (const char *c = iptc->first_chain(t->h); c && !ret; c = iptc->next_chain(t->h)) {
+	for (const char *c = iptc->first_chain(t->h); c && !rc; c = iptc->next_chain(t->h)) {
 		struct xt_counters counters = {};
 		const char *policy = iptc->policy(c, &counters, t->h);
 
 		if (policy)
-			ret = iptc->set_policy(c, policy, &counters, t->h);
+			rc = iptc->set_policy(c, policy, &counters, t->h);
 	}
-	return ret;
+	return rc;
 }
 
 static int add_chains(const struct legacy_table *t, const struct step *steps, unsigned n)
@@ -278,32 +278,32 @@ static int restore_rule_counters(const struct legacy_table *t, const char *chain
 {
 	const struct iptc *iptc = &legacy_iptc[t->family];
 	const void *entry = iptc->first_rule(chain, t->h), *old = iptc->first_rule(chain, before);
-	int ret = 0;
+	int rc = 0;
 
-	for (unsigned position = 0; entry && old && !ret; position++) {
+	for (unsigned position = 0; entry && old && !rc; position++) {
 		struct xt_counters now = *iptc->counters(entry);
 
 		if (entries_alike(t, entry, old) && counters_restored(&now, iptc->counters(old)))
-			ret = iptc->set_counters(chain, position, &now, t->h);
+			rc = iptc->set_counters(chain, position, &now, t->h);
 		entry = iptc->next_rule(t->h);
 		old = iptc->next_rule(before);
 	}
-	return ret;
+	return rc;
 }
 
 int legacy_table_restore_counters(const struct legacy_table *t, struct xtc_handle *before)
 {
 	const struct iptc *iptc = &legacy_iptc[t->family];
-	int ret = 0;
+	int rc = 0;
 
-	for (const char *c = iptc->first_chain(t->h); c && !ret; c = iptc->next_chain(t->h)) {
+	for (const char *c = iptc->first_chain(t->h); c && !rc; c = iptc->next_chain(t->h)) {
 		struct xt_counters now = {}, old = {};
 		const char *policy = iptc->policy(c, &now, t->h);
 
 		if (policy && iptc->policy(c, &old, before) && counters_restored(&now, &old))
-			ret = iptc->set_policy(c, policy, &now, t->h);
-		if (!ret)
-			ret = restore_rule_counters(t, c, before);
+			rc = iptc->set_policy(c, policy, &now, t->h);
+		if (!rc)
+			rc = restore_rule_counters(t, c, before);
 	}
-	return ret;
+	return rc;
 }

@@ -41,6 +41,6 @@ int legacy_table_restore_counters(const struct legacy_table *t, struct xtc_handl
 
 /* "IPv4 table nat" */
 #define LEGACY_TABLE_FMT "%s table %s"
-#define LEGACY_TABLE_ARG(t) ((t)->family == IPV6 ? "IPv6" : "IPv4"), table_name((t)->id)
+#define LEGACY_TABLE_ARG(t) family_title((t)->family), table_name((t)->id)
 
 #endif

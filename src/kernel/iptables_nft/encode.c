@@ -54,15 +54,15 @@ static int add_head_match(struct nftnl_rule *r, const struct match *m)
 static int add_head(struct nftnl_rule *r, const struct rule *rule)
 {
 	static const enum match_kind order[] = { MATCH_IIF, MATCH_OIF, MATCH_PROTO, MATCH_SRC, MATCH_DST };
-	int ret = rule_match(rule, MATCH_NFPROTO) ? -EINVAL : 0;
+	int rc = rule_match(rule, MATCH_NFPROTO) ? -EINVAL : 0;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(order) && !ret; i++) {
+	for (unsigned i = 0; i < ARRAY_SIZE(order) && !rc; i++) {
 		const struct match *m = rule_match(rule, order[i]);
 
 		if (m)
-			ret = add_head_match(r, m);
+			rc = add_head_match(r, m);
 	}
-	return ret;
+	return rc;
 }
 
 /* A list is xtables' multiport. */
@@ -119,7 +119,7 @@ static int add_target(struct nftnl_rule *r, const struct rule *rule, enum family
 	const struct target *target = &rule->target;
 	struct nftnl_expr *e;
 	struct xt_blob blob;
-	int ret;
+	int rc;
 
 	switch (target->kind) {
 	case TARGET_NONE:
@@ -138,9 +138,9 @@ static int add_target(struct nftnl_rule *r, const struct rule *rule, enum family
 		nft_add_verdict(r, target->kind == TARGET_JUMP ? NFT_JUMP : NFT_GOTO, target->chain);
 		return 0;
 	}
-	ret = xt_target_encode(rule, family, &blob);
-	if (ret)
-		return ret;
+	rc = xt_target_encode(rule, family, &blob);
+	if (rc)
+		return rc;
 	e = nft_add_expr(r, "target");
 	nftnl_expr_set_str(e, NFTNL_EXPR_TG_NAME, blob.name);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_TG_REV, blob.revision);
@@ -153,15 +153,15 @@ int iptables_nft_rule_encode(struct nftnl_rule *r, const struct rule *rule, enum
 	const struct match *proto = rule_match(rule, MATCH_PROTO);
 	struct xt_match_iter it;
 	struct xt_blob blob;
-	int ret = add_head(r, rule);
+	int rc = add_head(r, rule);
 
 	xt_match_iter_init(&it, rule);
-	while (!ret && (ret = xt_match_next(&it, &blob)) > 0) {
+	while (!rc && (rc = xt_match_next(&it, &blob)) > 0) {
 		add_extension(r, rule, &blob);
-		ret = 0;
+		rc = 0;
 	}
-	if (ret)
-		return ret;
+	if (rc)
+		return rc;
 	nft_add_expr(r, "counter");
 	/* What extensions that want a protocol (multiport, TPROXY) look at. */
 	nftnl_rule_set_u32(r, NFTNL_RULE_COMPAT_PROTO, proto ? proto->proto : 0);

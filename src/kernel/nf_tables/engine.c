@@ -199,7 +199,7 @@ static void tell_stranger(enum backend_index backend, enum table_id table, enum 
 			  nftables_table_name(table));
 	else
 		log_error("cannot undo: another program has written Istio's rules of table %s %s since; they were left as they are",
-			  family == IPV6 ? "ip6" : "ip", table_name(table));
+			  family_nft(family), table_name(table));
 }
 
 /* Against rules that somebody may have changed since our commit. */

@@ -34,7 +34,7 @@ static const struct nft_module *find_module(const struct nfnl_refusal *r)
 
 static const char *family_word(uint8_t family)
 {
-	return family == NFPROTO_INET ? "inet" : family == NFPROTO_IPV6 ? "ip6" : "ip";
+	return family_nft(family == NFPROTO_INET ? FAMILIES : family == NFPROTO_IPV6 ? IPV6 : IPV4);
 }
 
 static const char *other_backends(const struct nfnl_refusal *r)

@@ -114,7 +114,7 @@ bool netns_find_route(struct netns_route *route, enum family family, const uint8
 	if (rc)
 		return false;
 	nlh = rtnl_request(&rtnl, RTM_GETROUTE, 0, &header, sizeof(*header));
-	header->rtm_family = family_to_af(family);
+	header->rtm_family = family_af(family);
 	header->rtm_dst_len = (uint8_t)(family_addr_len(family) * 8);
 	mnl_attr_put(nlh, RTA_DST, family_addr_len(family), dst);
 	mnl_attr_put_u32(nlh, RTA_MARK, mark);

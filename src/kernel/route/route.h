@@ -3,19 +3,12 @@
 #ifndef ISTIO_INIT_ROUTE_H
 #define ISTIO_INIT_ROUTE_H
 
-#include <sys/socket.h>
-
 #include "err.h"
 #include "netlink/rtnl.h"
 #include "routes.h"
 
 /* Every netns has lo at this index (LOOPBACK_IFINDEX of the kernel's net/net_namespace.h). */
 #define LO_INDEX 1
-
-static inline uint8_t family_to_af(enum family family)
-{
-	return family == IPV6 ? AF_INET6 : AF_INET;
-}
 
 /* The decoders; their data is a struct route_reading. */
 extern const struct rtnl_query route_query_lo, route_query_addresses, route_query_rules, route_query_routes;

@@ -29,7 +29,7 @@ static void put_address(struct rtnl *rtnl, const struct route_object *address, b
 	struct ifaddrmsg *ifa;
 	struct nlmsghdr *nlh = rtnl_request(rtnl, add ? RTM_NEWADDR : RTM_DELADDR, change_flags(add), &ifa, sizeof(*ifa));
 
-	ifa->ifa_family = family_to_af(address->family);
+	ifa->ifa_family = family_af(address->family);
 	ifa->ifa_prefixlen = address->address.len;
 	ifa->ifa_index = LO_INDEX;
 	mnl_attr_put(nlh, IFA_LOCAL, family_addr_len(address->family), address->address.addr);
@@ -47,7 +47,7 @@ static void put_rule(struct rtnl *rtnl, const struct route_object *rule, bool ad
 	struct fib_rule_hdr *header;
 	struct nlmsghdr *nlh = rtnl_request(rtnl, add ? RTM_NEWRULE : RTM_DELRULE, change_flags(add), &header, sizeof(*header));
 
-	header->family = family_to_af(rule->family);
+	header->family = family_af(rule->family);
 	header->action = FR_ACT_TO_TBL;
 	header->table = header_table(rule->table);
 	mnl_attr_put_u32(nlh, FRA_PRIORITY, rule->priority);
@@ -64,7 +64,7 @@ static void put_route(struct rtnl *rtnl, const struct route_object *route, bool 
 	struct rtmsg *header;
 	struct nlmsghdr *nlh = rtnl_request(rtnl, add ? RTM_NEWROUTE : RTM_DELROUTE, change_flags(add), &header, sizeof(*header));
 
-	header->rtm_family = family_to_af(route->family);
+	header->rtm_family = family_af(route->family);
 	header->rtm_table = header_table(route->table);
 	header->rtm_type = RTN_LOCAL;
 	header->rtm_protocol = route->protocol;

@@ -58,7 +58,7 @@ static void match_add(struct xt_rule *live, enum match_kind kind, bool invert, c
 		return;
 	}
 	if (size)
-		m.ranges = memcpy(ruleset_alloc(live->rs, n * size), items, n * size);
+		m.ranges = memcpy(ruleset_alloc(live->rs, n * size), items, n * size); /* one pointer, whatever the list is of */
 	else if (kind == MATCH_MARK || kind == MATCH_CONNMARK)
 		m.mark = *(const struct mark *)items;
 	else if (kind == MATCH_CTSTATE)
@@ -169,7 +169,12 @@ static bool decode_owner(struct xt_rule *live, const union xt_info *info)
 	return true;
 }
 
-/* Revisions 2 and 3 are alike as far as we look. */
+/*
+ * Of both revisions by the layout of the later: what we look at lies in the same bytes (xt_conntrack.h).
+ *
+ *   revision 2   ... match_flags invert_flags state_mask status_mask
+ *   revision 3   ... match_flags invert_flags state_mask status_mask origsrc_port_high ...
+ */
 static bool decode_conntrack(struct xt_rule *live, const union xt_info *info)
 {
 	const struct xt_conntrack_mtinfo3 *ct = &info->conntrack;

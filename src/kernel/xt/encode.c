@@ -203,12 +203,12 @@ void xt_match_iter_init(struct xt_match_iter *it, const struct rule *rule)
 int xt_match_next(struct xt_match_iter *it, struct xt_blob *blob)
 {
 	for (; it->step < ARRAY_SIZE(encoders); it->step++, it->item = 0) {
-		int ret = it->kinds & encoders[it->step].kinds ?
+		int rc = it->kinds & encoders[it->step].kinds ?
 				  encoders[it->step].encode(it->rule, it->item, blob) : 0;
 
-		if (ret) {
+		if (rc) {
 			it->item++;
-			return ret;
+			return rc;
 		}
 	}
 	return 0;
@@ -375,25 +375,25 @@ int xt_entry_encode(const struct rule *rule, enum family family, void *buf, size
 	struct xt_match_iter it;
 	struct xt_blob blob;
 	size_t len = f.size;
-	int ret;
+	int rc;
 
 	if (size > XT_ENTRY_MAX)
 		size = XT_ENTRY_MAX;
 	if (size < len)
 		return -E2BIG;
-	ret = head_set(&f, rule);
-	if (ret < 0)
-		return ret;
+	rc = head_set(&f, rule);
+	if (rc < 0)
+		return rc;
 	xt_match_iter_init(&it, rule);
-	while ((ret = xt_match_next(&it, &blob)) > 0)
+	while ((rc = xt_match_next(&it, &blob)) > 0)
 		if (!blob_append(&blob, buf, size, &len))
 			return -E2BIG;
-	if (ret < 0)
-		return ret;
+	if (rc < 0)
+		return rc;
 	*f.target_offset = (uint16_t)len;
-	ret = xt_target_encode(rule, family, &blob);
-	if (ret < 0)
-		return ret;
+	rc = xt_target_encode(rule, family, &blob);
+	if (rc < 0)
+		return rc;
 	if (!blob_append(&blob, buf, size, &len))
 		return -E2BIG;
 	*f.next_offset = (uint16_t)len;
