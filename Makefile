@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-#   make                  build/istio-init: static, musl
+#   make                  build/istio-init, build/istio-inject: static, musl
 #   make LIBC=glibc       build/glibc/istio-init: static, glibc, with symbols
 #   make DYN=1            build/dyn/istio-init: dynamic, glibc, with symbols, for valgrind
 #   make SAN=1            build/san/istio-init: dynamic, glibc, address and undefined-behaviour sanitizers
@@ -68,24 +68,32 @@ clang = $(findstring clang,$(CC))
 
 variant = $(ARCH:%=%-)$(flavour)$(clang:clang=-clang)
 bin     = $(patsubst build/musl/%,build/%,build/$(variant:%-musl=%)/istio-init)
+inject  = $(dir $(bin))istio-inject
 unit    = $(patsubst build/unit-san/%,build/unit/%,build/unit-$(variant)/run-unit)
 obj     = build/obj/$(variant)
 lib     = build/lib/$(ARCH:%=%-)$(libc)
 
 sources      = $(wildcard src/*.c src/*/*.c src/kernel/*/*.c)
 objects      = $(sources:%.c=$(obj)/%.o)
-unit_objects = $(patsubst %.c,$(obj)/%.o,$(wildcard tests/unit/*.c)) $(filter-out $(obj)/src/main.o,$(objects))
+# Two programs: what only one has, and the rest, of which istio-inject takes what is pure.
+inject_rooms   = $(filter $(patsubst %,$(obj)/src/%/%,json pod inject),$(objects))
+shared_rooms   = $(filter $(patsubst %,$(obj)/src/%/%,base cli model text),$(objects))
+init_objects   = $(filter-out $(inject_rooms),$(objects))
+inject_objects = $(inject_rooms) $(shared_rooms)
+parts          = $(filter-out $(obj)/src/main.o $(obj)/src/inject/main.o,$(objects))
+unit_objects = $(patsubst %.c,$(obj)/%.o,$(wildcard tests/unit/*.c)) $(parts)
 
 fuzzers      = $(patsubst tests/fuzz/fuzz_%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz_objects = $(patsubst %.c,$(obj)/%.o,$(wildcard tests/fuzz/*.c))
-fuzz_shared  = $(patsubst %,$(obj)/tests/fuzz/%.o,backend files netlink text) $(filter-out $(obj)/src/main.o,$(objects))
+fuzz_shared  = $(patsubst %,$(obj)/tests/fuzz/%.o,backend files netlink text) $(parts)
 
 warnings = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 $(if $(WERROR)$(CI),-Werror)
 cflags   = -std=gnu11 $(warnings) -Iinclude -Isrc/kernel -isystem $(lib)/include \
            -D_GNU_SOURCE -DISTIO_INIT_VERSION='"$(VERSION)"' -ffile-prefix-map=$(CURDIR)/= \
            -fPIE -fstack-protector-strong -ffunction-sections -fdata-sections -MMD -MP
 ldflags  = -Wl,--gc-sections,-z,noseparate-code,-z,relro,-z,now,-z,noexecstack,--build-id=none $(if $(WERROR)$(CI),-Xlinker --fatal-warnings)
-libs     = -L$(lib) -lip4tc -lip6tc -lnftnl -lmnl
+libs        = -L$(lib) -lip4tc -lip6tc -lnftnl -lmnl
+inject_libs = -L$(lib) -ljansson -lyaml
 
 ifeq ($(flavour),musl)
 CFLAGS  = -Oz -fno-asynchronous-unwind-tables
@@ -94,7 +102,7 @@ cflags += $(if $(clang),-nostdinc -isystem /usr/include/$(musl) -isystem $(shell
 # musl-gcc's specs know no -static-pie: its start files and linker options, spelt out
 link    = $(MUSL_GCC) -nostartfiles -Wl,-static,-pie,--no-dynamic-linker,-z,text -s \
           $(root)/usr/lib/$(musl)/rcrt1.o $(root)/usr/lib/$(musl)/crti.o
-libs   += $(root)/usr/lib/$(musl)/crtn.o
+crtn    = $(root)/usr/lib/$(musl)/crtn.o
 else ifeq ($(flavour),san)
 CFLAGS  = -O1 -g -fno-omit-frame-pointer
 cflags += -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -123,19 +131,24 @@ fuzzers: $(fuzzers) ; @:
 
 # Installed from where ld wrote it: written in one go, a file lies in large folios of the page cache, and
 # starts and runs 5 % faster than in the small ones that ld's many writes leave.
-$(bin): $(objects) Makefile
+$(bin): $(init_objects) Makefile
 	@mkdir -p $(@D)
-	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $(obj)/istio-init $(objects) $(libs)
+	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $(obj)/istio-init $(init_objects) $(libs) $(crtn)
 	@install $(obj)/istio-init $@
 	@ln -sfn $(@F) $(@D)/istio-iptables
 
+$(inject): $(inject_objects) Makefile
+	@mkdir -p $(@D)
+	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $(obj)/istio-inject $(inject_objects) $(inject_libs) $(crtn)
+	@install $(obj)/istio-inject $@
+
 $(unit): $(unit_objects) Makefile
 	@mkdir -p $(@D)
-	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $(unit_objects) $(libs) $(checklibs)
+	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $(unit_objects) $(libs) $(inject_libs) $(crtn) $(checklibs)
 
 $(fuzzers): build/fuzz/%: $(obj)/tests/fuzz/fuzz_%.o $(fuzz_shared) Makefile
 	@mkdir -p $(@D)
-	$(call say,LD)$(link) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(libs)
+	$(call say,LD)$(link) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(libs) $(inject_libs)
 build/fuzz/nftables build/fuzz/iptables_nft build/fuzz/rtnl: $(obj)/tests/fuzz/mutator.o
 
 $(obj)/tests/unit/%.o: cflags += $(check)
