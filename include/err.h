@@ -19,6 +19,9 @@ enum status {
 	STATUS_INVALID = 126,    /* validation failed */
 };
 
+/* Of istio-inject alone: a document is wrong. */
+#define STATUS_DATA 65
+
 struct err {
 	enum status status;
 	char what[512]; /* one line: what failed */
