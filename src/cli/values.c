@@ -3,6 +3,7 @@
 #include "values.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -13,6 +14,10 @@ int value_error(const struct parse *p, const char *item, const char *where, cons
 {
 	char names[OPTION_NAMES_MAX], quoted[QUOTE_MAX];
 
+	if (p->refused) {
+		snprintf(p->refused->item, sizeof(p->refused->item), "%s", item);
+		p->refused->expected = expected;
+	}
 	return err_set(err, STATUS_USAGE, EINVAL, "%s: %s%s: expected %s", option_source(p, p->option, names),
 		       quote(item, quoted), where ? where : "", expected);
 }
