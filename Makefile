@@ -85,7 +85,7 @@ unit_objects = $(patsubst %.c,$(obj)/%.o,$(wildcard tests/unit/*.c)) $(parts)
 
 fuzzers      = $(patsubst tests/fuzz/fuzz_%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz_objects = $(patsubst %.c,$(obj)/%.o,$(wildcard tests/fuzz/*.c))
-fuzz_shared  = $(patsubst %,$(obj)/tests/fuzz/%.o,backend files netlink text) $(parts)
+fuzz_shared  = $(patsubst %,$(obj)/tests/fuzz/%.o,backend files netlink patch_apply text) $(parts)
 
 warnings = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 $(if $(WERROR)$(CI),-Werror)
 cflags   = -std=gnu11 $(warnings) -Iinclude -Isrc/kernel -isystem $(lib)/include \
@@ -123,7 +123,7 @@ jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 .DELETE_ON_ERROR:
 .PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod fuzzers fuzz lint demo bench completions install dist clean
 
-all: $(bin) ; @:
+all: $(bin) $(inject) ; @:
 objects: $(objects) ; @:
 unit-objects: $(unit_objects) ; @:
 run-unit: $(unit) ; @:
