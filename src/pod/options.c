@@ -273,8 +273,7 @@ void options_annotate(struct injection *in, json_t *notes, const json_t *proxy)
 	const char *gid = in->options[ANNOTATION_PROXY_GID].text;
 
 	if (!in->sidecar) {
-		/* The plugin takes whatever has a status; this pod gets no rules. */
-		annotate(notes, ANNOTATION_MODE, "NONE");
+		annotate(notes, ANNOTATION_MODE, in->mode);
 		return;
 	}
 	if (!gid)

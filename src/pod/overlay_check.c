@@ -47,6 +47,8 @@ static int check_condition(const json_t *value, struct err *err)
 	if (!text)
 		return path_expected(err, "a condition: NAME, !NAME, NAME=TEXT, NAME!=TEXT, or a list of them");
 	condition_read(text, &c);
+	if (!c.text && strchr(text, '='))
+		return path_expected(err, "NAME!=TEXT instead of !NAME=TEXT");
 	if (!variable_is_known(c.name, c.name_len))
 		return path_expected(err, "a condition on a known variable instead of \"%.*s\"",
 				     (int)(c.name_len < 60 ? c.name_len : 60), c.name);

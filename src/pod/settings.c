@@ -121,6 +121,9 @@ static const char *find_mode(const struct injection *in)
 	const char *text = note(in, ANNOTATION_MODE);
 	int i;
 
+	/* The plugin takes every pod that has a status, but for this mode (options_annotate). */
+	if (!in->sidecar && in->cfg->init == INIT_CNI)
+		return "NONE";
 	if (!text)
 		text = member_text(in->proxy_config, "interceptionMode");
 	if (!text)
