@@ -46,10 +46,9 @@ struct inject_config {
 void inject_config_init(struct inject_config *cfg, struct arena *arena);
 
 /*
- * The checks of what a file says.  They return 0, or -EINVAL with err->what saying
- * what was expected, without the name of the key.  @path, where there is one,
- * becomes the JSON pointer (RFC 6901), relative to the value, of what is wrong;
- * if that is a key and not its value, @path ends in "#".
+ * The checks of what a file says.  They return 0, or -EINVAL with err->what as what was
+ * expected (a noun phrase).  @path, where there is one, becomes the JSON pointer (RFC 6901),
+ * relative to the value, of the member or item that is wrong.
  */
 #define CONFIG_PATH_MAX 512
 

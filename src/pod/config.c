@@ -50,18 +50,17 @@ static bool is_boolean(const struct annotation *option)
 int config_set_capture(struct inject_config *cfg, const char *option, const char *text, struct err *err)
 {
 	const struct annotation *a = annotations;
-	struct refusal refusal;
+	struct refusal refusal = { "", "" };
 	bool value;
 
 	while (a < annotations + ANNOTATIONS && (!a->option || strcmp(a->option, option) != 0))
 		a++;
 	if (a == annotations + ANNOTATIONS)
 		return path_expected(err, option_find(option, strlen(option)) ?
-						  "%s says what one run does: not for a configuration" :
-						  "istio-init has no option %s",
-				     option);
+						  "an option other than those that say what one run does" :
+						  "an option of istio-init without its dashes");
 	if (!option_valid(a, text, TEXT_CONFIGURED, &refusal))
-		return path_expected(err, "%s", refusal.expected);
+		return path_expected(err, "%s instead of \"%.60s\"", refusal.expected, refusal.item);
 	if (is_boolean(a) && boolean_parse(text, &value))
 		text = value ? "true" : "false";
 	cfg->capture->of[a - annotations] = (struct capture_value){ text, true };
@@ -198,8 +197,7 @@ int config_check_whole(const struct inject_config *cfg, char path[CONFIG_PATH_MA
 
 	strcpy(path, "/initContainer");
 	if (cfg->init != INIT_NONE && !member(cfg->init_container, "image"))
-		return path_expected(err, cfg->init_container ? "a mapping with image" :
-								"initContainer with image is required unless init is none");
+		return path_expected(err, "a partial Container with image, as init is not none");
 	strcpy(path, "/default");
 	ret = check_names(cfg, cfg->default_overlays, path, err);
 	json_object_foreach(cfg->aliases, alias, names) {

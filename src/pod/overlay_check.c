@@ -91,9 +91,8 @@ static int check_part(const json_t *object, char path[CONFIG_PATH_MAX], struct e
 		if (ours ? conditions != NULL : !has_value && *key != '$')
 			continue;
 		path_push(path, key);
-		strncat(path, "#", CONFIG_PATH_MAX - 1 - strlen(path));
 		if (ours)
-			return path_expected(err, "$if beside it");
+			return path_expected(err, "$if beside it, or no such key");
 		return path_expected(err, *key == '$' ? "$if, $value or $else" : "no other key beside $value");
 	}
 	if (conditions) {
@@ -292,8 +291,7 @@ int config_check_init_container(const json_t *container, char path[CONFIG_PATH_M
 	for (unsigned i = 0; i < ARRAY_SIZE(not_allowed); i++)
 		if (json_object_get(container, not_allowed[i])) {
 			path_push(path, not_allowed[i]);
-			strncat(path, "#", CONFIG_PATH_MAX - 1 - strlen(path));
-			return path_expected(err, "no %s: that is fixed", not_allowed[i]);
+				return path_expected(err, "no %s, which is fixed", not_allowed[i]);
 		}
 	ret = check_value(container, path, err);
 	if (!ret && !json_is_string(json_object_get(container, "image")))

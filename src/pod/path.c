@@ -53,21 +53,23 @@ int path_expected(struct err *err, const char *fmt, ...)
 
 int path_check_keys(const json_t *value, const char *const *keys, char path[CONFIG_PATH_MAX], struct err *err)
 {
+	char known[200] = "";
 	const char *key;
 	json_t *part;
 
 	if (!json_is_object(value))
 		return path_expected(err, "a mapping");
 	json_object_foreach((json_t *)value, key, part) {
-		const char *const *known = keys;
+		const char *const *k = keys;
 
-		while (*known && strcmp(*known, key) != 0)
-			known++;
-		if (*known)
+		while (*k && strcmp(*k, key) != 0)
+			k++;
+		if (*k)
 			continue;
+		for (k = keys; *k; k++)
+			snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", k == keys ? "" : ", ", *k);
 		path_push(path, key);
-		strncat(path, "#", CONFIG_PATH_MAX - 1 - strlen(path));
-		return path_expected(err, "unknown key");
+		return path_expected(err, "no key but %s", known);
 	}
 	return 0;
 }
