@@ -89,8 +89,9 @@ json_t *json_at(json_t *root, const char *pointer);
 /* Where it stands: the key, if it is a member; of one that is not there, the nearest above. */
 struct json_place document_place(const struct document *doc, const char *pointer);
 
+/* The number of that spelling, which must be JSON's. */
+json_t *json_number(const char *text, size_t len);
 /* A number that is kept as it was written, and its text. */
-json_t *json_raw_number(const char *text, size_t len);
 const char *json_raw_text(const json_t *value);
 static inline bool json_is_raw_number(const json_t *value)
 {

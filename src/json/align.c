@@ -79,9 +79,12 @@ static void align_by_name(const json_t *old, const json_t *new, const char *memb
 	}
 	json_array_foreach(new, i, item) {
 		auto_free char *name = item_name(item, member, seen_new);
-		const json_t *index = name ? json_object_get(where, name) : NULL;
+		const json_t *index = name ? json_object_get(where, name) : NULL, *same = json_array_get(old, i);
 
-		from[i] = index ? (int)json_integer_value(index) : -1;
+		if (name)
+			from[i] = index ? (int)json_integer_value(index) : -1;
+		else
+			from[i] = same && json_same(same, item) ? (int)i : -1;
 	}
 	json_decref(where);
 	json_decref(seen_old);

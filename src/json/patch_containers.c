@@ -270,7 +270,8 @@ static void add_list(struct building *b, unsigned list)
 
 static void diff_late(struct building *b)
 {
-	for (const struct late *l = b->late; l < b->late + b->n_late; l++) {
+	for (unsigned i = 0; i < b->n_late; i++) {
+		const struct late *l = &b->late[i];
 		size_t len = enter_list(b, l->list);
 
 		patch_enter_index(b->p, l->index);

@@ -177,7 +177,6 @@ static const char *skip_digits(const struct reader *r, const char *at)
 static int read_number(struct reader *r, json_t **value)
 {
 	const char *from = r->at, *digits = from + (*from == '-'), *at = skip_digits(r, digits);
-	bool integer = true;
 
 	r->at = at;
 	if (at == digits || (*digits == '0' && at - digits > 1)) {
@@ -185,24 +184,18 @@ static int read_number(struct reader *r, json_t **value)
 		return unexpected(r, at == digits ? "a digit" : "no digit behind a leading 0");
 	}
 	if (at < r->end && *at == '.') {
-		integer = false;
 		r->at = at = skip_digits(r, at + 1);
 		if (at[-1] == '.')
 			return unexpected(r, "a digit");
 	}
 	if (at < r->end && (*at == 'e' || *at == 'E')) {
-		integer = false;
 		at++;
 		at += at < r->end && (*at == '+' || *at == '-');
 		r->at = skip_digits(r, at);
 		if (r->at == at)
 			return unexpected(r, "a digit");
 	}
-	/* 18 digits are below 2^63 */
-	if (integer && r->at - digits <= 18 && !(*from == '-' && *digits == '0'))
-		*value = json_integer(strtoll(from, NULL, 10));
-	else
-		*value = json_raw_number(from, (size_t)(r->at - from));
+	*value = json_number(from, (size_t)(r->at - from));
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Values: their memory, numbers as they were written, equality, pointers. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,11 +24,18 @@ void json_use_arena(struct arena *arena)
 	json_set_alloc_funcs(take, leave);
 }
 
-json_t *json_raw_number(const char *text, size_t len)
+json_t *json_number(const char *text, size_t len)
 {
 	char *marked = arena_alloc(memory, len + 2);
+	long long integer;
 
 	memcpy(marked + 1, text, len);
+	if (strcspn(marked + 1, ".eE") == len) {
+		errno = 0;
+		integer = strtoll(marked + 1, NULL, 10);
+		if (!errno)
+			return json_integer(integer);
+	}
 	return json_stringn_nocheck(marked, len + 1);
 }
 

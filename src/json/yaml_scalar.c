@@ -65,10 +65,8 @@ static json_t *integer_parse(const char *text)
 	value = strtoull(digits, &end, base);
 	if (*end || errno || value > limit)
 		return NULL;
-	if (value <= INT64_MAX)
-		return json_integer(negative ? -(json_int_t)value : (json_int_t)value);
-	snprintf(decimal, sizeof(decimal), "%s%llu", negative ? "-" : "", value);
-	return json_raw_number(decimal, strlen(decimal));
+	snprintf(decimal, sizeof(decimal), "%s%llu", negative && value ? "-" : "", value);
+	return json_number(decimal, strlen(decimal));
 }
 
 /* [-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)? */
@@ -117,7 +115,7 @@ static json_t *float_value(const char *text)
 			*to++ = *text;
 	}
 	*to = '\0';
-	return isinf(strtod(digits, NULL)) ? NULL : json_raw_number(spelt, strlen(spelt));
+	return isinf(strtod(digits, NULL)) ? NULL : json_number(spelt, strlen(spelt));
 }
 
 static json_t *number_parse_yaml(const char *text, size_t len)

@@ -48,18 +48,19 @@ static bool all_printable(const char *text, size_t len, const char *also)
 	return true;
 }
 
+/* Texts that are an indicator in block style, or part documents at the beginning of a line. */
+static bool is_indicator(const char *text, size_t len)
+{
+	return (len && strchr("-?:", *text) && (len == 1 || text[1] == ' ')) || (len && text[len - 1] == ':') ||
+	       !strncmp(text, "---", 3) || !strncmp(text, "...", 3);
+}
+
 /* Whether the text, without quotes, is a string and this one to every reader. */
 static bool can_be_plain(const char *text, size_t len)
 {
-	if (!len || yaml_is_special(text, len) || strchr(",[]{}#&*!|>'\"%@`", *text))
+	if (!len || yaml_is_special(text, len) || is_indicator(text, len) || strchr(",[]{}#&*!|>'\"%@`", *text))
 		return false;
-	if (strchr("-?:", *text) && (len == 1 || text[1] == ' '))
-		return false;
-	if (*text == ' ' || text[len - 1] == ' ' || text[len - 1] == ':')
-		return false;
-	if (!strncmp(text, "---", 3) || !strncmp(text, "...", 3))
-		return false;
-	return !strstr(text, ": ") && !strstr(text, " #") && all_printable(text, len, "");
+	return *text != ' ' && text[len - 1] != ' ' && !strstr(text, ": ") && !strstr(text, " #") && all_printable(text, len, "");
 }
 
 static void write_quoted(struct buffer *out, const char *text, size_t len)
@@ -120,13 +121,19 @@ static void write_literal(struct writer *w, const char *text, size_t len, int in
 	}
 }
 
+/* Whether the user's own text of a plain scalar, perhaps out of flow style, may stand where this writer puts it. */
+static bool can_stay(const char *plain)
+{
+	return plain && !strchr(plain, '\n') && !is_indicator(plain, strlen(plain));
+}
+
 /* Without an end of the line; @indent: of a literal's lines. */
 static void write_scalar(struct writer *w, const struct item *item, int indent)
 {
 	const json_t *value = item->value;
 	const char *text;
 
-	if (item->node && item->node->plain && !strchr(item->node->plain, '\n') && json_same(value, item->old)) {
+	if (item->node && can_stay(item->node->plain) && json_same(value, item->old)) {
 		buffer_puts(w->out, item->node->plain);
 	} else if (!json_is_string(value) || json_is_raw_number(value)) {
 		json_write(w->out, value);
@@ -173,7 +180,7 @@ static void write_key(struct writer *w, const char *key, const struct json_node 
 {
 	size_t len = strlen(key);
 
-	if (node && node->plain_key && !strchr(node->plain_key, '\n') && len <= KEY_SIMPLE_MAX) {
+	if (node && can_stay(node->plain_key) && len <= KEY_SIMPLE_MAX) {
 		buffer_puts(w->out, node->plain_key);
 	} else if (len <= KEY_SIMPLE_MAX) {
 		write_text(w->out, key, len);

@@ -252,6 +252,23 @@ START_TEST(kept)
 }
 END_TEST
 
+/* Plain scalars that flow style or a place within the line allows, but not the beginning of a line. */
+static const char *const movable[] = { "[-]", "{a: -}", "[?]", "[a, ::]", "- # (\n ...", "{? --- x : 1}", "{a: 1.}" };
+
+START_TEST(moved)
+{
+	struct buffer out = { 0 };
+	struct document doc, again;
+	struct err err;
+
+	ck_assert_msg(!yaml_read(&doc, arena, movable[_i], strlen(movable[_i]), 1, &err), "%s: %s", movable[_i], err.what);
+	yaml_write(&out, doc.root, doc.root, &doc.node, "\n");
+	ck_assert_msg(!yaml_read(&again, arena, out.data, out.len, 1, &err), "%s: %s", movable[_i], err.what);
+	ck_assert_msg(json_same(again.root, doc.root), "%s: %s", movable[_i], out.data);
+	buffer_free(&out);
+}
+END_TEST
+
 START_TEST(long_keys)
 {
 	struct buffer text = { 0 }, out = { 0 };
@@ -286,6 +303,7 @@ Suite *suite_yaml(void)
 	tcase_add_loop_test(tcase, comments, 0, ARRAY_SIZE(commented));
 	tcase_add_loop_test(tcase, emitted, 0, ARRAY_SIZE(written));
 	tcase_add_test(tcase, kept);
+	tcase_add_loop_test(tcase, moved, 0, ARRAY_SIZE(movable));
 	tcase_add_test(tcase, long_keys);
 	suite_add_tcase(suite, tcase);
 	return suite;
