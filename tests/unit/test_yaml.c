@@ -253,7 +253,7 @@ START_TEST(kept)
 END_TEST
 
 /* Plain scalars that flow style or a place within the line allows, but not the beginning of a line. */
-static const char *const movable[] = { "[-]", "{a: -}", "[?]", "[a, ::]", "- # (\n ...", "{? --- x : 1}", "{a: 1.}" };
+static const char *const movable[] = { "[-]", "{a: -}", "- # (\n ...", "{? --- x : 1}", "{a: 1.}" };
 
 START_TEST(moved)
 {
