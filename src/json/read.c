@@ -134,9 +134,11 @@ static int read_string(struct reader *r, const char **text, size_t *len)
 
 	r->string.len = 0;
 	for (;;) {
-		unsigned char c = r->at < r->end ? (unsigned char)*r->at : 0;
+		unsigned char c = 0;
 		size_t n = 1;
 
+		while (r->at < r->end && (c = (unsigned char)*r->at) >= 0x20 && c < 0x80 && c != '"' && c != '\\')
+			r->at++;
 		if (r->at == r->end)
 			return fail(r, r->at, "the text ends in a string");
 		if (c == '"' || c == '\\') {
