@@ -17,7 +17,7 @@
 #include "../cli/quote.h"
 #include "../cli/values.h"
 
-#define VARIABLE_PREFIX "ISTIO_INJECT_"
+#define VARIABLE_HEAD "ISTIO_INJECT_"
 
 const struct inject_option inject_table[] = {
 #define OPTION(letter_, name_, type_, field_, text_, metavar_, commands_, help_)                                        \
@@ -246,7 +246,7 @@ static int read_words(const struct text_list *words, struct inject_options *to, 
 	to->verb = verb_find(words->items[0]);
 	if (!to->verb)
 		return unknown_command(words->items[0], err);
-	if (to->verb->run == command_help && words->n > 1) {
+	if (to->verb->run == verb_help && words->n > 1) {
 		used = 2;
 		to->topic = verb_find(words->items[1]);
 		if (!to->topic)
@@ -292,9 +292,9 @@ static int parse_value(const struct inject_option *o, const char *text, const ch
 
 static void variable_name(const struct inject_option *o, char text[OPTION_NAMES_MAX])
 {
-	size_t n = (size_t)snprintf(text, OPTION_NAMES_MAX, VARIABLE_PREFIX "%s", o->name);
+	size_t n = (size_t)snprintf(text, OPTION_NAMES_MAX, VARIABLE_HEAD "%s", o->name);
 
-	for (size_t i = sizeof(VARIABLE_PREFIX) - 1; i < n; i++)
+	for (size_t i = sizeof(VARIABLE_HEAD) - 1; i < n; i++)
 		text[i] = text[i] == '-' ? '_' : (char)toupper((unsigned char)text[i]);
 }
 
@@ -371,7 +371,7 @@ static void warn_unknown_variables(char **env)
 	for (; *env; env++) {
 		size_t n = strcspn(*env, "=");
 		auto_free char *name = NULL;
-		bool known = strncmp(*env, VARIABLE_PREFIX, sizeof(VARIABLE_PREFIX) - 1) != 0;
+		bool known = strncmp(*env, VARIABLE_HEAD, sizeof(VARIABLE_HEAD) - 1) != 0;
 
 		for (unsigned i = 0; i < ROWS && !known; i++)
 			known = strlen(list[i]) == n && !strncmp(*env, list[i], n);

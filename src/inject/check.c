@@ -52,12 +52,12 @@ static int print_rules(const struct check *check, const json_t *args, struct buf
 	auto_free char *rules = NULL;
 	size_t len = 0, i, n = 0;
 	struct ruleset *rs;
-	json_t *arg;
+	json_t *arg, *copies = json_deep_copy(args); /* the parser cuts blanks off */
 	FILE *stream;
 	int rc;
 
 	argv[n++] = "istio-init";
-	json_array_foreach(args, i, arg)
+	json_array_foreach(copies, i, arg)
 		argv[n++] = (char *)json_string_value(arg);
 	argv[n] = "--dry-run";
 	rc = cli_parse(&cfg, (int)n + 1, argv, env, err);
@@ -189,7 +189,7 @@ static int check_pod(void *context, struct subject *subject, struct err *err)
 	return 0;
 }
 
-int command_check(const struct inject_options *options, struct buffer *out, struct err *err)
+int verb_check(const struct inject_options *options, struct buffer *out, struct err *err)
 {
 	struct check check = { .options = options, .out = out };
 	struct session session;

@@ -116,7 +116,7 @@ static int print_all(const struct session *session, const struct filter *filter,
 	return STATUS_DONE;
 }
 
-int command_inject(const struct inject_options *options, struct buffer *out, struct err *err)
+int verb_inject(const struct inject_options *options, struct buffer *out, struct err *err)
 {
 	struct filter filter = { .wants_patches = options->output == OUTPUT_PATCH };
 	struct session session;

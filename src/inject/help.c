@@ -5,6 +5,8 @@
 #include "inject.h"
 #include "util.h"
 
+#include "../cli/options.h"
+
 #ifndef ISTIO_INIT_VERSION
 #define ISTIO_INIT_VERSION "unknown"
 #endif
@@ -12,16 +14,7 @@
 #define WIDTH 79
 #define INDENT 10
 
-/* Those that istio-init's table brings along. */
-static const struct {
-	const char *group, *name, *metavar, *help;
-} log_options[] = {
-#define OPTION(id, letter, name, variable, alias, type, field, text, metavar, group, help) { #group, name, metavar, help },
-#include "../cli/options.def"
-#undef OPTION
-};
-
-/* Words at column @INDENT, wrapped. */
+/* Words at @column, wrapped; @at is where the line stands. */
 static void put_wrapped(struct buffer *out, const char *text, size_t column, size_t at)
 {
 	while (*text) {
@@ -77,11 +70,11 @@ static void put_topic(struct buffer *out, const struct inject_verb *verb)
 		buffer_printf(out, "\nExamples:\n  %s\n  %s\n", verb->examples[0], verb->examples[1]);
 }
 
-int command_help(const struct inject_options *options, struct buffer *out, struct err *err)
+int verb_help(const struct inject_options *asked, struct buffer *out, struct err *err)
 {
 	(void)err;
-	if (options->topic) {
-		put_topic(out, options->topic);
+	if (asked->topic) {
+		put_topic(out, asked->topic);
 		return STATUS_DONE;
 	}
 	buffer_puts(out, "Usage: istio-inject [COMMAND] [OPTION]...\n\n"
@@ -93,13 +86,10 @@ int command_help(const struct inject_options *options, struct buffer *out, struc
 	}
 	buffer_puts(out, "\nOptions:\n");
 	put_options(out, FOR_ALL);
-	buffer_puts(out, "\nLogs:\n");
-	for (unsigned i = 0; i < ARRAY_SIZE(log_options); i++)
-		if (!strcmp(log_options[i].group, "LOG")) {
-			buffer_printf(out, "      --%s%s%s\n", log_options[i].name, log_options[i].metavar ? " " : "",
-				      log_options[i].metavar ? log_options[i].metavar : "");
-			put_wrapped(out, log_options[i].help, INDENT, 0);
-		}
+	buffer_puts(out, "\nLogs, as istio-init(8) has them:\n");
+	for (const struct option *o = options; o < options + OPTIONS; o++)
+		if (o->group == GROUP_LOG)
+			buffer_printf(out, "      --%s%s%s\n", o->name, o->metavar ? " " : "", o->metavar ? o->metavar : "");
 	buffer_puts(out, "\nThe command line wins over the variable ISTIO_INJECT_NAME, and that over the default.\n\n"
 			 "Exit status: 0 done, 1 failed and nothing written, 2 diff found a difference or check\n"
 			 "a pod that is not injected, 64 bad usage or configuration, 65 a document is wrong.\n"
@@ -107,9 +97,9 @@ int command_help(const struct inject_options *options, struct buffer *out, struc
 	return STATUS_DONE;
 }
 
-int command_version(const struct inject_options *options, struct buffer *out, struct err *err)
+int verb_version(const struct inject_options *asked, struct buffer *out, struct err *err)
 {
-	(void)options;
+	(void)asked;
 	(void)err;
 	buffer_printf(out, "istio-inject %s\n", ISTIO_INIT_VERSION);
 	return STATUS_DONE;

@@ -14,7 +14,7 @@ struct inject_options;
 
 /* Each returns an exit status, or -errno with @err; what it prints is in @out, and is lost after an error. */
 typedef int inject_command(const struct inject_options *options, struct buffer *out, struct err *err);
-inject_command command_inject, command_check, command_help, command_version;
+inject_command verb_inject, verb_check, verb_help, verb_version;
 
 /* Bits of the commands that an option goes with, in the order of inject_commands. */
 enum { FOR_INJECT = 1, FOR_CHECK = 2, FOR_HELP = 4, FOR_VERSION = 8, FOR_ALL = 15 };

@@ -4,12 +4,12 @@
 
 const struct inject_verb inject_verbs[INJECT_VERBS] = {
 	{ "inject", "inject", "(or no command) documents in, the same documents with the pods injected out",
-	  command_inject,
+	  verb_inject,
 	  { "istio-inject -c config.yaml -f app.yaml | kubectl apply -f -",
 	    "istio-inject inject -c config.yaml -f app.yaml -o diff" } },
-	{ "check", "check", "say which pods would be injected, why, with which options and rules", command_check,
+	{ "check", "check", "say which pods would be injected, why, with which options and rules", verb_check,
 	  { "istio-inject check -c config.yaml -f app.yaml --show-rules",
 	    "istio-inject check -c config.yaml -f app.yaml --namespace-labels istio-injection=enabled -o json" } },
-	{ "help", "help [COMMAND]", "print this, or what the command does", command_help, { NULL } },
-	{ "version", "version", "print the version", command_version, { NULL } },
+	{ "help", "help [COMMAND]", "print this, or what the command does", verb_help, { NULL } },
+	{ "version", "version", "print the version", verb_version, { NULL } },
 };
