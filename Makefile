@@ -11,6 +11,7 @@
 #   make fuzz             each parser and decoder against libFuzzer's inputs (tests/fuzz/run)
 #   make check-pod        builds the image, runs it with podman beside a real proxy
 #   make ARCH=arm64       build/arm64/istio-init: a cross build for any architecture that Debian has a cross gcc for
+#   make demo-inject      a labelled pod in, the diff out, then its rules in a throw-away network namespace
 #   make lint | demo | bench | install | dist | clean
 #
 # CC=clang works with each of the first four, and then adds -clang to the name of the folder.
@@ -121,7 +122,7 @@ say  = $(if $(V),,@echo '  $(1) $@';)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DELETE_ON_ERROR:
-.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod fuzzers fuzz lint demo bench completions install dist clean
+.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod fuzzers fuzz lint demo demo-inject bench completions install dist clean
 
 all: $(bin) $(inject) ; @:
 objects: $(objects) ; @:
@@ -210,18 +211,28 @@ demo:
 	@$(MAKE) --no-print-directory $(jobs) all
 	@tests/demo
 
+demo-inject:
+	@.ci/packages demo
+	@$(MAKE) --no-print-directory $(jobs) all
+	@tests/demo-inject
+
 bench:
 	@.ci/packages bench
 	@$(MAKE) --no-print-directory $(jobs) all
 	@tests/bench/run
 
 # Made by a tool that runs on the machine that builds, whatever that builds for
-completions: $(addprefix build/completion/,bash zsh fish) ; @:
+completions: $(addprefix build/completion/,bash zsh fish inject-bash inject-zsh inject-fish) ; @:
 build/completion/generate: src/cli/completion/generate.c src/cli/options.def Makefile
 	@mkdir -p $(@D)
 	$(call say,HOSTCC)$(HOSTCC) -std=gnu11 $(warnings) -o $@ $<
 build/completion/bash build/completion/zsh build/completion/fish: build/completion/generate
 	$(call say,GEN)$< $(@F) >$@
+build/completion/generate-inject: src/inject/completion/generate.c src/inject/options.def src/inject/verbs.def Makefile
+	@mkdir -p $(@D)
+	$(call say,HOSTCC)$(HOSTCC) -std=gnu11 $(warnings) -o $@ $<
+build/completion/inject-bash build/completion/inject-zsh build/completion/inject-fish: build/completion/generate-inject
+	$(call say,GEN)$< $(@F:inject-%=%) >$@
 
 install: all completions
 	install -D -m 755 $(bin) $(DESTDIR)$(SBINDIR)/istio-init
@@ -232,6 +243,11 @@ install: all completions
 	install -D -m 644 build/completion/zsh $(DESTDIR)$(ZSHDIR)/_istio-init
 	install -D -m 644 build/completion/fish $(DESTDIR)$(FISHDIR)/istio-init.fish
 	ln -sfn istio-init.fish $(DESTDIR)$(FISHDIR)/istio-iptables.fish
+	install -D -m 755 $(inject) $(DESTDIR)$(SBINDIR)/istio-inject
+	install -D -m 644 man/istio-inject.8 $(DESTDIR)$(MANDIR)/man8/istio-inject.8
+	install -D -m 644 build/completion/inject-bash $(DESTDIR)$(BASHDIR)/istio-inject
+	install -D -m 644 build/completion/inject-zsh $(DESTDIR)$(ZSHDIR)/_istio-inject
+	install -D -m 644 build/completion/inject-fish $(DESTDIR)$(FISHDIR)/istio-inject.fish
 
 dist:
 	@mkdir -p build

@@ -66,8 +66,7 @@ static void put_topic(struct buffer *out, const struct inject_verb *verb)
 	put_wrapped(out, verb->summary, 0, 0);
 	buffer_puts(out, "\nOptions:\n");
 	put_options(out, 1u << (verb - inject_verbs));
-	if (verb->examples[0])
-		buffer_printf(out, "\nExamples:\n  %s\n  %s\n", verb->examples[0], verb->examples[1]);
+	buffer_printf(out, "\nExamples:\n  %s\n  %s\n", verb->examples[0], verb->examples[1]);
 }
 
 int verb_help(const struct inject_options *asked, struct buffer *out, struct err *err)

@@ -14,10 +14,19 @@ struct inject_options;
 
 /* Each returns an exit status, or -errno with @err; what it prints is in @out, and is lost after an error. */
 typedef int inject_command(const struct inject_options *options, struct buffer *out, struct err *err);
-inject_command verb_inject, verb_check, verb_help, verb_version;
+#define VERB(name, ...) extern inject_command verb_##name;
+#include "verbs.def"
+#undef VERB
 
-/* Bits of the commands that an option goes with, in the order of inject_commands. */
-enum { FOR_INJECT = 1, FOR_CHECK = 2, FOR_HELP = 4, FOR_VERSION = 8, FOR_ALL = 15 };
+enum {
+#define VERB(name, ...) VERB_##name,
+#include "verbs.def"
+#undef VERB
+	INJECT_VERBS
+};
+
+/* Bits of the commands that an option goes with. */
+enum { FOR_INJECT = 1 << VERB_inject, FOR_CHECK = 1 << VERB_check, FOR_ALL = (1 << INJECT_VERBS) - 1 };
 
 struct inject_verb {
 	const char *name, *usage, *summary;
@@ -25,7 +34,6 @@ struct inject_verb {
 	const char *examples[2];
 };
 
-#define INJECT_VERBS 4
 extern const struct inject_verb inject_verbs[INJECT_VERBS];
 
 /* What -o of inject says; OUTPUT_SAME: as the input. */
