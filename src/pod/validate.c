@@ -117,7 +117,7 @@ bool option_valid(const struct annotation *option, const char *text, enum text_s
 
 bool boolean_parse(const char *text, bool *value)
 {
-	struct refusal refusal;
+	struct refusal refusal = { "", "" };
 
 	return parse_as(OPTION_COMMENTS, text, &refusal, value);
 }
