@@ -61,6 +61,9 @@ NOTES = {
     "istio-inject/order": ["first", "last", "after:migrate"],
     "inject.istio.io/templates": ["proxy", "both", "extra, proxy"],
 }
+PROBES = {"readinessProbe": {"httpGet": {"port": "http", "scheme": "HTTPS"}}, "livenessProbe": {"tcpSocket": {"port": 9}},
+          "startupProbe": {"grpc": {"port": 7}}, "lifecycle": {"preStop": {"httpGet": {"port": 80, "path": "/bye"}}}}
+PROMETHEUS = {"prometheus.io/port": "80", "prometheus_io_path": "/m", "prometheus.istio.io/scrape-targets": "81:/x,82"}
 
 
 def some(rng, items, odds=0.5):
@@ -197,8 +200,28 @@ def change(document, pointer, function):
 def test_api_server(seed, tmp_path):
     """Asked again, after the API server has filled in its defaults and mounted the token, nothing is to be done."""
     rng = random.Random(seed)
-    config = random_config(rng)
+    config = {**random_config(rng), "rewriteProbes": rng.random() < 0.5, "mergePrometheus": rng.random() < 0.5}
     document, pointer, _ = random_document(rng)
+    pod_of(document, pointer)["spec"]["containers"][0].update(part(rng, PROBES))
+    pod_of(document, pointer).setdefault("metadata", {}).setdefault("annotations", {}).update(part(rng, PROMETHEUS))
     injected, _ = patched(tmp_path, config, change(document, pointer, inject.with_defaults))
     filled = change(injected, pointer, lambda pod: inject.with_token(inject.with_defaults(pod)))
     assert patched(tmp_path, config, filled)[1] == []
+
+
+def foreign(pod, names):
+    return [item for where in ("initContainers", "containers") for item in pod["spec"].get(where) or []
+            if item["name"] not in names]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_another_configuration(seed, tmp_path):
+    """A pod of one configuration under another: settled after one injection, and nobody else's container has changed."""
+    rng = random.Random(seed)
+    document, pointer, _ = random_document(rng)
+    injected, _ = patched(tmp_path, random_config(rng), document)
+    config = random_config(rng)
+    again, _ = patched(tmp_path, config, injected)
+    assert patched(tmp_path, config, again)[1] == []
+    names = {"istio-init", "istio-validation", "istio-proxy", "helper", "prepare"}
+    assert foreign(pod_of(again, pointer), names) == foreign(pod_of(document, pointer), names)
