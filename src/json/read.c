@@ -3,6 +3,7 @@
  * A strict reader of JSON (RFC 8259) that keeps where each value stands.  jansson's own would lose the
  * spelling of numbers and all places.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +39,8 @@ static int __attribute__((format(printf, 3, 4))) fail(struct reader *r, const ch
 			column = 1;
 		}
 	}
-	return err_set(r->err, STATUS_DATA, 0, "%u:%u: %s", line, column, what);
+	err_set(r->err, STATUS_DATA, EINVAL, "%u:%u: %s", line, column, what);
+	return -EINVAL;
 }
 
 static void skip_blanks(struct reader *r)
@@ -326,8 +328,8 @@ static int read_container(struct reader *r, json_t **value, struct json_node *no
 static int read_value(struct reader *r, json_t **value, struct json_node *node, unsigned depth)
 {
 	char c = r->at < r->end ? *r->at : 0;
-	const char *text;
-	size_t len;
+	const char *text = NULL;
+	size_t len = 0;
 	int rc;
 
 	if (!node_count(&r->stack, 1))

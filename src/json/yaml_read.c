@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One YAML document, by libyaml's events. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +48,8 @@ static int __attribute__((format(printf, 3, 4))) fail(struct reader *r, struct j
 	va_start(args, fmt);
 	vsnprintf(what, sizeof(what), fmt, args);
 	va_end(args);
-	return err_set(r->err, STATUS_DATA, 0, "%u:%u: %s", place.line, place.column, what);
+	err_set(r->err, STATUS_DATA, EINVAL, "%u:%u: %s", place.line, place.column, what);
+	return -EINVAL;
 }
 
 static struct json_place mark_place(const struct reader *r, yaml_mark_t mark)
