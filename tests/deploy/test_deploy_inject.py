@@ -23,11 +23,11 @@ POD = {"apiVersion": "v1", "kind": "Pod",
                                 "readinessProbe": {"httpGet": {"port": "http"}}}]}}
 
 ISTIO_ENV = """PILOT_CERT_PROVIDER CA_ADDR POD_NAME POD_NAMESPACE INSTANCE_IP SERVICE_ACCOUNT HOST_IP ISTIO_CPU_LIMIT
-PROXY_CONFIG ISTIO_META_POD_PORTS ISTIO_META_APP_CONTAINERS GOMEMLIMIT GOMAXPROCS ISTIO_META_CLUSTER_ID
+PROXY_CONFIG ISTIO_META_POD_PORTS ISTIO_META_APP_CONTAINERS GOMEMLIMIT ISTIO_META_CLUSTER_ID
 ISTIO_META_NODE_NAME ISTIO_META_INTERCEPTION_MODE ISTIO_META_WORKLOAD_NAME ISTIO_META_OWNER ISTIO_META_MESH_ID
-TRUST_DOMAIN""".split()
+TRUST_DOMAIN ISTIO_NATIVE_SIDECAR""".split()
 ISTIO_VOLUMES = """workload-socket credential-socket workload-certs istio-envoy istio-data istio-podinfo istio-token
-istiod-ca-cert""".split()
+istiod-ca-cert istio-ca-crl""".split()
 ISTIO_ARGS = ["istio-iptables", "-p", "15001", "-z", "15006", "-u", "1337", "-m", "REDIRECT", "-i", "*", "-x", "", "-b", "*",
               "-d", "15090,15021,15020", "--log_output_level=default:info"]
 
@@ -159,7 +159,9 @@ def test_istio_gateway():
     assert "initContainers" not in pod["spec"]
     gateway = inject.named(pod["spec"]["containers"], "istio-proxy")
     assert gateway["args"][:2] == ["proxy", "router"]
-    assert "restartPolicy" not in gateway
+    assert not gateway.keys() & {"restartPolicy", "lifecycle", "resources"}
+    assert pod["metadata"]["labels"] == {"app": "hello", "version": "v1", "service.istio.io/canonical-name": "hello",
+                                         "service.istio.io/canonical-revision": "v1"}
     auto = {**noted({"inject.istio.io/templates": "gateway"}), "spec": {"containers": [{"name": "istio-proxy", "image": "auto"}]}}
     pod = run("istio.yaml", auto, "json")
     assert [item["name"] for item in pod["spec"]["containers"]] == ["istio-proxy"]
