@@ -85,40 +85,60 @@ static int overlays_expand(struct injection *in)
 	return 0;
 }
 
-static struct part *part_add(struct injection *in, struct parts *parts, const char *name, json_t *overlay, bool is_init)
+static void part_add(struct parts *parts, const char *name, json_t *overlay, bool is_init)
 {
 	struct part *items = parts->items;
 
 	for (unsigned i = 0; i < parts->n; i++)
 		if (!strcmp(items[i].name, name)) {
 			items[i].overlay = merge(items[i].overlay, overlay, MERGE_NULLS, NULL);
-			return &items[i];
+			return;
 		}
-	(void)in;
-	items[parts->n] = (struct part){ .name = name, .overlay = overlay, .is_init = is_init };
-	return &items[parts->n++];
+	items[parts->n++] = (struct part){ .name = name, .overlay = overlay, .is_init = is_init };
+}
+
+/* A name may have come from variables. */
+static int names_check(struct injection *in, const json_t *containers)
+{
+	json_t *container;
+	size_t i;
+
+	json_array_foreach((json_t *)containers, i, container) {
+		const char *name = member_text(container, "name");
+
+		if (!name || !*name)
+			return refuse_overlay(in, "overlays: a container has %s for its name: expected a string",
+					      json_text(member(container, "name") ? member(container, "name") : json_null()));
+	}
+	return 0;
 }
 
 /* Everything of ours but the container that makes the rules, whose arguments need the proxy first. */
-static void parts_collect(struct injection *in, struct parts *parts)
+static int parts_collect(struct injection *in, struct parts *parts)
 {
 	json_t *spec = member(in->chosen, "spec"), *container;
 	json_t *init = member(spec, "initContainers"), *containers = member(spec, "containers");
 	json_t *proxy = item_find(containers, "name", in->cfg->proxy);
 	size_t i;
+	int ret = names_check(in, init);
 
+	if (!ret)
+		ret = names_check(in, containers);
+	if (ret)
+		return ret;
 	parts->items = arena_alloc(in->arena, (json_array_size(init) + json_array_size(containers) + 1) * sizeof(*parts->items));
 	if (maker_name(in))
-		part_add(in, parts, maker_name(in), json_object(), true);
+		part_add(parts, maker_name(in), json_object(), true);
 	if (proxy && in->native)
-		part_add(in, parts, in->cfg->proxy, proxy_overlay(in, proxy), true);
+		part_add(parts, in->cfg->proxy, proxy_overlay(in, proxy), true);
 	json_array_foreach(init, i, container)
-		part_add(in, parts, member_text(container, "name"), container, true);
+		part_add(parts, member_text(container, "name"), container, true);
 	json_array_foreach(containers, i, container)
 		if (container != proxy)
-			part_add(in, parts, member_text(container, "name"), container, false);
+			part_add(parts, member_text(container, "name"), container, false);
 		else if (!in->native)
-			part_add(in, parts, in->cfg->proxy, proxy_overlay(in, proxy), false);
+			part_add(parts, in->cfg->proxy, proxy_overlay(in, proxy), false);
+	return 0;
 }
 
 static int parts_merge(struct injection *in, struct parts *parts)
@@ -255,8 +275,9 @@ static int build(struct injection *in)
 
 	if (ret)
 		return ret;
-	parts_collect(in, &parts);
-	ret = parts_merge(in, &parts);
+	ret = parts_collect(in, &parts);
+	if (!ret)
+		ret = parts_merge(in, &parts);
 	if (ret)
 		return ret;
 	metadata = member(in->chosen, "metadata");

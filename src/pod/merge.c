@@ -173,14 +173,16 @@ static json_t *merge_items(struct how how, const struct list_type *type, json_t 
 static size_t find_key(const json_t *list, const char *key, const json_t *wanted, size_t skip)
 {
 	size_t n = json_array_size(list), i;
+	const char *text = text_of(wanted);
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n && wanted; i++) {
 		const json_t *of = json_object_get(json_array_get(list, i), key);
 
-		if (wanted && of && json_same(of, wanted) && !skip--)
-			break;
+		/* nearly always two strings */
+		if (of && (text && text_of(of) ? !strcmp(text, text_of(of)) : json_same(of, wanted)) && !skip--)
+			return i;
 	}
-	return i;
+	return n;
 }
 
 /*

@@ -106,6 +106,10 @@ static const struct pod_case variables[] = {
 	  "annotation a: \"05\": item \"05\": expected a whole number for ${int:annotation:a} in overlay p" },
 	{ SPEC("{x: '${bool:label:a}'}"), LABELS("a: x"), "error", "overlay p: ${bool:label:a}: \"x\": expected true or false" },
 	{ SPEC("{x: '${json:annotation:a|}'}"), APP, "error", "overlay p: ${json:annotation:a|}: \"\": expected JSON" },
+	{ SPEC("{containers: [{name: '${json:annotation:a}'}]}"), NOTES("a: '[5]'"), "error",
+	  "overlays: a container has [5] for its name: expected a string" },
+	{ SPEC("{initContainers: [{name: '${annotation:a}'}]}"), APP, "error",
+	  "overlays: a container has \"\" for its name: expected a string" },
 	/* no text is pasted into YAML */
 	{ SPEC("{x: ['${annotation:a}']}"), NOTES("a: \"x\\n- u: {$if: z}\\\"\""), "/spec/x", "[\"x\\n- u: {$if: z}\\\"\"]" },
 };
