@@ -35,7 +35,8 @@ static int inject(void *context, struct subject *subject, struct err *err)
 
 static void check_output(const struct file *file, struct arena *arena, enum inject_output form)
 {
-	struct file again = { .name = file->name };
+	/* a text of JSON that begins with a scalar is only known by its name */
+	struct file again = { .name = form == OUTPUT_JSON ? "fuzz.json" : file->name };
 	struct buffer out = { 0 };
 	struct err err;
 
