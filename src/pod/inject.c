@@ -296,6 +296,18 @@ static int build(struct injection *in)
 	return 0;
 }
 
+/* What ${json:...} makes of an overlay is known only with the pod. */
+static int check_built(struct injection *in)
+{
+	struct err of_pod;
+	struct injection built = *in;
+
+	built.err = &of_pod;
+	built.pod = in->result->pod;
+	built.spec = member(built.pod, "spec");
+	return object_check(&built) ? refuse_overlay(in, "with the overlays, %s", of_pod.what) : 0;
+}
+
 int pod_inject(const struct pod_request *request, struct pod_result *result, struct err *err)
 {
 	struct injection in;
@@ -310,5 +322,6 @@ int pod_inject(const struct pod_request *request, struct pod_result *result, str
 		return ret;
 	status_read(&in);
 	settings_read(&in);
-	return build(&in);
+	ret = build(&in);
+	return ret ? ret : check_built(&in);
 }

@@ -158,6 +158,8 @@ static const char *volume_source(const json_t *volume)
 
 static json_t *merge_items(struct how how, const struct list_type *type, json_t *base, json_t *over)
 {
+	if (!is_object_of(base, over))
+		return base;
 	if (!strcmp(type->list, "volumes")) {
 		const char *source = volume_source(over), *name = member_text(over, "name");
 
@@ -169,17 +171,25 @@ static json_t *merge_items(struct how how, const struct list_type *type, json_t 
 	return merge_objects(how, base, over);
 }
 
+/* What tells an item of a list from others: its key, or all of it where it has none. */
+static const json_t *key_of(const json_t *item, const char *key)
+{
+	const json_t *value = json_object_get(item, key);
+
+	return value ? value : item;
+}
+
 /* The index of the item of @list with this key, after @skip others of it; the list's size if there is none. */
 static size_t find_key(const json_t *list, const char *key, const json_t *wanted, size_t skip)
 {
 	size_t n = json_array_size(list), i;
 	const char *text = text_of(wanted);
 
-	for (i = 0; i < n && wanted; i++) {
-		const json_t *of = json_object_get(json_array_get(list, i), key);
+	for (i = 0; i < n; i++) {
+		const json_t *of = key_of(json_array_get(list, i), key);
 
 		/* nearly always two strings */
-		if (of && (text && text_of(of) ? !strcmp(text, text_of(of)) : json_same(of, wanted)) && !skip--)
+		if ((text && text_of(of) ? !strcmp(text, text_of(of)) : json_same(of, wanted)) && !skip--)
 			return i;
 	}
 	return n;
@@ -191,7 +201,7 @@ static size_t find_key(const json_t *list, const char *key, const json_t *wanted
  */
 static json_t *like(const json_t *other, const json_t *list, size_t i, const char *key)
 {
-	const json_t *wanted = json_object_get(json_array_get(list, i), key);
+	const json_t *wanted = key_of(json_array_get(list, i), key);
 	size_t rank = 0;
 
 	if (find_key(other, key, wanted, 0) == json_array_size(other))

@@ -38,7 +38,9 @@ json_t *override_find(const struct injection *in, const char *container)
 {
 	json_t *found = item_find(member(in->overrides, "containers"), "name", container);
 
-	return found ? found : item_find(member(in->overrides, "initContainers"), "name", container);
+	if (!found)
+		found = item_find(member(in->overrides, "initContainers"), "name", container);
+	return found ? without_nulls(found) : NULL;
 }
 
 void override_add(struct injection *in, const char *list, json_t *container)

@@ -110,6 +110,8 @@ static const struct pod_case variables[] = {
 	  "overlays: a container has [5] for its name: expected a string" },
 	{ SPEC("{initContainers: [{name: '${annotation:a}'}]}"), APP, "error",
 	  "overlays: a container has \"\" for its name: expected a string" },
+	{ SPEC("{containers: [{name: a, env: '${json:annotation:a}'}]}"), NOTES("a: '{}'"), "error",
+	  "with the overlays, spec.containers[1].env: expected a list" },
 	/* no text is pasted into YAML */
 	{ SPEC("{x: ['${annotation:a}']}"), NOTES("a: \"x\\n- u: {$if: z}\\\"\""), "/spec/x", "[\"x\\n- u: {$if: z}\\\"\"]" },
 };
@@ -195,6 +197,7 @@ static const struct {
 	  "{\"ports\":[{\"containerPort\":1,\"protocol\":\"TCP\"},{\"containerPort\":1,\"protocol\":\"UDP\"}]}", 0 },
 	{ "{env: [{value: x}, {name: a}]}", "{env: [{name: a, value: 1}]}",
 	  "{\"env\":[{\"name\":\"a\",\"value\":1},{\"value\":\"x\"}]}", 0 },
+	{ "{env: [5, {value: x}]}", "{env: [{value: x}, 5]}", "{\"env\":[{\"value\":\"x\"},5]}", 0 },
 	/* the base wins */
 	{ "{a: 1, c: {x: 1}, w: null}", "{a: 2, b: 3, c: {x: 2, u: 2}, w: 5, z: null}",
 	  "{\"a\":1,\"c\":{\"x\":1,\"u\":2},\"w\":5,\"b\":3}", MERGE_UNDER },
