@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-#   make                  build/istio-init: static, musl
+#   make                  build/istio-init, build/istio-inject: static, musl
 #   make LIBC=glibc       build/glibc/istio-init: static, glibc, with symbols
 #   make DYN=1            build/dyn/istio-init: dynamic, glibc, with symbols, for valgrind
 #   make SAN=1            build/san/istio-init: dynamic, glibc, address and undefined-behaviour sanitizers
@@ -12,6 +12,7 @@
 #   make check-pod        builds the image, runs it with podman beside a real proxy
 #   make check-fresh      README's commands on a pristine Debian 12 and a pristine Debian 13
 #   make ARCH=arm64       build/arm64/istio-init: a cross build for any architecture that Debian has a cross gcc for
+#   make demo-inject      a labelled pod in, the diff out, then its rules in a throw-away network namespace
 #   make lint | demo | bench | install | dist | clean
 #
 # CC is a gcc or a clang; clang works with each of the first four, and then adds -clang to the name of the folder.
@@ -69,17 +70,24 @@ compiler  = $(if $(clang),$(CC),$(if $(filter musl,$(libc)),$(MUSL_GCC),$(GCC)))
 
 variant = $(ARCH:%=%-)$(flavour)$(clang:clang=-clang)
 bin     = $(patsubst build/musl/%,build/%,build/$(variant:%-musl=%)/istio-init)
+inject  = $(dir $(bin))istio-inject
 unit    = $(patsubst build/unit-san/%,build/unit/%,build/unit-$(variant)/run-unit)
 obj     = build/obj/$(variant)
 lib     = build/lib/$(ARCH:%=%-)$(libc)
 
-sources      = $(filter-out src/cli/completion/%,$(wildcard src/*.c src/*/*.c src/*/*/*.c))
+sources      = $(filter-out src/cli/completion/% src/inject/completion/%,$(wildcard src/*.c src/*/*.c src/*/*/*.c))
 objects      = $(sources:%.c=$(obj)/%.o)
-unit_objects = $(patsubst %.c,$(obj)/%.o,$(wildcard tests/unit/*.c)) $(filter-out $(obj)/src/main.o,$(objects))
+# Two programs: what only one has, and the rest, of which istio-inject takes what is pure.
+inject_rooms   = $(filter $(patsubst %,$(obj)/src/%/%,json pod inject),$(objects))
+shared_rooms   = $(filter $(patsubst %,$(obj)/src/%/%,base cli model text),$(objects))
+init_objects   = $(filter-out $(inject_rooms),$(objects))
+inject_objects = $(inject_rooms) $(shared_rooms)
+parts          = $(filter-out $(obj)/src/main.o $(obj)/src/inject/main.o,$(objects))
+unit_objects = $(patsubst %.c,$(obj)/%.o,$(wildcard tests/unit/*.c)) $(parts)
 
 fuzzers      = $(patsubst tests/fuzz/fuzz_%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz_objects = $(patsubst %.c,$(obj)/%.o,$(wildcard tests/fuzz/*.c))
-fuzz_shared  = $(patsubst %,$(obj)/tests/fuzz/%.o,backend files netlink text) $(filter-out $(obj)/src/main.o,$(objects))
+fuzz_shared  = $(patsubst %,$(obj)/tests/fuzz/%.o,backend files netlink patch_apply text) $(parts)
 
 strict   = $(if $(WERROR)$(CI),-Werror)
 ldstrict = $(if $(strict),-Xlinker --fatal-warnings)
@@ -88,7 +96,8 @@ cflags   = -std=gnu11 $(warnings) -Iinclude -Isrc/kernel -isystem $(lib)/include
            -D_GNU_SOURCE -DISTIO_INIT_VERSION='"$(VERSION)"' -ffile-prefix-map=$(CURDIR)/= \
            -fPIE -fstack-protector-strong -ffunction-sections -fdata-sections -MMD -MP
 ldflags  = -Wl,--gc-sections,-z,noseparate-code,-z,relro,-z,now,-z,noexecstack,--build-id=none
-libs     = -L$(lib) -lip4tc -lip6tc -lnftnl -lmnl
+libs        = -L$(lib) -lip4tc -lip6tc -lnftnl -lmnl
+inject_libs = -L$(lib) -ljansson -lyaml
 
 ifeq ($(flavour),musl)
 CFLAGS ?= -Oz -fno-asynchronous-unwind-tables
@@ -97,7 +106,7 @@ cflags += $(if $(clang),-nostdinc -isystem /usr/include/$(musl) -isystem $(shell
 # musl-gcc's specs know no -static-pie: its start files and linker options, spelt out
 link    = $(MUSL_GCC) -nostartfiles -Wl,-static,-pie,--no-dynamic-linker,-z,text -s \
           $(root)/usr/lib/$(musl)/rcrt1.o $(root)/usr/lib/$(musl)/crti.o
-libs   += $(root)/usr/lib/$(musl)/crtn.o
+crtn    = $(root)/usr/lib/$(musl)/crtn.o
 else ifeq ($(flavour),san)
 CFLAGS ?= -O1 -g -fno-omit-frame-pointer
 cflags += -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -116,9 +125,9 @@ say  = $(if $(V),,@echo '  $(1) $@';)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DELETE_ON_ERROR:
-.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-fresh fuzzers fuzz lint demo bench completions install dist clean FORCE
+.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-fresh fuzzers fuzz lint demo demo-inject bench completions install dist clean FORCE
 
-all: $(bin) ; @:
+all: $(bin) $(inject) ; @:
 objects: $(objects) ; @:
 unit-objects: $(unit_objects) ; @:
 run-unit: $(unit) ; @:
@@ -135,19 +144,24 @@ FORCE:
 
 # Installed from where ld wrote it: written in one go, a file lies in large folios of the page cache, and
 # starts and runs 5 % faster than in the small ones that ld's many writes leave.
-$(bin): $(objects) $(obj)/sources Makefile
+$(bin): $(init_objects) $(obj)/sources Makefile
 	@mkdir -p $(@D)
-	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(ldstrict) $(LDFLAGS) -o $(obj)/istio-init $(objects) $(libs)
+	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(ldstrict) $(LDFLAGS) -o $(obj)/istio-init $(init_objects) $(libs) $(crtn)
 	@install $(obj)/istio-init $@
 	@ln -sfn $(@F) $(@D)/istio-iptables
 
+$(inject): $(inject_objects) $(obj)/sources Makefile
+	@mkdir -p $(@D)
+	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(ldstrict) $(LDFLAGS) -o $(obj)/istio-inject $(inject_objects) $(inject_libs) $(crtn)
+	@install $(obj)/istio-inject $@
+
 $(unit): $(unit_objects) $(obj)/sources Makefile
 	@mkdir -p $(@D)
-	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(ldstrict) $(LDFLAGS) -o $@ $(unit_objects) $(libs) $(checklibs)
+	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(ldstrict) $(LDFLAGS) -o $@ $(unit_objects) $(libs) $(inject_libs) $(crtn) $(checklibs)
 
 $(fuzzers): build/fuzz/%: $(obj)/tests/fuzz/fuzz_%.o $(fuzz_shared) $(obj)/sources Makefile
 	@mkdir -p $(@D)
-	$(call say,LD)$(link) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(libs)
+	$(call say,LD)$(link) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(libs) $(inject_libs)
 build/fuzz/nftables build/fuzz/iptables_nft build/fuzz/rtnl: $(obj)/tests/fuzz/mutator.o
 
 $(obj)/tests/unit/%.o: private cflags += $(check)
@@ -218,6 +232,11 @@ demo:
 	@$(MAKE) --no-print-directory $(jobs) all
 	@tests/demo
 
+demo-inject:
+	@.ci/packages demo
+	@$(MAKE) --no-print-directory $(jobs) all
+	@tests/demo-inject
+
 bench:
 	@.ci/as-root
 	@.ci/packages bench
@@ -225,12 +244,17 @@ bench:
 	@tests/bench/run
 
 # Made by a tool that runs on the machine that builds, whatever that builds for
-completions: $(addprefix build/completion/,bash zsh fish) ; @:
+completions: $(addprefix build/completion/,bash zsh fish inject-bash inject-zsh inject-fish) ; @:
 build/completion/generate: src/cli/completion/generate.c src/cli/options.def include/commands.def include/commands.h Makefile
 	@mkdir -p $(@D)
 	$(call say,HOSTCC)$(HOSTCC) -std=gnu11 $(warnings) $(strict) -Iinclude -o $@ $<
 build/completion/bash build/completion/zsh build/completion/fish: build/completion/generate
 	$(call say,GEN)$< $(@F) >$@
+build/completion/generate-inject: src/inject/completion/generate.c src/inject/options.def src/inject/verbs.def Makefile
+	@mkdir -p $(@D)
+	$(call say,HOSTCC)$(HOSTCC) -std=gnu11 $(warnings) -o $@ $<
+build/completion/inject-bash build/completion/inject-zsh build/completion/inject-fish: build/completion/generate-inject
+	$(call say,GEN)$< $(@F:inject-%=%) >$@
 
 install: all completions
 	install -D -m 755 $(bin) $(DESTDIR)$(SBINDIR)/istio-init
@@ -241,6 +265,11 @@ install: all completions
 	install -D -m 644 build/completion/zsh $(DESTDIR)$(ZSHDIR)/_istio-init
 	install -D -m 644 build/completion/fish $(DESTDIR)$(FISHDIR)/istio-init.fish
 	ln -sfn istio-init.fish $(DESTDIR)$(FISHDIR)/istio-iptables.fish
+	install -D -m 755 $(inject) $(DESTDIR)$(SBINDIR)/istio-inject
+	install -D -m 644 man/istio-inject.8 $(DESTDIR)$(MANDIR)/man8/istio-inject.8
+	install -D -m 644 build/completion/inject-bash $(DESTDIR)$(BASHDIR)/istio-inject
+	install -D -m 644 build/completion/inject-zsh $(DESTDIR)$(ZSHDIR)/_istio-inject
+	install -D -m 644 build/completion/inject-fish $(DESTDIR)$(FISHDIR)/istio-inject.fish
 
 dist: build/istio-init-$(VERSION).tar.xz
 build/istio-init-$(VERSION).tar.xz: FORCE

@@ -25,6 +25,9 @@ enum err_cause {
 	CAUSE_ZONES, /* the kernel cannot put a packet into a conntrack zone, as a rule wants it */
 };
 
+/* Of istio-inject alone: a document is wrong. */
+#define STATUS_DATA 65
+
 struct err {
 	enum status status;
 	enum err_cause cause;

@@ -16,6 +16,9 @@ struct log_options {
 /* The only writable global of the program: set once, after the options are known. */
 void log_setup(const struct log_options *options);
 
+/* The name that lines begin with, if it is not istio-init. */
+void log_set_program(const char *name);
+
 bool log_enabled(enum log_level level);
 
 /*

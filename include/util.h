@@ -44,5 +44,7 @@ uint64_t clock_us(void);
  * the buffer (caller frees) and length, or -errno; -EFBIG above @limit bytes.
  */
 int read_file(const char *path, size_t limit, char **data, size_t *len);
+/* The same of what is left of an open file. */
+int read_fd(int fd, size_t limit, char **data, size_t *len);
 
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 static struct log_options options = { .level = LOG_INFO, .fd = STDERR_FILENO };
+static const char *program = "istio-init";
 
 /* Bytes of the finished line; what is longer is cut. */
 #define LINE_MAX_LEN 4096
@@ -26,6 +27,11 @@ static const char *const level_names[] = {
 void log_setup(const struct log_options *wanted)
 {
 	options = *wanted;
+}
+
+void log_set_program(const char *name)
+{
+	program = name;
 }
 
 bool log_enabled(enum log_level level)
@@ -121,13 +127,13 @@ void log_line(enum log_level level, const char *fmt, ...)
 	if (options.json) {
 		print_time(stamp, sizeof(stamp));
 		line.len = (size_t)snprintf(line.text, sizeof(line.text),
-					    "{\"level\":\"%s\",\"time\":\"%s\",\"scope\":\"istio-init\",\"msg\":\"",
-					    level_names[level], stamp);
+					    "{\"level\":\"%s\",\"time\":\"%s\",\"scope\":\"%s\",\"msg\":\"",
+					    level_names[level], stamp, program);
 		line_put_escaped(&line, text);
 		memcpy(line.text + line.len, "\"}", 2);
 		line.len += 2;
 	} else {
-		line.len = (size_t)snprintf(line.text, sizeof(line.text), "istio-init: %s%s",
+		line.len = (size_t)snprintf(line.text, sizeof(line.text), "%s: %s%s", program,
 					    level == LOG_INFO ? "" : level_names[level],
 					    level == LOG_INFO ? "" : ": ");
 		line_put_escaped(&line, text);

@@ -131,12 +131,16 @@ uint64_t clock_us(void)
 int read_file(const char *path, size_t limit, char **data, size_t *len)
 {
 	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : read_fd(fd, limit, data, len);
+}
+
+int read_fd(int fd, size_t limit, char **data, size_t *len)
+{
 	auto_free char *text = NULL;
 	size_t n = 0, size = 0;
 	ssize_t got;
 
-	if (fd < 0)
-		return -errno;
 	do {
 		if (n + 1 >= size) {
 			size = size ? size * 2 : 512;

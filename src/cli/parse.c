@@ -49,6 +49,10 @@ int value_error(const struct parse *p, const char *item, const char *where, cons
 {
 	char names[OPTION_NAMES_MAX], quoted[QUOTE_MAX];
 
+	if (p->refused) {
+		snprintf(p->refused->item, sizeof(p->refused->item), "%s", item);
+		p->refused->expected = expected;
+	}
 	return err_set(err, STATUS_USAGE, EINVAL, "%s: %s%s: expected %s", option_source(p, p->option, names),
 		       quote(item, quoted), where ? where : "", expected);
 }

@@ -42,3 +42,13 @@ void nearest_try(struct nearest *nearest, const char *name)
 	nearest->name = name;
 	nearest->changes = changes;
 }
+
+const char *nearest_name(const char *word, const char *const *names, size_t n)
+{
+	struct nearest nearest = { .word = word };
+
+	for (size_t i = 0; i < n; i++)
+		if (names[i])
+			nearest_try(&nearest, names[i]);
+	return nearest.name;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* istio-init's options for one pod. */
+#ifndef ISTIO_INIT_POD_OPTIONS_H
+#define ISTIO_INIT_POD_OPTIONS_H
+
+#include "injection.h"
+
+/* Fills in->options; @proxy: the proxy container after the merge, or NULL. */
+void options_read(struct injection *in, const json_t *proxy);
+
+/* The arguments of the container that makes (rules) or proves the rules; fills result.options, too. */
+json_t *options_args(struct injection *in, bool rules);
+
+/* The annotations that tell the CNI plugin the same, added to @notes (changed in place). */
+void options_annotate(struct injection *in, json_t *notes, const json_t *proxy);
+
+/* The proxy's UID and GID as one number each, for who runs as the proxy. */
+unsigned proxy_uid_of(const struct injection *in);
+unsigned proxy_gid_of(const struct injection *in, const json_t *proxy);
+
+#endif
