@@ -109,13 +109,12 @@ int backends_choose(struct choice *choice, const struct context *ctx, struct err
 
 int backends_first(enum backend_index *index, const struct context *ctx, const struct choice *choice, struct err *err)
 {
-	enum engine_index engine = ENGINES;
+	enum engine_index engine = backend_engine(choice->candidates[choice->n - 1]);
 
 	for (unsigned i = 0; i < choice->n; i++) {
 		*index = choice->candidates[i];
 		if (ctx->live.rules[*index])
 			return 0;
-		engine = backend_engine(*index);
 	}
 	*err = ctx->errs[engine];
 	return ctx->rcs[engine];

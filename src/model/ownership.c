@@ -304,7 +304,7 @@ static unsigned clamp(unsigned value, unsigned lo, unsigned hi)
 
 static void place_new(const struct chain_edit *edit, const unsigned *at)
 {
-	unsigned next = edit->n_live, place = edit->n_live;
+	unsigned next = edit->n_live, place = 0;
 	bool any = false;
 
 	/* What stands behind is known from the back ... */

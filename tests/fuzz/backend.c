@@ -2,11 +2,11 @@
 #include "fuzz.h"
 
 #include "capture.h"
-#include "diff.h"
+#include "ownership.h"
 
 static struct {
-	const struct backend_ops *ops, *rival;
-	const struct ruleset *want;
+	enum backend_index backend; /* BACKENDS: nothing is wanted */
+	const struct ruleset *want, *known;
 	bool force;
 } job;
 
@@ -25,40 +25,42 @@ static const struct ruleset *wanted(enum layout layout)
 	return rulesets[layout];
 }
 
-/* As a run does it, which looks for the rules of the other backend first. */
+/* As a run does it. */
 static void run(void)
 {
-	struct backend *backend = NULL;
+	struct engine *engine = NULL;
+	struct live live = { .routes = NULL };
+	struct plan_want want = { .backend = job.backend, .rules = job.want, .known = job.known, .force = job.force };
 	struct err err = { 0 };
-	int rc;
+	struct plan plan;
+	int rc = engine_nf_tables.read(&engine, &live, &err);
 
-	if (job.rival->holds(&backend, &err) >= 0 && backend)
-		job.rival->close(backend);
-	rc = job.ops->open(&backend, job.want, &err);
 	FUZZ_CHECK(rc <= 0 && (!rc || err.what[0]));
-	if (rc)
-		return;
-	fuzz_use_ruleset(job.ops->live(backend));
-	ruleset_drift(job.ops->live(backend), job.want);
-	rc = job.ops->prepare(backend, job.want, job.force, &err);
-	rc = rc ? rc : job.ops->commit(backend, &err);
-	FUZZ_CHECK(rc <= 0 && (!rc || err.what[0]));
-	job.ops->undo(backend, &err);
-	job.ops->close(backend);
+	if (!rc) {
+		for (enum backend_index b = NFTABLES; b <= IPTABLES_NFT; b++) {
+			ownership_decide(live.rules[b], job.known);
+			fuzz_use_ruleset(live.rules[b]);
+		}
+		plan_make(&plan, &live, &want);
+		rc = engine_nf_tables.prepare(engine, &plan, 0, plan.n, &err);
+		rc = rc ? rc : engine_nf_tables.commit(engine, &err);
+		FUZZ_CHECK(rc <= 0 && (!rc || err.what[0]));
+		engine_nf_tables.undo(engine);
+		plan_free(&plan);
+	}
+	engine_nf_tables.close(engine);
 }
 
 /* The first byte: 'w' what is wanted is put in place, 'f' even where it is, others: all is removed. */
-void fuzz_backend(const struct backend_ops *ops, const uint8_t *data, size_t size)
+void fuzz_backend(enum backend_index backend, const uint8_t *data, size_t size)
 {
-	static struct ruleset *none[2];
+	bool any = size && (*data == 'w' || *data == 'f');
 
-	if (!none[ops->layout])
-		none[ops->layout] = ruleset_new(ops->layout, FAMILY_BOTH);
 	if (!size)
 		return;
-	job.ops = ops;
-	job.rival = ops == &backend_nftables ? &backend_iptables_nft : &backend_nftables;
-	job.want = *data == 'w' || *data == 'f' ? wanted(ops->layout) : none[ops->layout];
+	job.backend = any ? backend : BACKENDS;
+	job.want = any ? wanted(backend == NFTABLES ? LAYOUT_NATIVE : LAYOUT_IPTABLES) : NULL;
+	job.known = wanted(LAYOUT_IPTABLES);
 	job.force = *data == 'f';
 	fuzz_netlink_begin(data + 1, size - 1);
 	fuzz_netlink_guard(run);

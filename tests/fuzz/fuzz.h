@@ -7,9 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "backend.h"
-#include "err.h"
-#include "ruleset.h"
+#include "engine.h"
 
 /* libFuzzer's */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -67,7 +65,7 @@ void fuzz_netlink_end(void);
  */
 void fuzz_netlink_guard(void (*run)(void));
 
-/* Everything that a backend does with what it reads. */
-void fuzz_backend(const struct backend_ops *ops, const uint8_t *data, size_t size);
+/* Everything that nf_tables' engine does with what it reads, for one of its backends. */
+void fuzz_backend(enum backend_index backend, const uint8_t *data, size_t size);
 
 #endif

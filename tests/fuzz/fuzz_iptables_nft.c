@@ -4,6 +4,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	fuzz_backend(&backend_iptables_nft, data, size);
+	fuzz_backend(IPTABLES_NFT, data, size);
 	return 0;
 }

@@ -4,6 +4,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	fuzz_backend(&backend_nftables, data, size);
+	fuzz_backend(NFTABLES, data, size);
 	return 0;
 }

@@ -277,14 +277,31 @@ static void take_dump(struct nft_dump *dump, const struct nfnl_batch *batch)
 	}
 }
 
+/* Adds the whole table nat, as a plan for an empty netns does. */
+static void put_table(struct nfnl_batch *batch, const struct ruleset *rs)
+{
+	struct ruleset *none = ruleset_new(LAYOUT_NATIVE, 0);
+	struct nft_dump empty = { .rs = none };
+	struct nftables_writer writer = { .batch = batch, .dump = &empty };
+	struct live live = { .rules = { [NFTABLES] = none } };
+	struct plan_want want = { .backend = NFTABLES, .rules = rs };
+	struct plan plan;
+
+	plan_init(&plan, &live, &want);
+	plan_add_table(&plan, NFTABLES, none, rs, TABLE_NAT, FAMILIES, 0);
+	for (unsigned i = 0; i < plan.n; i++)
+		nftables_put_step(&writer, &plan.steps[i]);
+	plan_free(&plan);
+	ruleset_free(none);
+}
+
 /* Puts @rs into a batch and reads the chain istio-output back; free with ruleset_free. */
 static struct ruleset *read_back(struct nfnl_batch *batch, struct nft_dump *dump, const struct ruleset *rs)
 {
 	struct ruleset *back = ruleset_new(LAYOUT_NATIVE, FAMILY_BOTH);
 
 	init_batch(batch);
-	nftables_new_table(batch, TABLE_NAT);
-	nftables_put_table(batch, rs, TABLE_NAT, 0);
+	put_table(batch, rs);
 	take_dump(dump, batch);
 	for (unsigned i = 0; i < dump->n; i++)
 		if (dump->messages[i]->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE))

@@ -89,6 +89,8 @@ void iptables_nft_decode(struct nft_dump *dump)
 		/* The table's attribute is 1 in all of them. */
 		enum table_id id = iptables_nft_table_find(nfnl_attr_str(nlh, NFTA_TABLE_NAME));
 
+		if (id == TABLES)
+			continue;
 		switch (NFNL_MSG_TYPE(nlh->nlmsg_type)) {
 		case NFT_MSG_NEWTABLE:
 			read_table(dump->rs, id, nlh, (uint8_t)i);

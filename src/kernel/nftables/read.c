@@ -76,6 +76,9 @@ void nftables_decode(struct nft_dump *dump)
 		/* The table's attribute is 1 in all of them. */
 		enum table_id id = nftables_table_find(nfnl_attr_str(nlh, NFTA_TABLE_NAME));
 
+		/* The kernel tells of what it was asked for; who says more is not believed. */
+		if (id == TABLES)
+			continue;
 		switch (NFNL_MSG_TYPE(nlh->nlmsg_type)) {
 		case NFT_MSG_NEWTABLE:
 			read_table(dump, id, nlh, (uint8_t)i);

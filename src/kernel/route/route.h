@@ -13,6 +13,9 @@
 /* The decoders; their data is a struct route_reading. */
 extern const struct rtnl_query route_query_lo, route_query_addresses, route_query_rules, route_query_routes;
 
+/* Of links.c; its data is a bool: is there a veth whose peer is elsewhere? */
+extern const struct rtnl_query links_query;
+
 struct route_reading {
 	struct routes routes;
 	struct route_object inbound6;

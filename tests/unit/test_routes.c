@@ -11,54 +11,65 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
-#include "route/state.h"
+#include "links.h"
+#include "route/route.h"
 #include "util.h"
 
-Suite *suite_plumbing(void);
+Suite *suite_routes(void);
 
-static struct plumbing_state *state;
+static struct rtnl *rtnl;
+static struct route_reading *reading;
 
 static void set_up(void)
 {
-	state = xcalloc(1, sizeof(*state));
+	rtnl = xcalloc(1, sizeof(*rtnl));
+	reading = xcalloc(1, sizeof(*reading));
 }
 
 static void tear_down(void)
 {
-	plumbing_close(state);
+	route_reading_free(reading);
+	free(reading);
+	free(rtnl);
 }
 
-/* Shows the request in the state's buffer to the decoder, as one object of a dump. */
+/* Shows the request in the buffer to the decoder, as one object of a dump. */
 static int see(const struct rtnl_query *query)
 {
-	struct netlink_answers answers = rtnl_answers(&state->rtnl, query, state);
-	struct nlmsghdr *nlh = (void *)state->rtnl.buf;
+	struct netlink_answers answers = rtnl_answers(rtnl, query, reading);
+	struct nlmsghdr *nlh = (void *)rtnl->buf;
 
 	nlh->nlmsg_flags = NLM_F_MULTI;
 	return netlink_parse(&answers, nlh, nlh->nlmsg_len);
 }
 
-static const struct live_rule rules[] = {
-	{ IPV4, 1337, UINT32_MAX, 133, 32765, RTPROT_UNSPEC, true, false },
-	{ IPV6, 0xfffffffe, UINT32_MAX, 0xffffffff, 0, RTPROT_BOOT, true, false },
-	{ IPV6, 1, UINT32_MAX, 252, 32764, RTPROT_STATIC, true, false },
-	{ IPV4, 0x111, 0xfff, 100, 32764, RTPROT_UNSPEC, false, false },
+#define RULE_FIELDS(f, m, k, t, p, o, l)                                                                                       \
+	{ .kind = ROUTE_RULE, .family = f, .mark = m, .mask = k, .table = t, .priority = p, .protocol = o, .plain = l }
+#define ROUTE_FIELDS(f, t, m, o, c) { .kind = ROUTE_ROUTE, .family = f, .table = t, .priority = m, .protocol = o, .scope = c }
+
+static const struct route_object rules[] = {
+	RULE_FIELDS(IPV4, 1337, UINT32_MAX, 133, 32765, RTPROT_UNSPEC, true),
+	RULE_FIELDS(IPV6, 0xfffffffe, UINT32_MAX, 0xffffffff, 0, RTPROT_BOOT, true),
+	RULE_FIELDS(IPV6, 1, UINT32_MAX, 252, 32764, RTPROT_STATIC, true),
+	RULE_FIELDS(IPV4, 0x111, 0xfff, 100, 32764, RTPROT_UNSPEC, false),
 };
 
 START_TEST(rule_round_trip)
 {
-	const struct live_rule *rule = &rules[_i];
+	const struct route_object *rule = &rules[_i], *read;
 
-	plumbing_put_rule(&state->rtnl, RTM_NEWRULE, rule);
-	ck_assert_int_eq(see(&plumbing_query_rules), 1);
-	ck_assert_uint_eq(state->n_rules, 1);
-	ck_assert_int_eq(state->rules->family, rule->family);
-	ck_assert_uint_eq(state->rules->mark, rule->mark);
-	ck_assert_uint_eq(state->rules->mask, rule->mask);
-	ck_assert_uint_eq(state->rules->table, rule->table);
-	ck_assert_uint_eq(state->rules->priority, rule->priority);
-	ck_assert_uint_eq(state->rules->protocol, rule->protocol);
-	ck_assert(state->rules->plain == rule->plain && !state->rules->removed);
+	route_put(rtnl, rule, true);
+	ck_assert_int_eq(see(&route_query_rules), 1);
+	ck_assert_uint_eq(reading->routes.n, 1);
+	read = reading->routes.objects;
+	ck_assert_int_eq(read->kind, ROUTE_RULE);
+	ck_assert_int_eq(read->family, rule->family);
+	ck_assert_uint_eq(read->mark, rule->mark);
+	ck_assert_uint_eq(read->mask, rule->mask);
+	ck_assert_uint_eq(read->table, rule->table);
+	ck_assert_uint_eq(read->priority, rule->priority);
+	ck_assert_uint_eq(read->protocol, rule->protocol);
+	ck_assert_int_eq(read->plain, rule->plain);
 }
 END_TEST
 
@@ -91,133 +102,135 @@ static const struct {
 
 START_TEST(rule_that_says_more)
 {
-	plumbing_put_rule(&state->rtnl, RTM_NEWRULE, &rules[0]);
-	mnl_attr_put_u32((void *)state->rtnl.buf, sayings[_i].type, sayings[_i].value);
-	see(&plumbing_query_rules);
-	ck_assert_uint_eq(state->n_rules, 1);
-	ck_assert_int_eq(state->rules->plain, sayings[_i].plain);
+	route_put(rtnl, &rules[0], true);
+	mnl_attr_put_u32((void *)rtnl->buf, sayings[_i].type, sayings[_i].value);
+	see(&route_query_rules);
+	ck_assert_uint_eq(reading->routes.n, 1);
+	ck_assert_int_eq(reading->routes.objects->plain, sayings[_i].plain);
 }
 END_TEST
 
 START_TEST(rule_header_that_says_more)
 {
-	struct fib_rule_hdr *header = mnl_nlmsg_get_payload((void *)state->rtnl.buf);
+	struct fib_rule_hdr *header = mnl_nlmsg_get_payload((void *)rtnl->buf);
 
-	plumbing_put_rule(&state->rtnl, RTM_NEWRULE, &rules[0]);
+	route_put(rtnl, &rules[0], true);
 	header->flags = FIB_RULE_INVERT;
-	see(&plumbing_query_rules);
+	see(&route_query_rules);
 	header->flags = 0;
 	header->src_len = 8;
-	see(&plumbing_query_rules);
+	see(&route_query_rules);
 	header->src_len = 0;
 	header->tos = 16;
-	see(&plumbing_query_rules);
-	ck_assert_uint_eq(state->n_rules, 3);
-	for (unsigned i = 0; i < state->n_rules; i++)
-		ck_assert(!state->rules[i].plain);
+	see(&route_query_rules);
+	ck_assert_uint_eq(reading->routes.n, 3);
+	for (unsigned i = 0; i < reading->routes.n; i++)
+		ck_assert(!reading->routes.objects[i].plain);
 	/* of no interest at all */
 	header->tos = 0;
 	header->action = FR_ACT_BLACKHOLE;
-	see(&plumbing_query_rules);
+	see(&route_query_rules);
 	header->action = FR_ACT_TO_TBL;
 	header->family = 128; /* RTNL_FAMILY_IPMR */
-	see(&plumbing_query_rules);
-	ck_assert_uint_eq(state->n_rules, 3);
+	see(&route_query_rules);
+	ck_assert_uint_eq(reading->routes.n, 3);
 }
 END_TEST
 
-static const struct live_route routes[] = {
-	{ IPV4, 133, 0, RTPROT_BOOT, RT_SCOPE_HOST, false },
-	{ IPV6, 70000, 1024, RTPROT_STATIC, RT_SCOPE_UNIVERSE, false },
+static const struct route_object routes[] = {
+	ROUTE_FIELDS(IPV4, 133, 0, RTPROT_BOOT, RT_SCOPE_HOST),
+	ROUTE_FIELDS(IPV6, 70000, 1024, RTPROT_STATIC, RT_SCOPE_UNIVERSE),
 };
 
 START_TEST(route_round_trip)
 {
-	const struct live_route *route = &routes[_i];
+	const struct route_object *route = &routes[_i];
 
-	plumbing_put_route(&state->rtnl, RTM_NEWROUTE, route);
-	ck_assert_int_eq(see(&plumbing_query_routes), 1);
-	ck_assert_uint_eq(state->n_routes, 1);
-	ck_assert_int_eq(state->routes->family, route->family);
-	ck_assert_uint_eq(state->routes->table, route->table);
-	ck_assert_uint_eq(state->routes->metric, route->metric);
-	ck_assert_uint_eq(state->routes->protocol, route->protocol);
-	ck_assert_uint_eq(state->routes->scope, route->scope);
+	route_put(rtnl, route, true);
+	ck_assert_int_eq(see(&route_query_routes), 1);
+	ck_assert_uint_eq(reading->routes.n, 1);
+	ck_assert_int_eq(reading->routes.objects->family, route->family);
+	ck_assert_uint_eq(reading->routes.objects->table, route->table);
+	ck_assert_uint_eq(reading->routes.objects->priority, route->priority);
+	ck_assert_uint_eq(reading->routes.objects->protocol, route->protocol);
+	ck_assert_uint_eq(reading->routes.objects->scope, route->scope);
 }
 END_TEST
 
 START_TEST(route_that_is_another)
 {
-	struct rtmsg *header = mnl_nlmsg_get_payload((void *)state->rtnl.buf);
+	struct rtmsg *header = mnl_nlmsg_get_payload((void *)rtnl->buf);
 
-	plumbing_put_route(&state->rtnl, RTM_NEWROUTE, &routes[0]);
+	route_put(rtnl, &routes[0], true);
 	header->rtm_type = RTN_UNICAST;
-	see(&plumbing_query_routes);
+	see(&route_query_routes);
 	header->rtm_type = RTN_LOCAL;
 	header->rtm_dst_len = 8;
-	see(&plumbing_query_routes);
+	see(&route_query_routes);
 	header->rtm_dst_len = 0;
 	header->rtm_family = AF_MPLS;
-	see(&plumbing_query_routes);
+	see(&route_query_routes);
 	header->rtm_family = AF_INET;
-	mnl_attr_put_u32((void *)state->rtnl.buf, RTA_PREFSRC, 1);
-	see(&plumbing_query_routes);
-	plumbing_put_route(&state->rtnl, RTM_NEWROUTE, &routes[0]);
-	mnl_attr_put_u32((void *)state->rtnl.buf, RTA_OIF, 2);
-	see(&plumbing_query_routes);
-	ck_assert_uint_eq(state->n_routes, 0);
+	mnl_attr_put_u32((void *)rtnl->buf, RTA_PREFSRC, 1);
+	see(&route_query_routes);
+	route_put(rtnl, &routes[0], true);
+	mnl_attr_put_u32((void *)rtnl->buf, RTA_OIF, 2);
+	see(&route_query_routes);
+	ck_assert_uint_eq(reading->routes.n, 0);
 }
 END_TEST
 
+/* The last is the address: braces would end an argument of a macro. */
+#define ADDRESS(f, l, g, ...) { .kind = ROUTE_ADDRESS, .family = f, .address = { f, l, __VA_ARGS__ }, .flags = g }
+
 static const struct {
-	struct live_address address;
+	struct route_object address;
 	unsigned global;
 	bool inbound6, lo_has_ipv4, lo_has_ipv6;
 } addresses[] = {
-	{ { { IPV4, 8, { 127, 0, 0, 1 } }, 0 }, 0, false, true, false },
-	{ { { IPV4, 16, { 169, 254, 1, 1 } }, 0 }, 0, false, true, false },
-	{ { { IPV4, 16, { 169, 253, 1, 1 } }, 0 }, FAMILY_BIT(IPV4), false, true, false },
-	{ { { IPV4, 32, { 10, 0, 0, 2 } }, 0 }, FAMILY_BIT(IPV4), false, true, false },
-	{ { { IPV6, 128, { [15] = 1 } }, IFA_F_PERMANENT }, 0, false, false, true },
-	{ { { IPV6, 128, { [15] = 6 } }, IFA_F_NODAD }, 0, true, false, true },
-	{ { { IPV6, 64, { [15] = 6 } }, IFA_F_NOPREFIXROUTE }, 0, true, false, true },
-	{ { { IPV6, 128, { [15] = 7 } }, 0 }, FAMILY_BIT(IPV6), false, false, true },
-	{ { { IPV6, 64, { 0xfe, 0x80, [15] = 1 } }, 0 }, 0, false, false, true },
-	{ { { IPV6, 64, { 0xfe, 0xbf, [15] = 1 } }, 0 }, 0, false, false, true },
-	{ { { IPV6, 64, { 0xfe, 0xc0, [15] = 1 } }, 0 }, FAMILY_BIT(IPV6), false, false, true },
-	{ { { IPV6, 64, { 0xfd, [15] = 1 } }, 0 }, FAMILY_BIT(IPV6), false, false, true },
+	{ ADDRESS(IPV4, 8, 0, { 127, 0, 0, 1 }), 0, false, true, false },
+	{ ADDRESS(IPV4, 16, 0, { 169, 254, 1, 1 }), 0, false, true, false },
+	{ ADDRESS(IPV4, 16, 0, { 169, 253, 1, 1 }), FAMILY_BIT(IPV4), false, true, false },
+	{ ADDRESS(IPV4, 32, 0, { 10, 0, 0, 2 }), FAMILY_BIT(IPV4), false, true, false },
+	{ ADDRESS(IPV6, 128, IFA_F_PERMANENT, { [15] = 1 }), 0, false, false, true },
+	{ ADDRESS(IPV6, 128, IFA_F_NODAD, { [15] = 6 }), 0, true, false, true },
+	{ ADDRESS(IPV6, 64, IFA_F_NOPREFIXROUTE, { [15] = 6 }), 0, true, false, true },
+	{ ADDRESS(IPV6, 128, 0, { [15] = 7 }), FAMILY_BIT(IPV6), false, false, true },
+	{ ADDRESS(IPV6, 64, 0, { 0xfe, 0x80, [15] = 1 }), 0, false, false, true },
+	{ ADDRESS(IPV6, 64, 0, { 0xfe, 0xbf, [15] = 1 }), 0, false, false, true },
+	{ ADDRESS(IPV6, 64, 0, { 0xfe, 0xc0, [15] = 1 }), FAMILY_BIT(IPV6), false, false, true },
+	{ ADDRESS(IPV6, 64, 0, { 0xfd, [15] = 1 }), FAMILY_BIT(IPV6), false, false, true },
 };
 
 START_TEST(address_round_trip)
 {
-	struct netns_addrs addrs;
+	const struct routes *read = &reading->routes;
 
-	plumbing_put_address(&state->rtnl, RTM_NEWADDR, &addresses[_i].address);
-	ck_assert_int_eq(see(&plumbing_query_addresses), 1);
-	plumbing_addrs(state, &addrs);
-	ck_assert_uint_eq(addrs.global, addresses[_i].global);
-	ck_assert_int_eq(state->has_inbound6, addresses[_i].inbound6);
-	ck_assert_int_eq(state->lo_has_ipv4, addresses[_i].lo_has_ipv4);
-	ck_assert_int_eq(state->lo_has_ipv6, addresses[_i].lo_has_ipv6);
-	if (state->has_inbound6) {
-		ck_assert_uint_eq(state->inbound6.prefix.len, addresses[_i].address.prefix.len);
-		ck_assert_uint_eq(state->inbound6.flags, addresses[_i].address.flags);
+	route_put(rtnl, &addresses[_i].address, true);
+	ck_assert_int_eq(see(&route_query_addresses), 1);
+	ck_assert_uint_eq(read->global, addresses[_i].global);
+	ck_assert_int_eq(read->inbound6 != NULL, addresses[_i].inbound6);
+	ck_assert_int_eq(read->lo_has_ipv4, addresses[_i].lo_has_ipv4);
+	ck_assert_int_eq(reading->lo_has_ipv6, addresses[_i].lo_has_ipv6);
+	if (read->inbound6) {
+		ck_assert_uint_eq(read->inbound6->address.len, addresses[_i].address.address.len);
+		ck_assert_uint_eq(read->inbound6->flags, addresses[_i].address.flags);
 	}
 }
 END_TEST
 
 START_TEST(address_of_another_interface)
 {
-	struct ifaddrmsg *header = mnl_nlmsg_get_payload((void *)state->rtnl.buf);
+	struct ifaddrmsg *header = mnl_nlmsg_get_payload((void *)rtnl->buf);
 
 	for (unsigned i = 0; i < ARRAY_SIZE(addresses); i++) {
-		plumbing_put_address(&state->rtnl, RTM_NEWADDR, &addresses[i].address);
+		route_put(rtnl, &addresses[i].address, true);
 		header->ifa_index = LO_INDEX + 1;
-		state->global = 0;
-		see(&plumbing_query_addresses);
-		ck_assert_uint_eq(state->global, addresses[i].global);
+		reading->routes.global = 0;
+		see(&route_query_addresses);
+		ck_assert_uint_eq(reading->routes.global, addresses[i].global);
 	}
-	ck_assert(!state->has_inbound6 && !state->lo_has_ipv4 && !state->lo_has_ipv6);
+	ck_assert(!reading->routes.inbound6 && !reading->routes.lo_has_ipv4 && !reading->lo_has_ipv6);
 }
 END_TEST
 
@@ -232,9 +245,9 @@ static const struct {
 START_TEST(link_to_a_pod)
 {
 	struct ifinfomsg *header;
-	struct nlmsghdr *nlh = rtnl_request(&state->rtnl, RTM_NEWLINK, 0, &header, sizeof(*header));
+	struct nlmsghdr *nlh = rtnl_request(rtnl, RTM_NEWLINK, 0, &header, sizeof(*header));
 	bool found = false;
-	struct netlink_answers answers = rtnl_answers(&state->rtnl, &links_query, &found);
+	struct netlink_answers answers = rtnl_answers(rtnl, &links_query, &found);
 
 	if (links[_i].kind) {
 		struct nlattr *info = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
@@ -316,15 +329,15 @@ END_TEST
 /* No cut of a message makes a decoder read beyond it (the sanitizer watches), nor see what was cut off. */
 START_TEST(messages_cut_short)
 {
-	const struct rtnl_query *queries[] = { &plumbing_query_lo, &plumbing_query_addresses, &plumbing_query_rules,
-					       &plumbing_query_routes };
-	const struct nlmsghdr *nlh = (const void *)state->rtnl.buf;
+	const struct rtnl_query *queries[] = { &route_query_lo, &route_query_addresses, &route_query_rules,
+					       &route_query_routes };
+	const struct nlmsghdr *nlh = (const void *)rtnl->buf;
 
-	plumbing_put_rule(&state->rtnl, RTM_NEWRULE, &rules[1]);
+	route_put(rtnl, &rules[1], true);
 	for (uint32_t len = 0; len < nlh->nlmsg_len; len++) {
 		/* libmnl reads on to the next multiple of 4, which any buffer of the kernel's has. */
 		char *copy = xcalloc(1, MNL_ALIGN(len));
-		struct netlink_answers answers = rtnl_answers(&state->rtnl, queries[_i], state);
+		struct netlink_answers answers = rtnl_answers(rtnl, queries[_i], reading);
 
 		memcpy(copy, nlh, len);
 		if (len >= MNL_NLMSG_HDRLEN)
@@ -335,31 +348,31 @@ START_TEST(messages_cut_short)
 		netlink_parse(&answers, copy, len);
 		free(copy);
 	}
-	for (unsigned i = 0; i < state->n_rules; i++)
-		ck_assert(!state->rules[i].plain || state->rules[i].mark == rules[1].mark);
+	for (unsigned i = 0; i < reading->routes.n; i++)
+		ck_assert(!reading->routes.objects[i].plain || reading->routes.objects[i].mark == rules[1].mark);
 }
 END_TEST
 
-#define WANT_REDIRECT { .lo_up = true, .inbound6 = true, .mark = 1337, .table = 133 }
-#define WANT_TPROXY { .lo_up = true, .inbound6 = true, .tproxy = FAMILY_BIT(IPV4), .mark = 1337, .table = 133 }
+#define WANT_REDIRECT { .inbound6 = true, .mark = 1337, .table = 133 }
+#define WANT_TPROXY { .inbound6 = true, .tproxy = FAMILY_BIT(IPV4), .mark = 1337, .table = 133 }
 #define WANT_NOTHING { .nothing = true, .mark = 1337, .table = 133 }
-#define RULE(m, t, p) { IPV4, m, UINT32_MAX, t, p, RTPROT_UNSPEC, true, false }
-#define FOREIGN(m, t, p) { IPV4, m, UINT32_MAX, t, p, RTPROT_UNSPEC, false, false }
-#define ROUTE(t) { IPV4, t, 0, RTPROT_BOOT, RT_SCOPE_HOST, false }
+#define RULE(m, t, p) RULE_FIELDS(IPV4, m, UINT32_MAX, t, p, RTPROT_UNSPEC, true)
+#define FOREIGN(m, t, p) RULE_FIELDS(IPV4, m, UINT32_MAX, t, p, RTPROT_UNSPEC, false)
+#define ROUTE(t) ROUTE_FIELDS(IPV4, t, 0, RTPROT_BOOT, RT_SCOPE_HOST)
 
 static const struct {
-	struct plumbing want;
+	struct routes_want want;
 	uint32_t live_mark;
-	struct live_rule rules[3];
-	struct live_route routes[2];
+	struct route_object rules[3];
+	struct route_object routes[2];
 	bool no_address, lo_down;
 	bool equal, stale;
 } judgements[] = {
 	{ .want = WANT_REDIRECT, .equal = true },
 	{ .want = WANT_REDIRECT, .no_address = true },
 	{ .want = WANT_REDIRECT, .lo_down = true },
-	{ .want = { .lo_up = true, .mark = 1337, .table = 133 }, .stale = true },
-	{ .want = { .lo_up = true, .mark = 1337, .table = 133 }, .no_address = true, .equal = true },
+	{ .want = { .mark = 1337, .table = 133 }, .stale = true },
+	{ .want = { .mark = 1337, .table = 133 }, .no_address = true, .equal = true },
 	{ .want = WANT_TPROXY },
 	{ .want = WANT_TPROXY, .rules = { RULE(1337, 133, 32765) } },
 	{ .want = WANT_TPROXY, .routes = { ROUTE(133) } },
@@ -400,28 +413,46 @@ static const struct {
 	  .stale = true },
 };
 
+static void count(const struct route_object *object, void *data)
+{
+	(void)object;
+	++*(unsigned *)data;
+}
+
+static void count_none(const struct route_object *object, void *data)
+{
+	(void)object;
+	(void)data;
+}
+
 START_TEST(judgement)
 {
-	state->want = judgements[_i].want;
-	state->lo_up = !judgements[_i].lo_down;
-	state->has_inbound6 = !judgements[_i].no_address;
-	state->inbound6.prefix.len = 128;
-	if (judgements[_i].live_mark)
-		plumbing_add_live_mark(state, judgements[_i].live_mark);
+	struct routes_want want = judgements[_i].want;
+	struct route_object inbound6 = ADDRESS(IPV6, 128, 0, { [15] = 6 }), objects[5];
+	struct routes live = {
+		.lo_up = !judgements[_i].lo_down,
+		.inbound6 = judgements[_i].no_address ? NULL : &inbound6,
+		.objects = objects,
+	};
+	unsigned missing = 0, stale = 0;
+
+	want.marks = &judgements[_i].live_mark;
+	want.n_marks = judgements[_i].live_mark != 0;
 	for (unsigned i = 0; i < 3 && judgements[_i].rules[i].table; i++)
-		*(struct live_rule *)array_push(&state->rules, &state->n_rules, sizeof(*state->rules)) = judgements[_i].rules[i];
+		objects[live.n++] = judgements[_i].rules[i];
 	for (unsigned i = 0; i < 2 && judgements[_i].routes[i].table; i++)
-		*(struct live_route *)array_push(&state->routes, &state->n_routes, sizeof(*state->routes)) =
-			judgements[_i].routes[i];
-	ck_assert_int_eq(plumbing_has_stale(state), judgements[_i].stale);
-	ck_assert_int_eq(plumbing_equal(state), judgements[_i].equal);
+		objects[live.n++] = judgements[_i].routes[i];
+	routes_compare(&live, &want, count, count_none, &missing);
+	routes_compare(&live, &want, count_none, count, &stale);
+	ck_assert_int_eq(stale > 0, judgements[_i].stale);
+	ck_assert_int_eq(!missing && !stale, judgements[_i].equal);
 }
 END_TEST
 
-Suite *suite_plumbing(void)
+Suite *suite_routes(void)
 {
-	Suite *suite = suite_create("plumbing");
-	TCase *tcase = tcase_create("plumbing");
+	Suite *suite = suite_create("routes");
+	TCase *tcase = tcase_create("routes");
 
 	tcase_add_checked_fixture(tcase, set_up, tear_down);
 	tcase_add_loop_test(tcase, rule_round_trip, 0, ARRAY_SIZE(rules));
