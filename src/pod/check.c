@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../cli/values.h"
+#include "addr.h"
 #include "injection.h"
 #include "json.h"
 #include "nearest.h"

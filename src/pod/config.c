@@ -2,6 +2,7 @@
 /* The configuration: its defaults, and what its values must be. */
 #include <string.h>
 
+#include "../cli/options.h"
 #include "../cli/values.h"
 #include "injection.h"
 #include "json.h"

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../cli/options.h"
 #include "../cli/values.h"
 #include "json.h"
 #include "validate.h"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../cli/values.h"
+#include "addr.h"
 #include "json.h"
 #include "probes.h"
 #include "settings.h"

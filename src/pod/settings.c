@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../cli/values.h"
+#include "addr.h"
 #include "injection.h"
 #include "json.h"
 #include "merge.h"
