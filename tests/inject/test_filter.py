@@ -99,6 +99,17 @@ def test_lists_also_nested(tmp_path):
     assert all(op["path"].startswith("/items/1/items/0/spec/template/") for op in patches[1]["patch"])
 
 
+def test_spelling_survives_in_lists(tmp_path):
+    pod = '{"kind":"Pod","metadata":{"name":"\\u0061"},"spec":{"containers":[{"name":"app","e":"\\/", "x":1E3}]}}'
+    text = f'{{"kind":"List", "items":[ {pod} , {{"a":0.10}},{pod}]}}'
+    out = f.inject(tmp_path, text).decode()
+    head, tail = pod.split('"spec"')[0][:-2], pod.split('"containers"')[1][:-2]
+    assert out.count(head) == 2 and out.count(tail) == 2 and '{"a":0.10}' in out
+    text = "kind: List\nitems:\n- kind: Pod\n  mode: 0644\n  metadata: {name: a}\n  spec: {containers: [{name: app, x: yes}]}\n"
+    out = f.inject(tmp_path, text).decode()
+    assert "\n  mode: 0644\n" in out and "\n      x: yes\n" in out
+
+
 def test_files_in_order_and_standard_input(tmp_path):
     first = f.write(tmp_path / "first.yaml", "a: 1")
     second = f.write(tmp_path / "second.yaml", "b: 2\n")
