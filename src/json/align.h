@@ -17,7 +17,7 @@ struct member_walk {
 /* The member of walk->old with that key and its index; false if there is none. */
 bool member_find(struct member_walk *walk, const char *key, const json_t **value, size_t *index);
 
-/* The member that tells items of the list under @key apart (name, mountPath ...); NULL if they are told apart by nothing. */
+/* The member that tells items of the list under @key apart (name, mountPath ...); NULL if nothing does. */
 const char *list_key(const char *key);
 
 /*
