@@ -171,13 +171,9 @@ static int parts_merge(struct injection *in, struct parts *parts)
 /* The new list, or the old one if that has the very same items. */
 static json_t *list_or(json_t *old, json_t *new)
 {
-	size_t i, n = json_array_size(new);
-
 	if (!old)
-		return n ? new : NULL;
-	for (i = 0; i < n && json_array_get(old, i) == json_array_get(new, i); i++)
-		;
-	return i == n && json_array_size(old) == n ? old : new;
+		return json_array_size(new) ? new : NULL;
+	return same_items(old, new) ? old : new;
 }
 
 static json_t *spec_merge(struct injection *in, const struct parts *parts)
