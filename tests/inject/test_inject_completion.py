@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Completion, as bash and fish do it, by what make install puts into place; zsh reads its own."""
 
-import filter as f
+import injection
 import lib
 import pytest
 
@@ -22,7 +22,7 @@ CASES = [
 def fixture_share(tmp_path_factory):
     root = tmp_path_factory.mktemp("root")
     lib.checked(lib.run(["make", "-C", lib.ROOT, f"DESTDIR={root}", "PREFIX=/usr", "install"], timeout=300))
-    assert (root / "usr/sbin/istio-inject").read_bytes() == f.BINARY.read_bytes()
+    assert (root / "usr/sbin/istio-inject").read_bytes() == injection.BINARY.read_bytes()
     assert (root / "usr/share/man/man8/istio-inject.8").is_file()
     return root / "usr/share"
 
