@@ -7,7 +7,6 @@
 
 #include "../cli/options.h"
 #include "../cli/values.h"
-#include "json.h"
 #include "validate.h"
 
 #define DEFAULT_PROXY_ID "1337"

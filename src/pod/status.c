@@ -29,11 +29,6 @@ bool is_listed(const struct injection *in, const char *container)
 	       list_holds(member(in->status, "containers"), container);
 }
 
-bool is_listed_volume(const struct injection *in, const char *volume)
-{
-	return list_holds(member(in->status, "volumes"), volume);
-}
-
 json_t *override_find(const struct injection *in, const char *container)
 {
 	json_t *found = item_find(member(in->overrides, "containers"), "name", container);
