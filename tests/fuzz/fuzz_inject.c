@@ -53,7 +53,7 @@ static void check_output(const struct file *file, struct arena *arena, enum inje
 	struct buffer out = { 0 };
 	struct err err;
 
-	file_print(file, form, &out);
+	file_print(file, NULL, form, &out);
 	buffer_put(&out, "", 0);
 	again.text = out.data;
 	again.len = out.len;

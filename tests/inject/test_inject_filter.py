@@ -117,7 +117,10 @@ def test_files_in_order_and_standard_input(tmp_path):
     third = injection.write(tmp_path / "third.json", '{"c": 3}')
     result = injection.run(tmp_path, "-f", second, "-f", "-", f"--filename={first}", "-f", third, input="x: 0\n")
     assert result.returncode == 0
-    assert result.stdout == 'b: 2\n---\nx: 0\n---\na: 1\n{"c": 3}'
+    assert result.stdout == 'b: 2\n---\nx: 0\n---\na: 1\n---\n{"c": 3}'
+    assert injection.run(tmp_path, "-f", third, "-f", third).stdout == '{"c": 3}\n{"c": 3}'
+    assert injection.run(tmp_path, "-f", third, "-f", first, "-o", "yaml").stdout == "---\nc: 3\n---\na: 1"
+    assert injection.run(tmp_path, "-f", first, "-f", third, "-o", "json").stdout == '{\n  "a": 1\n}\n{"c": 3}'
     assert injection.run(tmp_path, "-f", first, env={"ISTIO_INJECT_FILENAME": str(second)}).stdout == "a: 1"
     assert injection.run(tmp_path, env={"ISTIO_INJECT_FILENAME": str(second)}).stdout == "b: 2\n"
 
