@@ -252,12 +252,8 @@ static json_t *with_notes(struct injection *in, const struct parts *parts, json_
 
 	if (in->cfg->init == INIT_CNI)
 		options_annotate(in, notes, proxy_find(in, pod));
-	if (json_object_size(in->overrides)) {
-		const char *name = annotations[ANNOTATION_OVERRIDES].name, *text = json_text(in->overrides);
-
-		if (!note(in, ANNOTATION_OVERRIDES) || strcmp(note(in, ANNOTATION_OVERRIDES), text) != 0)
-			json_object_set_new(notes, name, json_string(text));
-	}
+	if (json_object_size(in->overrides))
+		json_object_set_new(notes, annotations[ANNOTATION_OVERRIDES].name, json_string(overrides_text(in)));
 	if (!status_was || strcmp(status_was, status) != 0)
 		json_object_set_new(notes, ANNOTATION_STATUS, json_string(status));
 	return old && json_same(old, notes) ? pod : pod_with(pod, "metadata", "annotations", notes);

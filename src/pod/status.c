@@ -47,6 +47,20 @@ void override_add(struct injection *in, const char *list, json_t *container)
 	in->overrides = with_member(in->overrides, list, items);
 }
 
+const char *overrides_text(const struct injection *in)
+{
+	static const char *const lists[] = { "containers", "initContainers" };
+	const char *was = note(in, ANNOTATION_OVERRIDES);
+	json_t *ordered = json_object();
+
+	if (was && json_same(object_parse(was), in->overrides))
+		return was;
+	for (unsigned i = 0; i < ARRAY_SIZE(lists); i++)
+		if (member(in->overrides, lists[i]))
+			json_object_set(ordered, lists[i], member(in->overrides, lists[i]));
+	return json_text(ordered);
+}
+
 /* A list that is empty is null. */
 static json_t *names(json_t *list)
 {
