@@ -242,6 +242,7 @@ bench:
 	@.ci/packages bench
 	@$(MAKE) --no-print-directory $(jobs) all
 	@tests/bench/run
+	@tests/bench/inject
 
 # Made by a tool that runs on the machine that builds, whatever that builds for
 completions: $(addprefix build/completion/,bash zsh fish inject-bash inject-zsh inject-fish) ; @:

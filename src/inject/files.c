@@ -238,14 +238,19 @@ static void print_converted(const struct chunk *chunk, bool yaml, struct buffer 
 	}
 }
 
-void file_print(const struct file *file, enum inject_output form, struct buffer *out)
+static bool prints_yaml(const struct file *file, enum inject_output form)
 {
-	bool yaml = form == OUTPUT_SAME ? file->yaml : form == OUTPUT_YAML;
+	return form == OUTPUT_SAME ? file->yaml : form == OUTPUT_YAML;
+}
+
+void file_print(const struct file *file, const struct file *before, enum inject_output form, struct buffer *out)
+{
+	bool yaml = prints_yaml(file, form), marked = file->n && file->chunks[0].marked;
 
 	/* Documents of different files must not run together. */
 	if (out->len && out->data[out->len - 1] != '\n')
 		buffer_putc(out, '\n');
-	if (out->len && form == OUTPUT_SAME && yaml && file->n && !file->chunks[0].marked)
+	if (out->len && file->n && yaml == file->yaml && !marked && (yaml || (before && prints_yaml(before, form))))
 		buffer_puts(out, "---\n");
 	for (unsigned i = 0; i < file->n; i++) {
 		if (yaml == file->yaml)

@@ -34,8 +34,11 @@ void file_free(struct file *file);
 /* The same of file->text, which is there already. */
 int file_parse(struct file *file, struct arena *arena, struct err *err);
 
-/* Prints all documents of the file in that form, OUTPUT_SAME as they are; those before it stand in @out. */
-void file_print(const struct file *file, enum inject_output form, struct buffer *out);
+/*
+ * Prints all documents of the file in that form, OUTPUT_SAME as they are, behind those of the file
+ * @before (NULL: it is the first) in @out.
+ */
+void file_print(const struct file *file, const struct file *before, enum inject_output form, struct buffer *out);
 
 /* The document before or after its change, emitted the same way in both cases. */
 void chunk_print_plain(const struct chunk *chunk, bool after, struct buffer *out);

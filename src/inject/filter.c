@@ -111,8 +111,8 @@ static int print_all(const struct session *session, const struct filter *filter,
 		buffer_putc(out, '\n');
 		return STATUS_DONE;
 	}
-	for (const struct file *f = session->files; f < session->files + session->n_files; f++)
-		file_print(f, session->options->output, out);
+	for (unsigned i = 0; i < session->n_files; i++)
+		file_print(&session->files[i], i ? &session->files[i - 1] : NULL, session->options->output, out);
 	return STATUS_DONE;
 }
 

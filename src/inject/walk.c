@@ -55,13 +55,31 @@ const char *subject_text(const struct subject *subject, char text[SUBJECT_MAX])
 	return text;
 }
 
+/* The pointer of what the error is about: the annotation that it begins with, else the pod. */
+static void put_pointer(struct buffer *pointer, const struct subject *subject, const char *what)
+{
+	static const char head[] = "annotation ";
+
+	buffer_puts(pointer, subject->pointer);
+	if (strncmp(what, head, sizeof(head) - 1))
+		return;
+	buffer_puts(pointer, "/metadata/annotations/");
+	for (what += sizeof(head) - 1; *what && *what != ':'; what++)
+		buffer_put(pointer, *what == '/' ? "~1" : what, *what == '/' ? 2 : 1);
+}
+
 int subject_error(const struct subject *subject, const struct chunk *chunk, struct err *err)
 {
+	struct buffer pointer = { 0 };
 	struct err found = *err;
 	char text[SUBJECT_MAX];
+	int rc;
 
-	return err_set(err, found.status, EINVAL, "%s:%u: %s: %s", subject->file,
-		       document_place(&chunk->doc, subject->pointer).line, subject_text(subject, text), found.what);
+	put_pointer(&pointer, subject, found.what);
+	rc = err_set(err, found.status, EINVAL, "%s:%u: %s: %s", subject->file,
+		     document_place(&chunk->doc, pointer.data).line, subject_text(subject, text), found.what);
+	buffer_free(&pointer);
+	return rc;
 }
 
 /* In the arena. */

@@ -95,16 +95,18 @@ int *align_items(const json_t *old, const json_t *new, const char *key)
 {
 	int *from = xcalloc(json_array_size(new), sizeof(*from));
 	const char *member = list_key(key);
+	bool paired;
 	size_t i;
 
 	if (old != new && member && json_is_array(old)) {
 		align_by_name(old, new, member, from);
 		return from;
 	}
+	paired = json_array_size(old) == json_array_size(new);
 	for (i = 0; i < json_array_size(new); i++) {
-		const json_t *item = old == new ? NULL : json_array_get(old, i);
+		const json_t *item = json_array_get(old, i);
 
-		from[i] = old == new || (item && json_same(item, json_array_get(new, i))) ? (int)i : -1;
+		from[i] = item && (paired || json_same(item, json_array_get(new, i))) ? (int)i : -1;
 	}
 	return from;
 }

@@ -17,14 +17,13 @@ struct member_walk {
 /* The member of walk->old with that key and its index; false if there is none. */
 bool member_find(struct member_walk *walk, const char *key, const json_t **value, size_t *index);
 
-/* The member that tells items of the list under @key apart (name, mountPath ...); NULL if they are told apart by nothing. */
+/* The member that tells items of the list under @key apart (name, mountPath ...); NULL if nothing does. */
 const char *list_key(const char *key);
 
 /*
  * For each item of @new the index of the item of @old that it was, or -1.  Items of a list under
- * @key with a key of their own are the same if that is; others, and those that lack it, if they are equal
- * and at the same index.
- * The caller frees it.
+ * @key with a key of their own are the same if that is; of other lists, those at the same index, if the lists
+ * are equally long or the items are equal.  The caller frees it.
  */
 int *align_items(const json_t *old, const json_t *new, const char *key);
 

@@ -69,7 +69,8 @@ static bool is_probe(const char *key)
 }
 
 /* A container at @now that will be at @index in the end. */
-static void diff_container(struct building *b, unsigned list, size_t now, size_t index, const json_t *old, const json_t *new)
+static void diff_container(struct building *b, unsigned list, size_t now, size_t index, const json_t *old,
+			   const json_t *new)
 {
 	size_t len = patch_enter_index(b->p, now);
 	json_t *all, *value;

@@ -59,7 +59,8 @@ static struct span trail_of(const struct splicer *s, const struct json_node *nod
 }
 
 /* The manner of a container that is not empty. */
-static struct manner manner_of(const struct splicer *s, const struct json_node *node, bool object, const struct manner *around)
+static struct manner manner_of(const struct splicer *s, const struct json_node *node, bool object,
+			       const struct manner *around)
 {
 	struct manner manner = { lead_of(s, node, 0, object), around->colon, false };
 

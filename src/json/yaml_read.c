@@ -18,10 +18,6 @@ struct found {
 	unsigned height; /* levels of containers */
 };
 
-struct anchor {
-	char *name;
-	struct found found; /* value NULL: it has not ended yet */
-};
 
 struct reader {
 	yaml_parser_t parser;
@@ -30,7 +26,8 @@ struct reader {
 	uint32_t line; /* of the text's beginning */
 	struct arena *arena;
 	struct node_stack stack;
-	struct anchor *anchors;
+	json_t *names;         /* of anchors, each with its index among them */
+	struct found *anchors; /* value NULL: it has not ended yet */
 	unsigned n_anchors;
 	/* How far the text between the events has been looked through for comments. */
 	size_t at, index;
@@ -103,38 +100,34 @@ static int next_event(struct reader *r, yaml_event_t *event)
 	return 0;
 }
 
-static struct anchor *anchor_find(struct reader *r, const char *name)
-{
-	for (unsigned i = r->n_anchors; i-- > 0;)
-		if (!strcmp(r->anchors[i].name, name))
-			return &r->anchors[i];
-	return NULL;
-}
-
 /* A name that comes again stands for the later value. */
 static unsigned anchor_begin(struct reader *r, const yaml_char_t *name)
 {
-	struct anchor *anchor = anchor_find(r, (const char *)name);
+	const json_t *index;
 
-	if (!anchor) {
-		anchor = array_push(&r->anchors, &r->n_anchors, sizeof(*r->anchors));
-		anchor->name = xstrdup((const char *)name);
+	if (!r->names)
+		r->names = json_object();
+	index = json_object_get(r->names, (const char *)name);
+	if (!index) {
+		array_push(&r->anchors, &r->n_anchors, sizeof(*r->anchors));
+		index = json_integer(r->n_anchors - 1);
+		json_object_set_nocheck(r->names, (const char *)name, (json_t *)index);
 	}
-	memset(&anchor->found, 0, sizeof(anchor->found));
-	return (unsigned)(anchor - r->anchors);
+	memset(&r->anchors[json_integer_value(index)], 0, sizeof(*r->anchors));
+	return (unsigned)json_integer_value(index);
 }
 
 static int read_alias(struct reader *r, const yaml_event_t *event, struct found *found, unsigned depth)
 {
 	const char *name = (const char *)event->data.alias.anchor;
 	struct json_place place = mark_place(r, event->start_mark);
-	const struct anchor *anchor = anchor_find(r, name);
+	const json_t *index = json_object_get(r->names, name);
 
-	if (!anchor)
+	if (!index)
 		return fail(r, place, "the alias *%.100s has no anchor", name);
-	if (!anchor->found.value)
+	*found = r->anchors[json_integer_value(index)];
+	if (!found->value)
 		return fail(r, place, "the alias *%.100s is within what it stands for", name);
-	*found = anchor->found;
 	if (depth - 1 + found->height > JSON_DEPTH_MAX)
 		return fail(r, place, "more than %d levels of values in values", JSON_DEPTH_MAX);
 	if (!node_count(&r->stack, found->nodes))
@@ -381,7 +374,7 @@ static int read_node(struct reader *r, const yaml_event_t *event, struct found *
 		anchor = anchor_begin(r, name);
 	rc = scalar ? read_scalar(r, event, found) : read_collection(r, event, found, depth);
 	if (!rc && name)
-		r->anchors[anchor].found = *found;
+		r->anchors[anchor] = *found;
 	return rc;
 }
 
@@ -430,8 +423,6 @@ int yaml_read(struct document *doc, struct arena *arena, const char *text, size_
 	if (rc)
 		doc->root = NULL;
 	yaml_parser_delete(&r.parser);
-	for (unsigned i = 0; i < r.n_anchors; i++)
-		free(r.anchors[i].name);
 	free(r.anchors);
 	free(r.stack.nodes);
 	return rc;

@@ -118,6 +118,12 @@ static json_t *float_value(const char *text)
 	return isinf(strtod(digits, NULL)) ? NULL : json_number(spelt, strlen(spelt));
 }
 
+/* Underscores mean nothing; behind a leading point only those between digits. */
+static bool is_separator(const char *text, size_t i)
+{
+	return text[i] == '_' && (*text != '.' || (strchr("0123456789", text[i - 1]) && text[i + 1] >= '0' && text[i + 1] <= '9'));
+}
+
 static json_t *number_parse_yaml(const char *text, size_t len)
 {
 	char plain[NUMBER_MAX + 1];
@@ -127,7 +133,7 @@ static json_t *number_parse_yaml(const char *text, size_t len)
 	if (len > NUMBER_MAX || !strchr("+-.0123456789", *text))
 		return NULL;
 	for (size_t i = 0; i < len; i++)
-		if (text[i] != '_' || *text == '.')
+		if (!is_separator(text, i))
 			plain[n++] = text[i];
 	plain[n] = '\0';
 	value = *text == '.' ? NULL : integer_parse(plain);

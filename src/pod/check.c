@@ -7,6 +7,7 @@
 
 #include "../cli/item.h"
 #include "../cli/values.h"
+#include "addr.h"
 #include "injection.h"
 #include "json.h"
 #include "nearest.h"

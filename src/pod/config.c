@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../cli/item.h"
+#include "../cli/options.h"
 #include "../cli/values.h"
 #include "injection.h"
 #include "json.h"

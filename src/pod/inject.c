@@ -171,13 +171,9 @@ static int parts_merge(struct injection *in, struct parts *parts)
 /* The new list, or the old one if that has the very same items. */
 static json_t *list_or(json_t *old, json_t *new)
 {
-	size_t i, n = json_array_size(new);
-
 	if (!old)
-		return n ? new : NULL;
-	for (i = 0; i < n && json_array_get(old, i) == json_array_get(new, i); i++)
-		;
-	return i == n && json_array_size(old) == n ? old : new;
+		return json_array_size(new) ? new : NULL;
+	return same_items(old, new) ? old : new;
 }
 
 static json_t *spec_merge(struct injection *in, const struct parts *parts)
@@ -256,12 +252,8 @@ static json_t *with_notes(struct injection *in, const struct parts *parts, json_
 
 	if (in->cfg->init == INIT_CNI)
 		options_annotate(in, notes, proxy_find(in, pod));
-	if (json_object_size(in->overrides)) {
-		const char *name = annotations[ANNOTATION_OVERRIDES].name, *text = json_text(in->overrides);
-
-		if (!note(in, ANNOTATION_OVERRIDES) || strcmp(note(in, ANNOTATION_OVERRIDES), text) != 0)
-			json_object_set_new(notes, name, json_string(text));
-	}
+	if (json_object_size(in->overrides))
+		json_object_set_new(notes, annotations[ANNOTATION_OVERRIDES].name, json_string(overrides_text(in)));
 	if (!status_was || strcmp(status_was, status) != 0)
 		json_object_set_new(notes, ANNOTATION_STATUS, json_string(status));
 	return old && json_same(old, notes) ? pod : pod_with(pod, "metadata", "annotations", notes);

@@ -59,9 +59,8 @@ int refuse_annotation(struct injection *in, const char *name, const char *value,
 int refuse_overlay(struct injection *in, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int refuse_object(struct injection *in, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Whether status lists the container, in either list; the volume. */
+/* Whether status lists the container, in either list. */
 bool is_listed(const struct injection *in, const char *container);
-bool is_listed_volume(const struct injection *in, const char *volume);
 
 /* decide.c: begins an injection, and decides. */
 int injection_decide(struct injection *in, const struct pod_request *request, struct pod_result *result, struct err *err);
@@ -77,7 +76,5 @@ const char *variable_text(struct injection *in, const char *name, size_t len);
 bool variable_is_known(const char *name, size_t len);
 /* expand.c: @value with its variables and conditions; NULL where a condition leaves nothing. */
 int expand(struct injection *in, const char *overlay, json_t *value, json_t **expanded);
-/* The names of the application's containers, and its ports. */
-json_t *app_containers(const struct injection *in);
 
 #endif

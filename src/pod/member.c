@@ -59,6 +59,15 @@ void list_add(json_t *list, const char *text)
 		json_array_append_new(list, json_string(text));
 }
 
+bool same_items(const json_t *a, const json_t *b)
+{
+	size_t n = json_array_size(a), i = 0;
+
+	while (i < n && json_array_get(a, i) == json_array_get(b, i))
+		i++;
+	return i == n && n == json_array_size(b);
+}
+
 json_t *with_member(json_t *object, const char *key, json_t *value)
 {
 	json_t *copy;

@@ -22,6 +22,9 @@ bool list_holds(const json_t *list, const char *text);
 /* Appends @text to the list of strings, unless that holds it. */
 void list_add(json_t *list, const char *text);
 
+/* Whether two lists have the very same items. */
+bool same_items(const json_t *a, const json_t *b);
+
 /* @object (NULL: {}) with @value as member @key: a copy, or @object itself if that has this very value. */
 json_t *with_member(json_t *object, const char *key, json_t *value);
 /* @object without the member: a copy, or @object itself. */

@@ -171,56 +171,70 @@ static json_t *merge_items(struct how how, const struct list_type *type, json_t 
 	return merge_objects(how, base, over);
 }
 
-/* What tells an item of a list from others: its key, or all of it where it has none. */
-static const json_t *key_of(const json_t *item, const char *key)
-{
-	const json_t *value = json_object_get(item, key);
+/* A list, and for each item what tells it from others: its key, or all of it where it has none. */
+struct keyed {
+	json_t *list;
+	size_t n;
+	const json_t **keys;
+};
 
-	return value ? value : item;
+static struct keyed keyed_read(json_t *list, const char *key)
+{
+	struct keyed keyed = { list, json_array_size(list), xcalloc(json_array_size(list), sizeof(*keyed.keys)) };
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item) {
+		const json_t *value = json_object_get(item, key);
+
+		keyed.keys[i] = value ? value : item;
+	}
+	return keyed;
 }
 
-/* The index of the item of @list with this key, after @skip others of it; the list's size if there is none. */
-static size_t find_key(const json_t *list, const char *key, const json_t *wanted, size_t skip)
+/* The index of the item with this key, after @skip others of it; n if there is none. */
+static size_t find_key(const struct keyed *keyed, const json_t *wanted, size_t skip)
 {
-	size_t n = json_array_size(list), i;
 	const char *text = text_of(wanted);
+	size_t i;
 
-	for (i = 0; i < n; i++) {
-		const json_t *of = key_of(json_array_get(list, i), key);
+	for (i = 0; i < keyed->n; i++) {
+		const char *of = text ? text_of(keyed->keys[i]) : NULL;
 
 		/* nearly always two strings */
-		if ((text && text_of(of) ? !strcmp(text, text_of(of)) : json_same(of, wanted)) && !skip--)
-			return i;
+		if ((of ? !strcmp(of, text) : json_same(keyed->keys[i], wanted)) && !skip--)
+			break;
 	}
-	return n;
+	return i;
 }
 
 /*
- * What item @i of @list is merged with: the first of a key with the first of it, the second with
+ * What item @i of @keyed is merged with: the first of a key with the first of it, the second with
  * the second (a port has two protocols).  NULL if there is none.
  */
-static json_t *like(const json_t *other, const json_t *list, size_t i, const char *key)
+static json_t *like(const struct keyed *other, const struct keyed *keyed, size_t i)
 {
-	const json_t *wanted = key_of(json_array_get(list, i), key);
+	const json_t *wanted = keyed->keys[i];
 	size_t rank = 0;
 
-	if (find_key(other, key, wanted, 0) == json_array_size(other))
+	if (find_key(other, wanted, 0) == other->n)
 		return NULL;
-	while (find_key(list, key, wanted, rank) < i)
+	while (find_key(keyed, wanted, rank) < i)
 		rank++;
-	return json_array_get(other, find_key(other, key, wanted, rank));
+	return json_array_get(other->list, find_key(other, wanted, rank));
 }
 
 /* The base's items or the overlay's first, then those that only the other has. */
 static json_t *merge_lists(struct how how, const struct list_type *type, json_t *base, json_t *over)
 {
-	bool base_first = type->at_end || how.flags & MERGE_UNDER, changed;
-	json_t *first = base_first ? base : over, *second = base_first ? over : base;
+	bool base_first = type->at_end || how.flags & MERGE_UNDER;
+	struct keyed first = keyed_read(base_first ? base : over, type->key);
+	struct keyed second = keyed_read(base_first ? over : base, type->key);
 	json_t *merged = json_array(), *item;
 	size_t i;
 
-	json_array_foreach(first, i, item) {
-		json_t *other = like(second, first, i, type->key);
+	json_array_foreach(first.list, i, item) {
+		json_t *other = like(&second, &first, i);
 
 		if (other)
 			item = merge_items(how, type, base_first ? item : other, base_first ? other : item);
@@ -228,13 +242,12 @@ static json_t *merge_lists(struct how how, const struct list_type *type, json_t 
 			item = without_nulls(item);
 		json_array_append(merged, item);
 	}
-	json_array_foreach(second, i, item)
-		if (!like(first, second, i, type->key))
+	json_array_foreach(second.list, i, item)
+		if (!like(&first, &second, i))
 			json_array_append(merged, base_first && !(how.flags & MERGE_NULLS) ? without_nulls(item) : item);
-	changed = json_array_size(merged) != json_array_size(base);
-	json_array_foreach(merged, i, item)
-		changed = changed || item != json_array_get(base, i);
-	return changed ? merged : base;
+	free(first.keys);
+	free(second.keys);
+	return same_items(merged, base) ? base : merged;
 }
 
 static json_t *merge_values(struct how how, const char *key, json_t *base, json_t *over)

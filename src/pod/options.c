@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "../cli/item.h"
+#include "../cli/options.h"
 #include "../cli/values.h"
-#include "json.h"
 #include "validate.h"
 
 #define DEFAULT_PROXY_ID "1337"

@@ -6,6 +6,7 @@
 
 #include "../cli/item.h"
 #include "../cli/values.h"
+#include "addr.h"
 #include "json.h"
 #include "probes.h"
 #include "settings.h"

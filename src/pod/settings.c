@@ -4,6 +4,7 @@
 
 #include "../cli/item.h"
 #include "../cli/values.h"
+#include "addr.h"
 #include "injection.h"
 #include "json.h"
 #include "merge.h"

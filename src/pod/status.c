@@ -29,11 +29,6 @@ bool is_listed(const struct injection *in, const char *container)
 	       list_holds(member(in->status, "containers"), container);
 }
 
-bool is_listed_volume(const struct injection *in, const char *volume)
-{
-	return list_holds(member(in->status, "volumes"), volume);
-}
-
 json_t *override_find(const struct injection *in, const char *container)
 {
 	json_t *found = item_find(member(in->overrides, "containers"), "name", container);
@@ -50,6 +45,20 @@ void override_add(struct injection *in, const char *list, json_t *container)
 	items = items ? json_copy(items) : json_array();
 	json_array_append(items, container);
 	in->overrides = with_member(in->overrides, list, items);
+}
+
+const char *overrides_text(const struct injection *in)
+{
+	static const char *const lists[] = { "containers", "initContainers" };
+	const char *was = note(in, ANNOTATION_OVERRIDES);
+	json_t *ordered = json_object();
+
+	if (was && json_same(object_parse(was), in->overrides))
+		return was;
+	for (unsigned i = 0; i < ARRAY_SIZE(lists); i++)
+		if (member(in->overrides, lists[i]))
+			json_object_set(ordered, lists[i], member(in->overrides, lists[i]));
+	return json_text(ordered);
 }
 
 /* A list that is empty is null. */

@@ -12,6 +12,9 @@ json_t *override_find(const struct injection *in, const char *container);
 /* Adds it to in->overrides, below @list (containers, initContainers). */
 void override_add(struct injection *in, const char *list, json_t *container);
 
+/* The annotation's text: as it was, if nothing has come to it. */
+const char *overrides_text(const struct injection *in);
+
 /* The annotation's text; the lists are of names. */
 const char *status_text(json_t *init_containers, json_t *containers, json_t *volumes, json_t *secrets, const char *revision);
 

@@ -24,12 +24,13 @@ static void refuse(struct refusal *refusal, const char *item, const char *expect
 	snprintf(refusal->expected, sizeof(refusal->expected), "%s", expected);
 }
 
-/* As the validators say it, but for the names of users and groups: they would be another machine's. */
-static const char *without_names(const char *expected)
+/* As the validators say it, but for the names of users and groups, and for what the contract words itself. */
+static const char *worded(const char *expected)
 {
 	static const struct {
-		const char *with, *without;
+		const char *theirs, *ours;
 	} texts[] = {
+		{ "a port 1-65535 or a range a-b", "a port (1-65535) or a range a-b" },
 		{ "a UID 0-4294967294 or a user of /etc/passwd", "a UID 0-4294967294 (a name would be another machine's)" },
 		{ "a GID 0-4294967294 or a group of /etc/group", "a GID 0-4294967294 (a name would be another machine's)" },
 		{ "a UID 0-4294967294, a range a-b or a user of /etc/passwd",
@@ -39,8 +40,8 @@ static const char *without_names(const char *expected)
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(texts); i++)
-		if (!strcmp(expected, texts[i].with))
-			return texts[i].without;
+		if (!strcmp(expected, texts[i].theirs))
+			return texts[i].ours;
 	return expected;
 }
 
@@ -84,7 +85,7 @@ static bool parse_as(enum option_id id, const char *text, struct refusal *refusa
 	p.given[id] = (struct given){ text, SOURCE_OPTION };
 	ret = value_parse(&p, id, &err);
 	if (ret)
-		refuse(refusal, refused.item, without_names(refused.expected));
+		refuse(refusal, refused.item, worded(refused.expected));
 	if (boolean)
 		*boolean = *(const bool *)((const char *)&p.settings + options[id].field);
 	free(p.uid_groups.items);

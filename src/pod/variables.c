@@ -6,7 +6,6 @@
 
 #include "injection.h"
 #include "json.h"
-#include "validate.h"
 
 /* @key: what follows the colon of a variable with a key, else NULL. */
 typedef const char *variable(struct injection *in, const char *key);
@@ -186,7 +185,8 @@ static const char *proxy_uid(struct injection *in, const char *key)
 	return text && *text ? text : in->cfg->capture->of[ANNOTATION_PROXY_UID].text;
 }
 
-json_t *app_containers(const struct injection *in)
+/* The containers of the application: neither the proxy nor what an earlier injection has added. */
+static json_t *app_containers(const struct injection *in)
 {
 	json_t *apps = json_array(), *container;
 	size_t i;

@@ -33,6 +33,19 @@ static int inject(void *context, struct subject *subject, struct err *err)
 	return 0;
 }
 
+/* The next document that is not empty, from *@at. */
+static const json_t *next_root(const struct file *file, unsigned *at, bool changed)
+{
+	while (*at < file->n) {
+		const struct chunk *chunk = &file->chunks[(*at)++];
+		const json_t *root = changed && chunk->changed ? chunk->changed : chunk->doc.root;
+
+		if (root && !json_is_null(root))
+			return root;
+	}
+	return NULL;
+}
+
 static void check_output(const struct file *file, struct arena *arena, enum inject_output form)
 {
 	/* a text of JSON that begins with a scalar is only known by its name */
@@ -40,11 +53,16 @@ static void check_output(const struct file *file, struct arena *arena, enum inje
 	struct buffer out = { 0 };
 	struct err err;
 
-	file_print(file, form, &out);
+	file_print(file, NULL, form, &out);
 	buffer_put(&out, "", 0);
 	again.text = out.data;
 	again.len = out.len;
 	FUZZ_CHECK(!file_parse(&again, arena, &err));
+	for (unsigned i = 0, j = 0; i < file->n;) {
+		const json_t *wanted = next_root(file, &i, true), *found = next_root(&again, &j, false);
+
+		FUZZ_CHECK(wanted ? found && json_same(wanted, found) : !found);
+	}
 	free(again.chunks);
 	buffer_free(&out);
 }

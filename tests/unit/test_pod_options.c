@@ -202,11 +202,11 @@ static const struct pod_case refusals[] = {
 	{ "", POD("istio-init/dry-run: 'true'"), "error", "annotation \"istio-init/dry-run\": there is no such option" },
 	/* the first of the table, not of the pod */
 	{ "", POD("istio-inject/order: x, " T "includeInboundPorts: x"), "error",
-	  "annotation traffic.sidecar.istio.io/includeInboundPorts: \"x\": item \"x\": expected a port 1-65535 or a range a-b" },
+	  "annotation traffic.sidecar.istio.io/includeInboundPorts: \"x\": item \"x\": expected a port (1-65535) or a range a-b" },
 	/* one line, whatever the value; cut at 100 bytes */
 	{ "", POD(T "excludeInboundPorts: \"80,a\\nb\\x01\""), "error",
 	  "annotation traffic.sidecar.istio.io/excludeInboundPorts: \"80,a\\nb\\u0001\": item \"a\\nb\\u0001\": expected a port "
-	  "1-65535 or a range a-b" },
+	  "(1-65535) or a range a-b" },
 	{ "",
 	  POD("status.sidecar.istio.io/port: "
 	      "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789x"),

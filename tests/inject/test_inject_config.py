@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The configuration: what each wrong line is answered with, and that it counts."""
 
-import filter as f
+import injection
 import pytest
 
 BASE = "initContainer: {image: x}\n"
@@ -50,7 +50,7 @@ def test_wrong(tmp_path, text, message):
     config = text if text.startswith("- ") else text + BASE
     if "[true" in text:
         config = text
-    result = f.run(tmp_path, config=config, input="")
+    result = injection.run(tmp_path, config=config, input="")
     assert (result.returncode, result.stdout) == (64, "")
     assert result.stderr.startswith(f"istio-inject: error: {tmp_path}/config.yaml:{message}")
     assert result.stderr.count("\n") == 1
@@ -58,18 +58,18 @@ def test_wrong(tmp_path, text, message):
 
 @pytest.mark.parametrize("config", ["", "native: true\n", "init: cni\n"])
 def test_the_image_is_required(tmp_path, config):
-    result = f.run(tmp_path, config=config, input="")
+    result = injection.run(tmp_path, config=config, input="")
     assert result.returncode == 64 and ": initContainer: expected " in result.stderr
-    assert f.run(tmp_path, config="init: none\n", input="").returncode == 0
+    assert injection.run(tmp_path, config="init: none\n", input="").returncode == 0
 
 
 def test_too_large(tmp_path):
-    result = f.run(tmp_path, config=BASE + "#" * (1 << 20), input="")
+    result = injection.run(tmp_path, config=BASE + "#" * (1 << 20), input="")
     assert result.returncode == 64 and "more than 1 MiB" in result.stderr
 
 
 def test_not_there(tmp_path):
-    result = f.lib.run([f.BINARY, "-c", tmp_path / "none"], input="")
+    result = injection.lib.run([injection.BINARY, "-c", tmp_path / "none"], input="")
     assert result.returncode == 1 and "none: No such file or directory" in result.stderr
 
 
@@ -79,8 +79,8 @@ def test_not_there(tmp_path):
     ("neverInject: [{matchLabels: {app: web}}]", b"not injected: never-inject"),
 ])
 def test_decisions_by_configuration(tmp_path, line, marker):
-    pod = f.POD.replace("name: app", "name: app\n  labels: {app: web}", 1)
-    result = f.run(tmp_path, config=f.CONFIG + line + "\n", input=pod.encode(), text=False)
+    pod = injection.POD.replace("name: app", "name: app\n  labels: {app: web}", 1)
+    result = injection.run(tmp_path, config=injection.CONFIG + line + "\n", input=pod.encode(), text=False)
     assert marker in result.stderr and result.stdout == pod.encode()
 
 
@@ -94,4 +94,4 @@ def test_decisions_by_configuration(tmp_path, line, marker):
     ("resources: {limits: {cpu: 10m}}", "cpu: 10m\n"),
 ])
 def test_every_key_counts(tmp_path, line, part):
-    assert part in f.inject(tmp_path, f.POD, config=f.CONFIG + line + "\n").decode()
+    assert part in injection.inject(tmp_path, injection.POD, config=injection.CONFIG + line + "\n").decode()

@@ -5,7 +5,7 @@ import re
 import shlex
 import subprocess
 
-import filter as f
+import injection
 import lib
 import pytest
 
@@ -78,9 +78,9 @@ def examples():
                 yield command, output
 
 
-@pytest.mark.parametrize("command,output", examples(), ids=[command for command, _ in examples()])
+@pytest.mark.parametrize("command,output", list(examples()), ids=[command for command, _ in examples()])
 def test_example(command, output):
-    result = lib.run([f.BINARY, *shlex.split(command)], cwd=f.HERE / "demo")
+    result = lib.run([injection.BINARY, *shlex.split(command)], cwd=injection.HERE / "demo")
     assert (result.stdout, result.stderr) == (output, "")
 
 
