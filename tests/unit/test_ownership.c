@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is ours in a chain, what stays, what goes and where new rules stand: chains before, wanted and after. */
+#include <check.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ownership.h"
+#include "util.h"
+
+Suite *suite_ownership(void);
+
+/*
+ * A chain is a word of letters, a rule each:
+ *
+ *   a-m  ours, a jump to ISTIO_A ...; two of one letter are copies of each other
+ *   n-z  shared, "-o eth0n -j RETURN"
+ *   A-Z  foreign
+ *   0-9  ours, but nobody can read what else it tests
+ *   ^    before a wanted rule: for the very top
+ */
+#define RULES_MAX 32
+
+struct word {
+	struct rule rules[RULES_MAX];
+	struct match matches[RULES_MAX];
+	struct iface ifaces[RULES_MAX];
+	char names[RULES_MAX][12];
+	unsigned n;
+};
+
+static void read_word(struct word *w, const char *text)
+{
+	bool top = false;
+
+	memset(w, 0, sizeof(*w));
+	for (; *text; text++) {
+		struct rule *rule = &w->rules[w->n];
+		bool shared = *text >= 'n' && *text <= 'z', digit = *text >= '0' && *text <= '9';
+
+		if (*text == '^') {
+			top = true;
+			continue;
+		}
+		snprintf(w->names[w->n], sizeof(w->names[w->n]), "ISTIO_%c", *text);
+		snprintf(w->ifaces[w->n].name, sizeof(w->ifaces->name), "eth%c", *text);
+		w->matches[w->n] = (struct match){ .kind = MATCH_OIF, .n = 1, .ifaces = &w->ifaces[w->n] };
+		*rule = (struct rule){
+			.families = FAMILY_BIT(IPV4),
+			.top = top,
+			.unknown = digit,
+			.id = digit ? (uint64_t)*text : 0,
+			.owner = *text >= 'A' && *text <= 'Z' ? RULE_FOREIGN : shared ? RULE_SHARED : RULE_OURS,
+			.n_matches = shared,
+			.matches = &w->matches[w->n],
+			.target = shared ? (struct target){ .kind = TARGET_RETURN } :
+					   (struct target){ .kind = TARGET_JUMP, .chain = w->names[w->n] },
+		};
+		top = false;
+		w->n++;
+	}
+}
+
+static char letter_of(const struct rule *rule)
+{
+	return rule->target.kind == TARGET_RETURN ? rule->matches->ifaces->name[3] : rule->target.chain[6];
+}
+
+/* The chain that the edit makes of the live one. */
+static void carry_out(char *after, const struct chain_edit *edit)
+{
+	for (unsigned i = 0; i <= edit->n_live; i++) {
+		for (unsigned j = 0; j < edit->n_want; j++)
+			if (!edit->stays[j] && edit->before[j] == i)
+				*after++ = letter_of(&edit->want[j]);
+		if (i < edit->n_live && !edit->goes[i])
+			*after++ = letter_of(edit->live[i]);
+	}
+	*after = '\0';
+}
+
+#define CHAIN(before, wanted, result) .live = before, .want = wanted, .after = result
+
+static const struct {
+	const char *live, *want, *after;
+	bool anew, shared_go;
+	unsigned places[4]; /* with @undo */
+	bool undo;
+} cases[] = {
+	{ CHAIN("", "ab", "ab") },
+	{ CHAIN("XY", "ab", "XYab") },
+	{ CHAIN("ab", "ab", "ab") },
+	{ CHAIN("XaYbZ", "ab", "XaYbZ") },
+	/* the picture of ownership.h */
+	{ CHAIN("XaYbcZ", "aedf", "XaedfYZ") },
+	{ CHAIN("XaYbcZ", "aecf", "XaeYcfZ") },
+	/* none stays: where the old ones stood, behind foreign rules if they did */
+	{ CHAIN("aXY", "b", "bXY") },
+	{ CHAIN("XaY", "b", "XbY") },
+	{ CHAIN("aXbY", "c", "XcY") },
+	{ CHAIN("aX", "", "X") },
+	/* the very top, unless a wanted one stands before */
+	{ CHAIN("XaY", "^ba", "bXaY") },
+	{ CHAIN("XY", "^b^ca", "bcXYa") },
+	{ CHAIN("bXaY", "^ba", "bXaY") },
+	{ CHAIN("XbaY", "^b^ca", "XbcaY") },
+	/* doubled, reordered */
+	{ CHAIN("aXa", "a", "aX") },
+	{ CHAIN("baX", "ab", "abX") },
+	{ CHAIN("abcX", "cab", "cabX") },
+	/* what nobody can read is ours by where it leads, and equals nothing */
+	{ CHAIN("X1a", "a", "Xa") },
+	{ CHAIN("1X", "a", "aX") },
+	/* shared: as often as wanted; more are left alone, but where all is to go */
+	{ CHAIN("nX", "na", "naX") },
+	{ CHAIN("nXn", "na", "naXn") },
+	{ CHAIN("nXna", "n", "nXn") },
+	{ CHAIN("Xn", "a", "Xna") },
+	{ CHAIN("nXa", "", "nX") },
+	{ CHAIN("nXa", "", "X"), .shared_go = true },
+	/* all anew goes where the old ones stood */
+	{ CHAIN("XaYbZ", "ab", "XabYZ"), .anew = true },
+	/* an undo: behind as many foreign rules as before */
+	{ CHAIN("XYb", "ac", "aXYc"), .undo = true, .places = { 0, 2 } },
+	{ CHAIN("XYc", "ab1", "XaYb1"), .undo = true, .places = { 1, 2, 2 } },
+	{ CHAIN("XaY", "ba", "XbaY"), .undo = true, .places = { 1, 1 } },
+	{ CHAIN("X", "a", "Xa"), .undo = true, .places = { 3 } },
+	{ CHAIN("XnY", "", "XY"), .undo = true, .shared_go = true },
+};
+
+START_TEST(chain_is_edited)
+{
+	static struct word live, want;
+	const struct rule *rules[RULES_MAX];
+	bool goes[RULES_MAX] = { false }, stays[RULES_MAX] = { false };
+	unsigned before[RULES_MAX] = { 0 };
+	char after[2 * RULES_MAX];
+
+	read_word(&live, cases[_i].live);
+	read_word(&want, cases[_i].want);
+	for (unsigned i = 0; i < live.n; i++)
+		rules[i] = &live.rules[i];
+	struct chain_edit edit = {
+		.live = rules,
+		.n_live = live.n,
+		.want = want.rules,
+		.n_want = want.n,
+		.places = cases[_i].undo ? cases[_i].places : NULL,
+		.anew = cases[_i].anew,
+		.shared_go = cases[_i].shared_go,
+		.goes = goes,
+		.before = before,
+		.stays = stays,
+	};
+
+	ownership_edit(&edit);
+	carry_out(after, &edit);
+	ck_assert_str_eq(after, cases[_i].after);
+	for (unsigned j = 1, last = 0; j < want.n; j++)
+		if (!stays[j]) {
+			ck_assert_uint_le(last, before[j]);
+			last = before[j];
+		}
+}
+END_TEST
+
+/* Any chain becomes the wanted one among the foreign rules, which keep their order; a second edit does nothing. */
+START_TEST(random_chains_come_right)
+{
+	static struct word live, want;
+	char live_text[16], want_text[16], after[2 * RULES_MAX], ours[2 * RULES_MAX], foreign[2][2 * RULES_MAX];
+
+	srand(_i + 1);
+	for (unsigned round = 0; round < 500; round++) {
+		const struct rule *rules[RULES_MAX];
+		bool goes[RULES_MAX] = { false }, stays[RULES_MAX] = { false };
+		unsigned before[RULES_MAX] = { 0 }, n = rand() % 12, m = rand() % 8, o = 0, f[2] = { 0, 0 };
+
+		for (unsigned i = 0; i < n; i++)
+			live_text[i] = "abcdXYZ1"[rand() % 8];
+		for (unsigned i = 0; i < m; i++)
+			want_text[i] = "abcde"[rand() % 5];
+		live_text[n] = want_text[m] = '\0';
+		read_word(&live, live_text);
+		read_word(&want, want_text);
+		for (unsigned i = 0; i < n; i++)
+			rules[i] = &live.rules[i];
+		struct chain_edit edit = { .live = rules, .n_live = n, .want = want.rules, .n_want = m, .goes = goes,
+					   .before = before, .stays = stays };
+
+		ownership_edit(&edit);
+		carry_out(after, &edit);
+		for (const char *p = after; *p; p++)
+			if (*p >= 'A' && *p <= 'Z')
+				foreign[0][f[0]++] = *p;
+			else
+				ours[o++] = *p;
+		for (const char *p = live_text; *p; p++)
+			if (*p >= 'A' && *p <= 'Z')
+				foreign[1][f[1]++] = *p;
+		ours[o] = foreign[0][f[0]] = foreign[1][f[1]] = '\0';
+		ck_assert_str_eq(ours, want_text);
+		ck_assert_str_eq(foreign[0], foreign[1]);
+	}
+}
+END_TEST
+
+/* Single rules of built-in chains: table, hook, what they are, and whose. */
+static const struct range uid = { 1337, 1337 }, dns = { 53, 53 }, agent = { 15053, 15053 };
+static const struct iface lo = { "lo" }, eth0 = { "eth0" };
+static const struct prefix host = { IPV4, 32, { 127, 0, 0, 1 } };
+
+#define TCP { .kind = MATCH_PROTO, .n = 1, .proto = IPPROTO_TCP }
+#define UDP { .kind = MATCH_PROTO, .n = 1, .proto = IPPROTO_UDP }
+#define DPORT(range) { .kind = MATCH_DPORT, .n = 1, .ranges = &(range) }
+#define SPORT(range) { .kind = MATCH_SPORT, .n = 1, .ranges = &(range) }
+#define UID { .kind = MATCH_UID, .n = 1, .ranges = &uid }
+#define OIF(iface) { .kind = MATCH_OIF, .n = 1, .ifaces = &(iface) }
+#define MARK_IS(v) { .kind = MATCH_MARK, .n = 1, .mark = { v, UINT32_MAX } }
+#define NOT_HOST { .kind = MATCH_DST, .n = 1, .invert = true, .prefixes = &host }
+
+static const struct {
+	enum table_id table;
+	const char *chain;
+	struct match matches[5];
+	unsigned n;
+	struct target target;
+	bool unknown, beside; /* @beside: DNS goes to the agent straight from nat OUTPUT */
+	enum rule_owner owner;
+} shapes[] = {
+	{ TABLE_NAT, "OUTPUT", { TCP }, 1, { .kind = TARGET_JUMP, .chain = "ISTIO_OUTPUT" }, .owner = RULE_OURS },
+	{ TABLE_NAT, "OUTPUT", { TCP }, 1, { .kind = TARGET_GOTO, .chain = "ISTIO_OUTPUT" }, .unknown = true, .owner = RULE_OURS },
+	{ TABLE_NAT, "DOCKER", { TCP }, 1, { .kind = TARGET_JUMP, .chain = "ISTIO_REDIRECT" }, .owner = RULE_OURS },
+	{ TABLE_NAT, "OUTPUT", { TCP }, 1, { .kind = TARGET_JUMP, .chain = "DOCKER" }, .owner = RULE_FOREIGN },
+	{ TABLE_MANGLE, "PREROUTING", { TCP, MARK_IS(1337) }, 2, { .kind = TARGET_CONNMARK_SAVE }, .owner = RULE_OURS },
+	{ TABLE_MANGLE, "PREROUTING", { TCP, MARK_IS(7) }, 2, { .kind = TARGET_CONNMARK_SAVE }, .owner = RULE_FOREIGN },
+	{ TABLE_MANGLE, "PREROUTING", { UDP, MARK_IS(1337) }, 2, { .kind = TARGET_CONNMARK_SAVE }, .owner = RULE_FOREIGN },
+	{ TABLE_MANGLE, "OUTPUT", { NOT_HOST, OIF(lo), TCP, UID }, 4, { .kind = TARGET_MARK, .mark = { 1338, UINT32_MAX } },
+	  .owner = RULE_OURS },
+	{ TABLE_MANGLE, "OUTPUT", { NOT_HOST, OIF(eth0), TCP, UID }, 4, { .kind = TARGET_MARK, .mark = { 1338, UINT32_MAX } },
+	  .owner = RULE_FOREIGN },
+	{ TABLE_NAT, "OUTPUT", { UDP, DPORT(dns) }, 2, { .kind = TARGET_REDIRECT, .port = 15053 }, .owner = RULE_OURS },
+	{ TABLE_NAT, "OUTPUT", { UDP, DPORT(dns) }, 2, { .kind = TARGET_REDIRECT, .port = 5353 }, .owner = RULE_FOREIGN },
+	{ TABLE_NAT, "OUTPUT", { UDP, DPORT(dns), UID }, 3, { .kind = TARGET_RETURN }, .owner = RULE_FOREIGN },
+	{ TABLE_NAT, "OUTPUT", { UDP, DPORT(dns), UID }, 3, { .kind = TARGET_RETURN }, .beside = true, .owner = RULE_OURS },
+	{ TABLE_RAW, "OUTPUT", { UDP, DPORT(dns), UID }, 3, { .kind = TARGET_CT_ZONE, .zone = 1 }, .owner = RULE_FOREIGN },
+	{ TABLE_RAW, "OUTPUT", { UDP, DPORT(dns), UID }, 3, { .kind = TARGET_CT_ZONE, .zone = 1 }, .beside = true, .owner = RULE_OURS },
+	{ TABLE_RAW, "OUTPUT", { UDP, DPORT(dns), UID }, 3, { .kind = TARGET_CT_ZONE, .zone = 9 }, .beside = true, .owner = RULE_FOREIGN },
+	{ TABLE_RAW, "OUTPUT", { SPORT(agent), UDP, UID }, 3, { .kind = TARGET_CT_ZONE, .zone = 2 }, .beside = true, .owner = RULE_OURS },
+	{ TABLE_RAW, "PREROUTING", { SPORT(dns), UDP }, 2, { .kind = TARGET_CT_ZONE, .zone = 1 }, .beside = true, .owner = RULE_OURS },
+	{ TABLE_NAT, "OUTPUT", { OIF(eth0) }, 1, { .kind = TARGET_RETURN }, .owner = RULE_SHARED },
+	{ TABLE_NAT, "OUTPUT", { OIF(lo) }, 1, { .kind = TARGET_RETURN }, .owner = RULE_FOREIGN },
+	{ TABLE_RAW, "OUTPUT", { OIF(eth0) }, 1, { .kind = TARGET_RETURN }, .owner = RULE_FOREIGN },
+};
+
+static void add_rule(struct ruleset *rs, enum table_id table, const char *chain, const struct match *matches, unsigned n,
+		     struct target target, bool unknown)
+{
+	ruleset_append(rs, table, chain, &(struct rule){ .families = FAMILY_BIT(IPV4), .n_matches = (uint8_t)n,
+							  .matches = (struct match *)matches, .target = target, .unknown = unknown });
+}
+
+START_TEST(owner_of_a_rule)
+{
+	static const struct match to_agent[] = { UDP, DPORT(dns) }, leave[] = { OIF(eth0) };
+	struct ruleset *live = ruleset_new(LAYOUT_IPTABLES, FAMILY_BOTH), *want = ruleset_new(LAYOUT_IPTABLES, FAMILY_BOTH);
+
+	add_rule(live, shapes[_i].table, shapes[_i].chain, shapes[_i].matches, shapes[_i].n, shapes[_i].target, shapes[_i].unknown);
+	if (shapes[_i].beside)
+		add_rule(live, TABLE_NAT, "OUTPUT", to_agent, 2, (struct target){ .kind = TARGET_REDIRECT, .port = 15053 }, false);
+	add_rule(want, TABLE_NAT, "OUTPUT", leave, 1, (struct target){ .kind = TARGET_RETURN }, false);
+	ownership_decide(live, want);
+	ck_assert_int_eq(ruleset_find(live, shapes[_i].table, shapes[_i].chain)->rules[0].owner, shapes[_i].owner);
+	ck_assert_int_eq(ownership_has_ours(live), shapes[_i].owner == RULE_OURS || shapes[_i].beside);
+	ruleset_free(live);
+	ruleset_free(want);
+}
+END_TEST
+
+Suite *suite_ownership(void)
+{
+	Suite *suite = suite_create("ownership");
+	TCase *tc = tcase_create("ownership");
+
+	tcase_add_loop_test(tc, chain_is_edited, 0, ARRAY_SIZE(cases));
+	tcase_add_loop_test(tc, random_chains_come_right, 0, 10);
+	tcase_add_loop_test(tc, owner_of_a_rule, 0, ARRAY_SIZE(shapes));
+	suite_add_tcase(suite, tc);
+	return suite;
+}
