@@ -148,6 +148,7 @@ static int attempt_apply(struct context *ctx, void *data, struct err *err)
 		*err = ctx->errs[backend_engine(order->index)];
 	} else {
 		make_plan(ctx, order);
+		warn_of_left_rules(ctx);
 		if (order->plan.refusal && !ctx->cfg->reconcile)
 			return 1;
 		rc = order->plan.blocked ? fail_blocked(order->plan.blocked, err) :

@@ -2,6 +2,7 @@
 #include "backends.h"
 #include "command.h"
 #include "log.h"
+#include "print.h"
 #include "transaction.h"
 
 /*
@@ -21,6 +22,7 @@ static int attempt_clean(struct context *ctx, void *data, struct err *err)
 	int rc;
 
 	plan_make(&plan, &ctx->live, &want);
+	warn_of_left_rules(ctx);
 	*changed = plan.n;
 	rc = transaction_run(ctx, &plan, err);
 	plan_free(&plan);

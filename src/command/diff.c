@@ -19,21 +19,6 @@ static bool use_color(const struct config *cfg)
 	return isatty(STDOUT_FILENO) && !(no && *no) && !(term && !strcmp(term, "dumb"));
 }
 
-void print_rules_diff(const struct context *ctx, const struct plan *plan, bool color)
-{
-	for (enum backend_index b = 0; b < BACKENDS; b++) {
-		const struct ruleset *live = ctx->live.rules[b];
-		bool wanted = b == plan->want.backend;
-		struct ruleset *nothing;
-
-		if (!live || !(wanted || plan_touches(plan, b)))
-			continue;
-		nothing = ruleset_new(live->layout, 0);
-		text_print_diff(stdout, live, wanted ? plan->want.rules : nothing, color);
-		ruleset_free(nothing);
-	}
-}
-
 static void print_routes(const struct plan *plan, bool color)
 {
 	char text[ROUTE_TEXT_MAX];
@@ -64,6 +49,7 @@ static int diff(struct context *ctx, struct err *err)
 		return rc;
 	want.rules = rules = context_wanted(ctx, backend_layout(want.backend), ctx->families, true);
 	plan_make(&plan, &ctx->live, &want);
+	warn_of_left_rules(ctx);
 	print_rules_diff(ctx, &plan, color);
 	print_routes(&plan, color);
 	rc = plan.n || plan.blocked ? STATUS_DIFFERENT : STATUS_DONE;

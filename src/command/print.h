@@ -8,6 +8,12 @@
 /* A unified diff from the live Istio rules to the wanted, of the plan's backend and of those that it would leave. */
 void print_rules_diff(const struct context *ctx, const struct plan *plan, bool color);
 
+/*
+ * One warning that names interface RETURNs, as -c and -k make them, which stay beside an install although nobody asks
+ * for them any more.
+ */
+void warn_of_left_rules(const struct context *ctx);
+
 /* Prints the dry run; always STATUS_DONE. */
 int print_dry_run(const struct config *cfg);
 

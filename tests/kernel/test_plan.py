@@ -244,6 +244,18 @@ def test_interfaces_are_no_difference(netns, backend, options, user):
         lib.checked(netns.istio_init(*words, *given, f"--backend={backend}"))
 
 
+@pytest.mark.backends("iptables-legacy", "iptables-nft")
+def test_interfaces_that_nobody_asks_for_any_more_are_named(netns, backend):
+    """They may be a user's own: they stay, and are no difference."""
+    install(netns, backend, ["--sidecar", "-c", "eth7"])
+    for words, left in (["diff", "--sidecar"], True), (["--sidecar"], True), (["clean"], True), (["clean"], False):
+        result = netns.istio_init(*words, f"--backend={backend}")
+        lib.checked(result)
+        named = [line for line in result.stderr.splitlines() if "cannot be told from a user's own" in line]
+        assert len(named) == left and all("-t nat -A PREROUTING -i eth7 -j RETURN" in line for line in named), result
+    assert "-A PREROUTING -i eth7 -j RETURN" in netns.save("ipv4", flavour=backend.rpartition("-")[2])
+
+
 def test_ipv6_that_comes_late_is_completed(netns, backend):
     netns.ip("link add eth0 type veth peer name far0")
     netns.sh("ip link set far0 up; ip link set eth0 up; ip addr add 10.0.0.2/24 dev eth0")

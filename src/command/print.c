@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "print.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log.h"
+#include "ownership.h"
+#include "text.h"
+#include "util.h"
+
+/* Of rules that are left alone, so many are shown. */
+#define LEFT_SHOWN 4
+
+void print_rules_diff(const struct context *ctx, const struct plan *plan, bool color)
+{
+	for (enum backend_index b = 0; b < BACKENDS; b++) {
+		const struct ruleset *live = ctx->live.rules[b];
+		bool wanted = b == plan->want.backend;
+		struct ruleset *nothing;
+
+		if (!live || !(wanted || plan_touches(plan, b)))
+			continue;
+		nothing = ruleset_new(live->layout, 0);
+		text_print_diff(stdout, live, wanted ? plan->want.rules : nothing, color);
+		ruleset_free(nothing);
+	}
+}
+
+/* Adds the rules of one chain that may be of an older install, but cannot be told from a user's own. */
+static void list_left(FILE *out, const struct chain *chain, enum table_id table, unsigned *n)
+{
+	for (unsigned i = 0; i < chain->n_rules; i++) {
+		const struct rule *rule = &chain->rules[i];
+
+		if (rule->owner != RULE_FOREIGN || !ownership_is_shareable(rule, table, chain->hook))
+			continue;
+		if ((*n)++ >= LEFT_SHOWN)
+			continue;
+		fprintf(out, "%s-t %s ", *n > 1 ? ", " : "", table_name(table));
+		text_print_iptables_rule(out, chain->name, rule, rule->families & FAMILY_BIT(IPV4) ? IPV4 : IPV6);
+	}
+}
+
+void warn_of_left_rules(const struct context *ctx)
+{
+	auto_free char *text = NULL;
+	size_t len = 0;
+	unsigned n = 0;
+	FILE *out = xchecked(open_memstream(&text, &len));
+
+	for (enum backend_index b = 0; b < BACKENDS; b++) {
+		const struct ruleset *live = ctx->live.rules[b];
+
+		if (!live || live->layout == LAYOUT_NATIVE || !ownership_has_ours(live))
+			continue;
+		for (enum table_id t = 0; t < TABLES; t++)
+			for (unsigned c = 0; c < live->tables[t].n_chains; c++)
+				list_left(out, &live->tables[t].chains[c], t, &n);
+	}
+	fclose(out);
+	if (n > LEFT_SHOWN)
+		log_warn("left alone, since they cannot be told from a user's own: %s, and %u more", text, n - LEFT_SHOWN);
+	else if (n)
+		log_warn("left alone, since %s cannot be told from a user's own: %s", n > 1 ? "they" : "it", text);
+}
