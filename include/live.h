@@ -12,6 +12,7 @@ enum backend_index { NFTABLES, IPTABLES_NFT, IPTABLES_LEGACY, BACKENDS };
 struct live {
 	struct ruleset *rules[BACKENDS]; /* NULL: this kernel does not have it, or it could not be looked at */
 	bool has_others;                 /* rules of any legacy table that is none of ours */
+	bool guard;                      /* a move from one backend to another was cut off (STEP_GUARD) */
 	bool all_routes;                 /* asked for: also routes that no ip rule leads to (a clean) */
 	struct routes *routes;
 };

@@ -4,7 +4,9 @@
  * and exits by it, clean is the plan for wanting nothing.  Pure: no I/O, no kernel.
  *
  *   routes +   lo up, ::6, TPROXY's ip rule and route: rules without them would lose traffic
+ *   guard +    where TPROXY rules move from one backend to another
  *   rules      of the chosen backend, then those of the others go: traffic escapes at no moment
+ *   guard -
  *   routes -   what is left of older installs
  */
 #ifndef ISTIO_INIT_PLAN_H
@@ -13,7 +15,8 @@
 #include "live.h"
 
 enum step_action { STEP_ADD, STEP_DELETE };
-enum step_kind { STEP_TABLE, STEP_CHAIN, STEP_RULES, STEP_ROUTE };
+/* GUARD: keeps connections whole while TPROXY rules live in two backends; of NFTABLES, its deletion comes by itself. */
+enum step_kind { STEP_TABLE, STEP_CHAIN, STEP_RULES, STEP_ROUTE, STEP_GUARD };
 /* A deletion that goes with that of its chain or table, whose own step follows. */
 enum step_with { STEP_BY_ITSELF, STEP_WITH_CHAIN, STEP_WITH_TABLE };
 

@@ -58,7 +58,7 @@ struct match {
 		const struct prefix *prefixes; /* SRC, DST: all of one family */
 		const struct range *ranges;    /* SPORT, DPORT, UID, GID */
 		const struct iface *ifaces;    /* IIF, OIF */
-		uint32_t proto;                /* PROTO: IPPROTO_TCP or IPPROTO_UDP; NFPROTO: enum family */
+		uint32_t proto;                /* PROTO: IPPROTO_TCP or _UDP, natively _ICMP and _ICMPV6, too; NFPROTO: enum family */
 		uint32_t ctstates;             /* CTSTATE: bits */
 		struct mark mark;              /* MARK, CONNMARK */
 	};

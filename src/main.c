@@ -20,6 +20,7 @@ int main(int argc, char **argv)
 
 	/* Where rules are written, a log that nobody reads any more must not end the run half way. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* --log_target at the limit of a file's size */
 	rc = cli_parse(&cfg, argc, argv, environ, &err);
 	if (!rc) {
 		if (cfg.dry_run || !(COMMAND_BIT(cfg.command) & ON_WRITE))

@@ -35,6 +35,10 @@ static char first_area[512 << 10] __attribute__((aligned(4096)));
 static char *next = first_area, *end = first_area + sizeof(first_area);
 static char *fresh = first_area; /* from here to the end nothing was ever handed out */
 
+static size_t taken;   /* bytes handed out */
+static void *reserve;  /* a mapping for want of others, of @reserved bytes */
+static size_t reserved;
+
 static size_t block_room(size_t size)
 {
 	return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
@@ -45,11 +49,35 @@ static bool is_last(const struct block *block)
 	return (const char *)(block + 1) + block_room(block->size) == next;
 }
 
+static bool reserve_release(void)
+{
+	bool released = reserved && !munmap(reserve, reserved);
+
+	reserved = 0;
+	return released;
+}
+
 static void *map(size_t size)
 {
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p;
 
+	do
+		p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	while (p == MAP_FAILED && reserve_release());
 	return p == MAP_FAILED ? NULL : p;
+}
+
+bool heap_reserve(void)
+{
+	size_t need = 2 * taken;
+
+	/* No single block is large then. */
+	if (reserved || (need < LARGE && (size_t)(end - next) >= need))
+		return true;
+	need += 2 * AREA;
+	reserve = map(need);
+	reserved = reserve ? need : 0;
+	return reserve;
 }
 
 /* Moves the end of what is handed out to @to. */
@@ -75,6 +103,7 @@ static struct block *block_take(size_t size)
 		if (!block)
 			return NULL;
 		*block = (struct block){ size, need };
+		taken += need;
 		return block;
 	}
 	if ((size_t)(end - next) < need) {
@@ -87,6 +116,7 @@ static struct block *block_take(size_t size)
 	}
 	block = (struct block *)next;
 	hand_out(next + need);
+	taken += need;
 	*block = (struct block){ .size = size };
 	return block;
 }
@@ -103,8 +133,10 @@ void heap_free(void *p)
 	struct block *block = p ? (struct block *)p - 1 : NULL;
 
 	if (block && block->mapped) {
+		taken -= block->mapped;
 		munmap(block, block->mapped);
 	} else if (block && is_last(block)) {
+		taken -= (size_t)(next - (char *)block);
 		next = (char *)block;
 	}
 }
@@ -131,11 +163,16 @@ void *heap_calloc(size_t count, size_t size)
 
 static void *grow_mapping(struct block *block, size_t size)
 {
-	size_t need = sizeof(*block) + block_room(size);
+	size_t need = sizeof(*block) + block_room(size), before = block->mapped;
+	void *p;
 
-	block = mremap(block, block->mapped, need, MREMAP_MAYMOVE);
-	if (block == MAP_FAILED)
+	do
+		p = mremap(block, before, need, MREMAP_MAYMOVE);
+	while (p == MAP_FAILED && reserve_release());
+	if (p == MAP_FAILED)
 		return NULL;
+	taken += need - before;
+	block = p;
 	*block = (struct block){ size, need };
 	return block + 1;
 }
@@ -156,6 +193,7 @@ void *heap_realloc(void *p, size_t size)
 	if (block->mapped)
 		return grow_mapping(block, size);
 	if (is_last(block) && size < LARGE && block_room(size) - block_room(block->size) <= (size_t)(end - next)) {
+		taken += block_room(size) - block_room(block->size);
 		hand_out((char *)(block + 1) + block_room(size));
 		block->size = size;
 		return p;

@@ -165,46 +165,6 @@ static int check_combinations(const struct parse *p, struct err *err)
 		       option_source(p, &options[OPTION_EXCLUDE_PORTS_FOR_UIDS], names), total, COMBINATIONS_MAX);
 }
 
-static bool ranges_contain(const struct range_list *list, uint32_t value)
-{
-	for (uint32_t i = 0; i < list->n; i++)
-		if (value >= list->items[i].lo && value <= list->items[i].hi)
-			return true;
-	return false;
-}
-
-/* A probe that the rules let pass, or that reaches the listener without them, would prove nothing. */
-static int check_validation(const struct parse *p, struct err *err)
-{
-	static const struct prefix probed = { .family = IPV4, .len = 32, .addr = { 127, 0, 0, 6 } };
-	const struct config *cfg = &p->settings.cfg;
-	char names[OPTION_NAMES_MAX], text[PREFIX_TEXT_MAX];
-	const char *source = option_source(p, &options[OPTION_PROBE_PORT], names), *why = NULL;
-
-	if (!cfg->run_validation || cfg->command != COMMAND_APPLY || cfg->dry_run)
-		return 0;
-	if (prefix_contains(&cfg->loopback4, &probed))
-		return err_set(err, STATUS_USAGE, EINVAL,
-			       "%s: %s holds 127.0.0.6, where --run-validation connects to: expected a CIDR without it",
-			       options[OPTION_LOOPBACK_CIDR].variable, prefix_text(&cfg->loopback4, text));
-	if (cfg->probe_port == cfg->proxy_port || cfg->probe_port == cfg->inbound_port)
-		why = "the proxy listens there itself";
-	else if (cfg->probe_port == cfg->tunnel_port)
-		why = "the HBONE port is not captured";
-	else if (cfg->redirect_dns && cfg->probe_port == 53)
-		why = "DNS goes to the agent";
-	else if (ranges_contain(&cfg->outbound_ports_exclude, cfg->probe_port))
-		why = "--istio-local-outbound-ports-exclude holds it";
-	if (why)
-		return err_set(err, STATUS_USAGE, EINVAL, "%s: %u cannot be probed (%s): expected another port", source,
-			       cfg->probe_port, why);
-	if (ranges_contain(&cfg->exclude_uids, cfg->proxy_uids.items[0].lo))
-		return err_set(err, STATUS_USAGE, EINVAL,
-			       "%s holds the proxy's UID %u, as which --run-validation connects: expected UIDs without it",
-			       option_source(p, &options[OPTION_EXCLUDE_UIDS], names), cfg->proxy_uids.items[0].lo);
-	return 0;
-}
-
 static int fill_dns_servers(struct parse *p, struct err *err)
 {
 	struct config *cfg = &p->settings.cfg;
@@ -217,7 +177,7 @@ static int fill_dns_servers(struct parse *p, struct err *err)
 				 option_source(p, &options[OPTION_CAPTURE_ALL_DNS], names));
 		cfg->capture_all_dns = false;
 	}
-	if (!cfg->redirect_dns || cfg->capture_all_dns || !makes_rules(cfg))
+	if (!cfg->redirect_dns || cfg->capture_all_dns || (!makes_rules(cfg) && !cfg->run_validation))
 		return 0;
 	rc = resolv_read(cfg->resolv_conf, &cfg->dns_servers, err);
 	if (rc)
@@ -300,9 +260,6 @@ int checks_run(struct parse *p, struct err *err)
 	if (rc)
 		return rc;
 	fill_proxy_owners(p);
-	rc = check_validation(p, err);
-	if (rc)
-		return rc;
 	fill_paths(&p->settings.cfg);
 	warn_without_effect(p);
 	return 0;

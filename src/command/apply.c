@@ -6,9 +6,9 @@
 #include "command.h"
 #include "log.h"
 #include "print.h"
+#include "proof.h"
 #include "transaction.h"
 #include "util.h"
-#include "validate.h"
 
 /* What an apply wants, and what its last attempt found. */
 struct order {
@@ -17,6 +17,7 @@ struct order {
 	struct ruleset *want;     /* what it should hold */
 	struct ruleset *fewer;    /* see struct plan_want */
 	struct plan plan;
+	struct validation *proof; /* NULL without --run-validation */
 	bool changed;
 	bool refused;             /* the kernel lacks what this backend takes; another one may do */
 	bool tried[BACKENDS];     /* refused before */
@@ -152,7 +153,9 @@ static int attempt_apply(struct context *ctx, void *data, struct err *err)
 		if (order->plan.refusal && !ctx->cfg->reconcile)
 			return 1;
 		rc = order->plan.blocked ? fail_blocked(order->plan.blocked, err) :
-		     order->plan.n	 ? write_plan(ctx, order, err) : 0;
+		     order->proof	 ? proof_plan(order->proof, ctx, order->want, err) : 0;
+		if (!rc && order->plan.n)
+			rc = write_plan(ctx, order, err);
 	}
 	order->refused = rc && err->status == STATUS_UNSUPPORTED;
 	return rc;
@@ -226,27 +229,36 @@ static int apply_rules(struct context *ctx, struct order *order, struct err *err
 	}
 }
 
-static int validate(const struct context *ctx, struct err *err)
+/* --skip-rule-apply: what the options ask for is taken as live. */
+static int plan_proof(struct context *ctx, struct validation *proof, struct err *err)
 {
-	const struct config *cfg = ctx->cfg;
-	struct validation v = {
-		.families = ctx->families,
-		.proxy_port = cfg->proxy_port,
-		.inbound_port = cfg->inbound_port,
-		.probe_port = cfg->probe_port,
-		.uid = cfg->proxy_uids.items[0].lo,
-		.timeout_ms = cfg->probe_timeout_ms,
-	};
-	int rc = validate_redirect(&v, err);
+	int rc = context_read(ctx, err);
+	struct ruleset *rules;
 
-	if (!rc)
-		log_info("validated: connections of UID %u are redirected (%s)", v.uid, families_text(ctx));
+	if (rc)
+		return rc;
+	rules = context_wanted(ctx, LAYOUT_IPTABLES, ctx->families, true);
+	rc = proof_plan(proof, ctx, rules, err);
+	ruleset_free(rules);
 	return rc;
 }
 
-static int apply(struct context *ctx, uint64_t start, struct err *err)
+static int validate(const struct context *ctx, const struct validation *proof, struct err *err)
 {
-	struct order order = { .want = NULL };
+	char dns[96] = "";
+	int rc = validate_redirect(proof, err);
+
+	if (rc)
+		return rc;
+	if (proof->has_app)
+		snprintf(dns, sizeof(dns), ", DNS queries of UID %u go to port %u", proof->app.uid, proof->dns_port);
+	log_info("validated: connections of UID %u are redirected%s (%s)", proof->proxy.uid, dns, families_text(ctx));
+	return 0;
+}
+
+static int apply(struct context *ctx, uint64_t start, struct validation *proof, struct err *err)
+{
+	struct order order = { .proof = proof };
 	int rc = apply_rules(ctx, &order, err);
 
 	if (!rc && order.no_zones)
@@ -259,6 +271,7 @@ static int apply(struct context *ctx, uint64_t start, struct err *err)
 
 int command_apply(const struct config *cfg, struct err *err)
 {
+	struct validation validation, *proof = cfg->run_validation ? &validation : NULL;
 	uint64_t start = clock_us();
 	struct context ctx;
 	int rc;
@@ -266,10 +279,14 @@ int command_apply(const struct config *cfg, struct err *err)
 	if (cfg->dry_run)
 		return print_dry_run(cfg);
 	rc = context_open(&ctx, cfg, cfg->skip_rule_apply ? INTENT_PROBE : INTENT_CHANGE, err);
-	if (!rc)
-		rc = cfg->skip_rule_apply ? context_read(&ctx, err) : apply(&ctx, start, err);
-	if (!rc && cfg->run_validation)
-		rc = validate(&ctx, err);
+	if (!rc && proof)
+		rc = proof_init(proof, &ctx, err);
+	if (!rc && !cfg->skip_rule_apply)
+		rc = apply(&ctx, start, proof, err);
+	else if (!rc && proof)
+		rc = plan_proof(&ctx, proof, err);
+	if (!rc && proof)
+		rc = validate(&ctx, proof, err);
 	context_close(&ctx);
 	return rc;
 }

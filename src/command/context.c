@@ -116,10 +116,12 @@ static void warn_of_links(const struct config *cfg)
 				 cfg->virt_ifaces.items[i].name);
 }
 
-/* The probe of --run-validation may have to become the proxy's user. */
+/* --run-validation acts as the proxy and as an application, and answers as a nameserver at port 53. */
 static uint64_t needed_caps(const struct config *cfg)
 {
-	return CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(CAP_NET_RAW) | (cfg->run_validation ? CAP_BIT(CAP_SETUID) : 0);
+	uint64_t proof = CAP_BIT(CAP_SETUID) | CAP_BIT(CAP_SETGID) | CAP_BIT(CAP_NET_BIND_SERVICE);
+
+	return CAP_BIT(CAP_NET_ADMIN) | CAP_BIT(CAP_NET_RAW) | (cfg->run_validation ? proof : 0);
 }
 
 int context_open(struct context *ctx, const struct config *cfg, enum intent intent, struct err *err)

@@ -7,12 +7,13 @@
 
 #include "backends.h"
 #include "engines.h"
+#include "heap.h"
 #include "log.h"
 #include "system.h"
 #include "util.h"
 
-/* Of routes before the rules, two engines with rules, routes behind. */
-#define STAGES_MAX 4
+/* Of routes before the rules, the guard, two engines with rules, the guard, routes behind. */
+#define STAGES_MAX 6
 
 struct stage {
 	enum engine_index engine;
@@ -24,9 +25,12 @@ static unsigned split(struct stage stages[STAGES_MAX], const struct plan *plan)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < plan->n; i++) {
-		enum engine_index engine = backend_engine(plan->steps[i].backend);
+		const struct step *step = &plan->steps[i];
+		enum engine_index engine = backend_engine(step->backend);
+		bool guard_goes = step->kind == STEP_GUARD && step->action == STEP_DELETE;
 
-		if (!n || stages[n - 1].engine != engine)
+		/* Packets under way still meet the rules that go. */
+		if (!n || stages[n - 1].engine != engine || guard_goes)
 			stages[n++] = (struct stage){ engine, i, 0 };
 		stages[n - 1].n++;
 	}
@@ -41,6 +45,9 @@ int transaction_run(struct context *ctx, const struct plan *plan, struct err *er
 
 	for (unsigned i = 0; i < n && !rc; i++)
 		rc = engine_at(stages[i].engine)->prepare(ctx->engines[stages[i].engine], plan, stages[i].first, stages[i].n, err);
+	/* From here on nothing may fail for want of memory: undo reads all again. */
+	if (!rc && n && !heap_reserve())
+		rc = err_set(err, STATUS_FAILED, ENOMEM, "out of memory: raise the container's memory limit");
 	for (; begun < n && !rc; begun++)
 		rc = engine_at(stages[begun].engine)->commit(ctx->engines[stages[begun].engine], err);
 	while (rc && begun-- > 0)

@@ -265,8 +265,14 @@ static void add_tproxy_marks(struct builder *b)
 	if (b->cfg->mode != MODE_TPROXY)
 		return;
 	b->origin = "--istio-inbound-tproxy-mark";
-	ADD(b, FAMILY_BOTH, TABLE_MANGLE, "PREROUTING", target_plain(TARGET_CONNMARK_SAVE), match_tcp(),
-	    match_mark(MATCH_MARK, b->cfg->tproxy_mark));
+	/*
+	 * Only the proxy's own connection to the application needs it.  Beside a second rule set it would see the
+	 * mark that this one has put on a client's packet: then the answers would never leave the pod.
+	 */
+	builder_add(b, FAMILY_BOTH, TABLE_MANGLE, "PREROUTING", target_plain(TARGET_CONNMARK_SAVE),
+		    b->options.layout == LAYOUT_NATIVE ? 3 : 2,
+		    (struct match[]){ match_tcp(), match_mark(MATCH_MARK, b->cfg->tproxy_mark),
+				      match_ifaces(MATCH_IIF, &builder_lo, 1) });
 	ADD(b, FAMILY_BOTH, TABLE_MANGLE, "OUTPUT", target_plain(TARGET_RETURN), oif_lo, match_tcp(),
 	    match_mark(MATCH_MARK, b->cfg->tproxy_mark));
 	for (unsigned o = 0; o < ARRAY_SIZE(owners); o++)

@@ -208,6 +208,21 @@ static struct target zone(uint16_t id)
 }
 
 /*
+ * Where the agent is dead, the kernel answers its queries by ICMP, which is about zone 2.  In zone 0 it finds no
+ * connection, keeps the agent's address, and never gets to who asked.  Whatever else ICMP over lo is about is looked up
+ * once more, in zone 0, as it comes in.
+ */
+static void add_refusal_zone(struct builder *b)
+{
+	static const uint8_t protos[FAMILIES] = { [IPV4] = IPPROTO_ICMP, [IPV6] = IPPROTO_ICMPV6 };
+
+	for (enum family f = 0; f < FAMILIES && b->options.layout == LAYOUT_NATIVE; f++)
+		if (b->rs->families & dns_families(b) & FAMILY_BIT(f))
+			ADD(b, FAMILY_BOTH, TABLE_RAW, builder_chain(b, OUTPUT_DNS), zone(2),
+			    match_ifaces(MATCH_OIF, &builder_lo, 1), match_proto(protos[f]));
+}
+
+/*
  * The agent and an application may use one source port for the same server: zone
  * 1 is the agent's traffic with the servers, zone 2 the applications' with the agent.
  */
@@ -231,6 +246,7 @@ static void add_dns_zones(struct builder *b)
 	builder_add(b, dns_families(b), TABLE_RAW, "PREROUTING", jump_to(b, INBOUND), 0, NULL);
 	add_dns_rule(b, TABLE_RAW, OUTPUT_DNS, zone(2), MATCH_DST, IPPROTO_UDP);
 	add_dns_rule(b, TABLE_RAW, INBOUND, zone(1), MATCH_SRC, IPPROTO_UDP);
+	add_refusal_zone(b);
 }
 
 static void add_dns(struct builder *b)

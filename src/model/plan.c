@@ -113,6 +113,20 @@ static void leave_route(const struct route_object *object, void *data)
 	(void)data;
 }
 
+static void add_guard(struct plan *plan, enum step_action action)
+{
+	push_step(plan, (struct step){ .action = (uint8_t)action, .kind = STEP_GUARD, .backend = NFTABLES });
+}
+
+/* Whether rules live in two backends for a while. */
+static bool moves(const struct live *live, enum backend_index to)
+{
+	for (enum backend_index b = 0; b < BACKENDS; b++)
+		if (b != to && to != BACKENDS && live->rules[b] && ownership_has_ours(live->rules[b]))
+			return true;
+	return false;
+}
+
 void plan_init(struct plan *plan, const struct live *live, const struct plan_want *want)
 {
 	*plan = (struct plan){ .live = live, .want = *want, .elsewhere = BACKENDS, .arena = arena_new() };
@@ -120,9 +134,13 @@ void plan_init(struct plan *plan, const struct live *live, const struct plan_wan
 
 void plan_make(struct plan *plan, const struct live *live, const struct plan_want *want)
 {
+	bool guard = want->routes.tproxy && moves(live, want->backend);
+
 	plan_init(plan, live, want);
 	if (live->routes)
 		routes_compare(live->routes, &want->routes, add_route, leave_route, plan);
+	if (guard)
+		add_guard(plan, STEP_ADD);
 	if (want->backend != BACKENDS)
 		add_backend(plan, want->backend, want->rules);
 	for (enum backend_index b = 0; b < BACKENDS; b++) {
@@ -133,6 +151,8 @@ void plan_make(struct plan *plan, const struct live *live, const struct plan_wan
 	}
 	if (plan->elsewhere != BACKENDS && want->backend != BACKENDS)
 		plan->refusal = PLAN_ELSEWHERE;
+	if (guard || live->guard)
+		add_guard(plan, STEP_DELETE);
 	if (live->routes)
 		routes_compare(live->routes, &want->routes, leave_route, remove_route, plan);
 }

@@ -123,7 +123,7 @@ static void print_mark(FILE *out, const char *key, const struct match *m)
 
 static const char *proto_name(uint32_t proto)
 {
-	return proto == IPPROTO_UDP ? "udp" : "tcp";
+	return proto == IPPROTO_UDP ? "udp" : proto == IPPROTO_TCP ? "tcp" : proto == IPPROTO_ICMP ? "icmp" : "ipv6-icmp";
 }
 
 /* Whether a match of the rule names the protocol anyway ("tcp dport"). */

@@ -47,9 +47,9 @@ def test_source_that_comes_and_goes_links_anew(tree):
     source = tree / "src/base/passing.c"
     source.write_text("extern int passing;\nint passing;\n")
     assert lib.checked(make(tree, env=PACKAGER)).splitlines() == [
-        "  CC build/obj/musl/src/base/passing.o", "  LD build/istio-init"]
+        "  CC build/obj/musl/src/base/passing.o", "  LD build/istio-init", "  LD build/istio-inject"]
     source.unlink()
-    assert lib.checked(make(tree, env=PACKAGER)) == "  LD build/istio-init\n"
+    assert lib.checked(make(tree, env=PACKAGER)) == "  LD build/istio-init\n  LD build/istio-inject\n"
 
 
 def test_install_follows_the_environment(tree, tmp_path):

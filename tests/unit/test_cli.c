@@ -241,20 +241,6 @@ static const struct {
 	{ "ISTIO_INIT_COUNTERS=true istio-init", "ISTIO_INIT_COUNTERS goes only with the command show" },
 	{ "istio-init diff --live", "--live goes only with the command explain" },
 	{ "istio-init diff --cleanup-only", "--cleanup-only means the command clean, but another one is given" },
-	/* probes that would prove nothing */
-	{ "ISTIO_OUTBOUND_IPV4_LOOPBACK_CIDR=127.0.0.0/8 istio-init --run-validation",
-	  "ISTIO_OUTBOUND_IPV4_LOOPBACK_CIDR: 127.0.0.0/8 holds 127.0.0.6, where --run-validation connects to: "
-	  "expected a CIDR without it" },
-	{ "istio-init --run-validation --iptables-probe-port 15006",
-	  "--iptables-probe-port: 15006 cannot be probed (the proxy listens there itself): expected another port" },
-	{ "IPTABLES_PROBE_PORT=15008 istio-init --run-validation",
-	  "IPTABLES_PROBE_PORT: 15008 cannot be probed (the HBONE port is not captured): expected another port" },
-	{ "istio-init --run-validation -o 15000-15010",
-	  "--iptables-probe-port: 15002 cannot be probed (--istio-local-outbound-ports-exclude holds it): "
-	  "expected another port" },
-	{ "ISTIO_INIT_EXCLUDE_OUTBOUND_UIDS=1000-2000 istio-init -u 1500 --run-validation",
-	  "ISTIO_INIT_EXCLUDE_OUTBOUND_UIDS holds the proxy's UID 1500, as which --run-validation connects: "
-	  "expected UIDs without it" },
 };
 
 START_TEST(refusal)

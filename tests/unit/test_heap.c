@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/base/heap.h"
+#include "heap.h"
 
 Suite *suite_heap(void);
 

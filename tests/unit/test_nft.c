@@ -238,7 +238,7 @@ static void init_batch(struct nfnl_batch *batch)
 	struct nfnl *nfnl = xcalloc(1, sizeof(*nfnl));
 
 	nfnl->generation = 7;
-	nfnl_batch_init(batch, nfnl);
+	nfnl_batch_init(batch, nfnl, 0);
 	free(nfnl);
 }
 

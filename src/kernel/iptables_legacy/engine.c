@@ -64,6 +64,7 @@ static void legacy_close(struct engine *e)
 		free(e->names[f]);
 	}
 	ruleset_free(e->live);
+	legacy_iptc_close();
 	free(e);
 }
 

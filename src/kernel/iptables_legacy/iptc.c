@@ -9,6 +9,8 @@
 #include <libiptc/libip6tc.h>
 #include <libiptc/libiptc.h>
 
+#include "util.h"
+
 /* What libiptc is compiled to call instead of fcntl(2), to set close-on-exec (libiptc.h beside this file). */
 int legacy_fcntl(int fd, int command, ...);
 int legacy_fcntl(int fd, int command, ...)
@@ -16,6 +18,34 @@ int legacy_fcntl(int fd, int command, ...)
 	(void)fd;
 	(void)command;
 	return 0;
+}
+
+static int sockets[FAMILIES] = { -1, -1 };
+
+/* Instead of socket(2) and close(2). */
+int legacy_socket(int family, int type, int protocol);
+int legacy_socket(int family, int type, int protocol)
+{
+	int *fd = &sockets[family == AF_INET6 ? IPV6 : IPV4];
+
+	if (*fd < 0)
+		*fd = socket(family, type | SOCK_CLOEXEC, protocol);
+	return *fd;
+}
+
+int legacy_keep(int fd);
+int legacy_keep(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
+void legacy_iptc_close(void)
+{
+	for (enum family f = 0; f < FAMILIES; f++) {
+		util_cleanup_close(&sockets[f]);
+		sockets[f] = -1;
+	}
 }
 
 static bool counters_are_zero(const struct xt_counters_info *info)

@@ -35,4 +35,7 @@ struct iptc {
 };
 extern const struct iptc legacy_iptc[FAMILIES];
 
+/* Closes the sockets that all handles share; none of them may be used any more. */
+void legacy_iptc_close(void);
+
 #endif

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What libiptc's own two files are compiled with: .ci/libs includes it in front of them, and
- * nothing else does.  iptc.c has the two functions.
+ * nothing else does.  iptc.c has the functions.
  */
 #ifndef ISTIO_INIT_IPTABLES_LEGACY_LIBIPTC_H
 #define ISTIO_INIT_IPTABLES_LEGACY_LIBIPTC_H
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /*
  * It ends the program where close-on-exec cannot be set, which matters to nobody here:
@@ -16,6 +17,12 @@
 int legacy_fcntl(int fd, int command, ...);
 #undef fcntl
 #define fcntl legacy_fcntl
+
+/* One socket a family serves all tables: to take back what was written takes no new one. */
+int legacy_socket(int family, int type, int protocol);
+#define socket legacy_socket
+int legacy_keep(int fd);
+#define close legacy_keep
 
 /* Adds counters also where there is nothing to add. */
 int legacy_setsockopt(int fd, int level, int name, const void *value, socklen_t size);

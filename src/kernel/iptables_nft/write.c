@@ -158,6 +158,7 @@ int iptables_nft_put_step(struct nfnl_batch *batch, const struct ruleset *before
 		delete_rules(batch, step);
 		break;
 	case STEP_ROUTE:
+	case STEP_GUARD:
 		break;
 	}
 	return 0;

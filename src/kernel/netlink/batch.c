@@ -81,7 +81,7 @@ static void batch_note(struct nfnl_batch *batch, const void *cookie)
 	*note = (struct nfnl_note){ batch->writer, cookie };
 }
 
-void nfnl_batch_init(struct nfnl_batch *batch, struct nfnl *nfnl)
+void nfnl_batch_init(struct nfnl_batch *batch, struct nfnl *nfnl, unsigned before)
 {
 	struct nlmsghdr *nlh;
 
@@ -90,7 +90,7 @@ void nfnl_batch_init(struct nfnl_batch *batch, struct nfnl *nfnl)
 	batch->size = BATCH_FIRST_SIZE;
 	batch->data = xreallocarray(NULL, batch->size, 1);
 	nlh = batch_put(batch, BATCH_MARK_ROOM, NFNL_MSG_BATCH_BEGIN, NFPROTO_UNSPEC, 0, NFNL_SUBSYS_NFTABLES);
-	mnl_attr_put_u32(nlh, NFNL_BATCH_GENID, htonl(nfnl->generation));
+	mnl_attr_put_u32(nlh, NFNL_BATCH_GENID, htonl(nfnl->generation + before));
 	batch_note(batch, NULL);
 }
 
@@ -266,7 +266,7 @@ static int fail_refused(const struct nfnl_batch *batch, const struct nlmsghdr *n
 }
 
 /* 0, or -errno with @err. */
-static int batch_outcome(const struct nfnl_batch *batch, struct err *err)
+static int batch_outcome(struct nfnl_batch *batch, struct err *err)
 {
 	struct nfnl *nfnl = batch->nfnl;
 	const struct nlmsghdr *nlh = (const struct nlmsghdr *)nfnl->buffer;
@@ -274,7 +274,8 @@ static int batch_outcome(const struct nfnl_batch *batch, struct err *err)
 	/* ENOBUFS, once: there were more answers than could be queued; the first are there. */
 	ssize_t n = netlink_receive(&nfnl->link, nfnl->buffer, sizeof(nfnl->buffer), false);
 
-	if (n < 0 || !netlink_is_whole(nlh, (size_t)n, sizeof(struct nfgenmsg)) || nlh->nlmsg_type != NLMSG_ERROR)
+	batch->lost = n < 0 || !netlink_is_whole(nlh, (size_t)n, sizeof(struct nfgenmsg)) || nlh->nlmsg_type != NLMSG_ERROR;
+	if (batch->lost)
 		return err_set(err, STATUS_BUSY, EAGAIN, "the kernel's answer to the transaction got lost");
 	e = mnl_nlmsg_get_payload(nlh);
 	return e->error ? fail_refused(batch, nlh, e, err) : 0;
@@ -291,8 +292,7 @@ int nfnl_batch_send(struct nfnl_batch *batch, struct err *err)
 	rc = batch_transmit(batch, netlink_fd(&batch->nfnl->link), nfnl_batch_bytes(batch), err);
 	if (!rc)
 		rc = batch_outcome(batch, err);
-	/* More answers may be waiting. */
 	if (rc)
-		nfnl_disconnect(batch->nfnl);
+		nfnl_forget_answers(batch->nfnl);
 	return rc;
 }

@@ -7,6 +7,7 @@
 #ifndef ISTIO_INIT_NFNL_BATCH_H
 #define ISTIO_INIT_NFNL_BATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,8 @@ struct nfnl_batch {
 	unsigned items;
 	size_t items_bytes;
 
+	bool lost; /* it was sent, but the outcome is not known */
+
 	/* Private: @n messages, the last of them, at @last, still being built; BATCH_BEGIN is one. */
 	struct nfnl *nfnl;
 	char *data;
@@ -46,8 +49,11 @@ struct nfnl_batch {
 	unsigned n;
 };
 
-/* The link must have dumped something.  Free with nfnl_batch_release, which takes zeros, too. */
-void nfnl_batch_init(struct nfnl_batch *batch, struct nfnl *nfnl);
+/*
+ * The link must have dumped something.  @before: so many transactions of ours come between that and this one.  Free with
+ * nfnl_batch_release, which takes zeros, too.
+ */
+void nfnl_batch_init(struct nfnl_batch *batch, struct nfnl *nfnl, unsigned before);
 void nfnl_batch_release(struct nfnl_batch *batch);
 
 /*

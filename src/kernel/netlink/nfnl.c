@@ -15,6 +15,9 @@
 /* A rival that commits more often than we can read; --wait is the caller's. */
 #define READ_ATTEMPTS 20
 
+/* More do not fit into a receive buffer. */
+#define ANSWERS_MAX 1000
+
 #define MODPROBE_HINT "run `modprobe nf_tables` on the node, or use --backend=iptables-legacy"
 
 int nfnl_fail(int error, struct err *err)
@@ -68,8 +71,11 @@ int nfnl_open(struct nfnl **nfnl, struct err *err)
 	return 0;
 }
 
-void nfnl_disconnect(struct nfnl *nfnl)
+void nfnl_forget_answers(struct nfnl *nfnl)
 {
+	for (unsigned i = 0; i < ANSWERS_MAX; i++)
+		if (netlink_receive(&nfnl->link, nfnl->buffer, sizeof(nfnl->buffer), false) == -EAGAIN)
+			return;
 	netlink_close(&nfnl->link);
 }
 

@@ -32,8 +32,11 @@ struct nfnl {
 int nfnl_open(struct nfnl **nfnl, struct err *err);
 void nfnl_close(struct nfnl *nfnl);
 
-/* The way to forget what the kernel still has to say: the next dump connects again. */
-void nfnl_disconnect(struct nfnl *nfnl);
+/*
+ * Forgets what the kernel still has to say, on the same socket: where another one cannot be had, what was written could
+ * not be taken back.  If need be the next dump connects again.
+ */
+void nfnl_forget_answers(struct nfnl *nfnl);
 
 /* What to dump: everything of a type (NFT_MSG_GET...), narrowed by what is not NULL. */
 struct nfnl_query {

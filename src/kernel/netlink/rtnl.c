@@ -39,6 +39,7 @@ static int exchange(struct rtnl *rtnl, struct netlink_answers *answers)
 	const struct nlmsghdr *nlh = (const void *)rtnl->buf;
 	int rc = netlink_send(&rtnl->link, nlh, nlh->nlmsg_len);
 
+	rtnl->sent = !rc;
 	if (!rc)
 		rc = netlink_finish(&rtnl->link, answers, rtnl->buf, sizeof(rtnl->buf));
 	rtnl->answered = answers->ended;

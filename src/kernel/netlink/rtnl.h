@@ -10,6 +10,7 @@
 
 struct rtnl {
 	struct netlink link;
+	bool sent;     /* the last request may have reached the kernel */
 	bool answered; /* the last request reached the kernel, and its error, if any, is the kernel's word */
 	/* A request, then its answers; no datagram of a dump is larger (NLMSG_GOODSIZE of linux/netlink.h). */
 	char buf[8192] __attribute__((aligned(NLMSG_ALIGNTO)));

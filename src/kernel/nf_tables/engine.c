@@ -17,12 +17,16 @@
 #include "iptables_nft/iptables_nft.h"
 #include "log.h"
 #include "nft/dump.h"
+#include "nftables/guard.h"
 #include "nftables/nftables.h"
 #include "ownership.h"
 #include "util.h"
 
 /* Rivals that commit between our reading and our undoing. */
 #define UNDO_TRIES 20
+
+/* The guard of a move comes, rules change, the guard goes. */
+#define STAGES_MAX 3
 
 /* Its two backends have the first numbers. */
 #define NFT_BACKENDS (IPTABLES_NFT + 1)
@@ -31,7 +35,9 @@ struct engine {
 	struct nfnl *nfnl;
 	struct nft_dump dumps[NFT_BACKENDS];
 	struct nft_dump *into; /* the one that messages of the dump under way belong to; NULL: it depends on their table */
-	struct nfnl_batch batch; /* what is prepared */
+	bool guard;              /* the one of a move is there */
+	struct nfnl_batch batches[STAGES_MAX]; /* what is prepared */
+	unsigned n_batches, next;
 	const struct plan *plan;
 	bool written;
 };
@@ -55,6 +61,7 @@ static void see_message(const struct nlmsghdr *nlh, void *data)
 	struct engine *e = data;
 	struct nft_dump *dump = e->into ? e->into : dump_of(e, nlh);
 
+	e->guard |= nftables_is_guard(nlh);
 	if (dump)
 		nft_dump_keep(dump, nlh);
 }
@@ -104,6 +111,7 @@ static int read_tables(struct engine *e, enum backend_index backend, unsigned n_
 
 static void forget(struct engine *e)
 {
+	e->guard = false;
 	for (enum backend_index b = 0; b < NFT_BACKENDS; b++) {
 		nft_dump_free(&e->dumps[b]);
 		ruleset_free(e->dumps[b].rs);
@@ -156,7 +164,16 @@ static int nf_tables_read(struct engine **engine, struct live *live, struct err 
 	rc = rc ? rc : read_now(e, err);
 	for (enum backend_index b = 0; b < NFT_BACKENDS && !rc; b++)
 		live->rules[b] = e->dumps[b].rs;
+	live->guard = !rc && e->guard;
 	return rc;
+}
+
+static void put_guard(struct nfnl_batch *batch, const struct engine *e, enum step_action action)
+{
+	if (action == STEP_DELETE || e->guard)
+		nftables_delete_guard(batch);
+	if (action == STEP_ADD)
+		nftables_put_guard(batch, e->plan->want.routes.mark);
 }
 
 /* The messages of some steps; @undo: what they add is what the dumps show. */
@@ -167,7 +184,7 @@ static int put_steps(struct nfnl_batch *batch, const struct nft_dump *dumps, boo
 	int rc = 0;
 
 	for (unsigned i = 0; i < n && !rc; i++) {
-		if (steps[i].with == STEP_WITH_TABLE)
+		if (steps[i].with == STEP_WITH_TABLE || steps[i].kind == STEP_GUARD)
 			continue;
 		if (steps[i].backend == NFTABLES)
 			nftables_put_step(&writer, &steps[i]);
@@ -179,17 +196,41 @@ static int put_steps(struct nfnl_batch *batch, const struct nft_dump *dumps, boo
 
 static int nf_tables_prepare(struct engine *e, const struct plan *plan, unsigned first, unsigned n, struct err *err)
 {
+	struct nfnl_batch *batch = &e->batches[e->n_batches];
+
 	e->plan = plan;
-	nfnl_batch_init(&e->batch, e->nfnl);
-	return put_steps(&e->batch, e->dumps, false, &plan->steps[first], n, err);
+	nfnl_batch_init(batch, e->nfnl, e->n_batches++);
+	for (unsigned i = first; i < first + n; i++)
+		if (plan->steps[i].kind == STEP_GUARD)
+			put_guard(batch, e, plan->steps[i].action);
+	return put_steps(batch, e->dumps, false, &plan->steps[first], n, err);
 }
 
 static int nf_tables_commit(struct engine *e, struct err *err)
 {
-	int rc = nfnl_batch_send(&e->batch, err);
+	struct nfnl_batch *batch = &e->batches[e->next++];
+	int rc = nfnl_batch_send(batch, err);
 
-	e->written = !rc;
+	e->written |= !rc || batch->lost;
 	return rc;
+}
+
+/* Each table that was to change. */
+static void tell_left(const struct engine *e, const char *why)
+{
+	const struct step *last = NULL;
+
+	for (unsigned i = 0; i < e->plan->n; i++) {
+		const struct step *step = &e->plan->steps[i];
+
+		if (step->backend >= NFT_BACKENDS || step->kind == STEP_GUARD ||
+		    (last && last->backend == step->backend && last->table == step->table && last->family == step->family))
+			continue;
+		last = step;
+		log_error("cannot undo: what was table %s %s before could not be put back: %s",
+			  step->backend == NFTABLES ? "inet" : step->family == IPV6 ? "ip6" : "ip",
+			  step->backend == NFTABLES ? nftables_table_name(step->table) : table_name(step->table), why);
+	}
 }
 
 static void tell_stranger(enum backend_index backend, enum table_id table, enum family family)
@@ -211,7 +252,9 @@ static int undo_once(struct engine *e, struct engine *now, struct err *err)
 
 	if (rc)
 		return rc;
-	nfnl_batch_init(&batch, now->nfnl);
+	nfnl_batch_init(&batch, now->nfnl, 0);
+	if (now->guard)
+		nftables_delete_guard(&batch);
 	for (enum backend_index b = 0; b < NFT_BACKENDS && !rc; b++) {
 		ownership_decide(now->dumps[b].rs, e->plan->want.known);
 		plan_undo(&undo, e->plan, b, now->dumps[b].rs, (1u << TABLES) - 1, FAMILIES, tell_stranger);
@@ -234,7 +277,7 @@ static void nf_tables_undo(struct engine *e)
 	forget(&now);
 	if (!e->written || !rc)
 		return;
-	log_error("cannot undo: the old nftables rules could not be put back: %s", err.what);
+	tell_left(e, err.what);
 	log_error("run istio-init with --reconcile, or istio-init clean, to get a known state");
 }
 
@@ -242,7 +285,8 @@ static void nf_tables_close(struct engine *e)
 {
 	if (!e)
 		return;
-	nfnl_batch_release(&e->batch);
+	for (unsigned i = 0; i < e->n_batches; i++)
+		nfnl_batch_release(&e->batches[i]);
 	nfnl_close(e->nfnl);
 	forget(e);
 	free(e);

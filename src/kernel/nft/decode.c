@@ -220,10 +220,18 @@ static void decode_comment(struct nft_decoder *d, const uint8_t *data, uint32_t 
 	}
 }
 
+static bool proto_is_known(const struct nft_decoder *d, uint32_t proto)
+{
+	if (proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6)
+		return d->rs->layout == LAYOUT_NATIVE;
+	return proto == IPPROTO_TCP || proto == IPPROTO_UDP;
+}
+
 /* Whether what was read means what the model would take it for. */
 static bool rule_is_whole(const struct nft_decoder *d)
 {
-	bool ports = false, proto = false;
+	uint32_t proto = 0;
+	bool ports = false;
 
 	for (unsigned i = 0; i < NFT_REGS; i++)
 		if (d->regs[i].has_lower)
@@ -233,12 +241,12 @@ static bool rule_is_whole(const struct nft_decoder *d)
 
 		ports |= m->kind == MATCH_SPORT || m->kind == MATCH_DPORT;
 		if (m->kind == MATCH_PROTO) {
-			if (proto || m->invert || (m->proto != IPPROTO_TCP && m->proto != IPPROTO_UDP))
+			if (proto || m->invert || !proto_is_known(d, m->proto))
 				return false;
-			proto = true;
+			proto = m->proto;
 		}
 	}
-	return !ports || proto;
+	return !ports || proto == IPPROTO_TCP || proto == IPPROTO_UDP;
 }
 
 void nft_decoder_init(struct nft_decoder *d, struct ruleset *rs, unsigned families, const struct nft_expr_kind *kinds)

@@ -173,6 +173,7 @@ void nftables_put_step(struct nftables_writer *w, const struct step *step)
 			delete_rules(w, step);
 		break;
 	case STEP_ROUTE:
+	case STEP_GUARD:
 		break;
 	}
 }

@@ -93,10 +93,11 @@ static int carry_out(struct engine *e, const struct step *step, struct err *err)
 	bool add = step->action == STEP_ADD;
 	int rc = change(e, step->route, add);
 
-	if (!rc) {
+	/* Without an answer it may have happened. */
+	if (!rc || (e->rtnl.sent && !e->rtnl.answered))
 		e->done[e->n_done++] = step;
+	if (!rc)
 		return 0;
-	}
 	/* A rival was faster. */
 	if (add && rc == -EEXIST)
 		return step->route->kind == ROUTE_ROUTE ? check_route(e, step->route, err) : 0;
