@@ -38,8 +38,8 @@ struct port_owner_list {
 struct config {
 	enum command command;
 	enum command topic; /* help: of this command; COMMANDS: of all */
-	bool as_upstream; /* called as istio-iptables: by name or first word */
-	char **words;     /* explain: the packet's words; NULL-ended, not owned */
+	bool as_upstream;   /* called as istio-iptables: by name or first word */
+	char **words;       /* explain: the packet's words; NULL-ended, not owned */
 
 	uint16_t proxy_port, inbound_port, tunnel_port, dns_port, probe_port;
 	struct range_list proxy_uids, proxy_gids; /* never empty; single numbers */

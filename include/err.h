@@ -40,8 +40,7 @@ struct err {
  * @error is an errno value that the caller may act upon (0 counts as EINVAL).
  * Returns -@error.
  */
-int err_set(struct err *err, enum status status, int error, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
+int err_set(struct err *err, enum status status, int error, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 /* What helps where the kernel refuses access to a netns although the capability is there. */
 #define HINT_DENIED \

@@ -3,14 +3,13 @@
 #ifndef ISTIO_INIT_EXPLAIN_H
 #define ISTIO_INIT_EXPLAIN_H
 
-#include "config.h"
 #include "err.h"
 #include "ruleset.h"
 
 struct packet {
 	enum hook hook; /* PREROUTING: in, OUTPUT: out */
 	enum family family;
-	uint8_t proto; /* IPPROTO_... */
+	uint8_t proto;            /* IPPROTO_... */
 	uint8_t src[16], dst[16]; /* network order, as in struct prefix */
 	uint16_t sport, dport;
 	bool has_owner; /* sent by a socket of this netns */

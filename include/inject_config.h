@@ -24,22 +24,22 @@ struct capture_values;
  * The json_t are never changed; a request only reads them.
  */
 struct inject_config {
-	bool disabled;              /* policy: disabled */
-	json_t *ignored_namespaces; /* list of names */
+	bool disabled;                        /* policy: disabled */
+	json_t *ignored_namespaces;           /* list of names */
 	json_t *never_inject, *always_inject; /* lists of label selectors */
 	const char *revision, *proxy;
 	enum init_kind init;
 	bool validation, native, hold, rewrite_probes, merge_prometheus;
 	enum pod_order order;
-	const char *order_name;     /* ORDER_AFTER: behind this container */
-	unsigned status_port;       /* 0: none */
+	const char *order_name; /* ORDER_AFTER: behind this container */
+	unsigned status_port;   /* 0: none */
 	const char *proxy_ports;
 	struct capture_values *capture;
-	json_t *init_container;     /* partial Container, or NULL */
+	json_t *init_container;           /* partial Container, or NULL */
 	json_t *resources, *proxy_config; /* objects */
-	json_t *overlays;           /* name -> overlay, in file order */
-	json_t *default_overlays;   /* list of names */
-	json_t *aliases;            /* name -> list of names */
+	json_t *overlays;                 /* name -> overlay, in file order */
+	json_t *default_overlays;         /* list of names */
+	json_t *aliases;                  /* name -> list of names */
 };
 
 /* Fills all of @cfg with the defaults of a configuration that says nothing; what that takes comes from @arena. */

@@ -33,15 +33,15 @@ struct chain_edit {
 	const struct rule *want;
 	unsigned n_want;
 	const unsigned *places; /* NULL, or where each wanted rule stood: behind so many foreign rules */
-	bool own;        /* the chain is ours: no live rule of it is foreign */
-	bool same_families; /* natively: rules are equal only for the same families */
-	bool anew;       /* nothing stays */
-	bool shared_go;  /* what is shared and not wanted goes; else it is left alone */
+	bool own;               /* the chain is ours: no live rule of it is foreign */
+	bool same_families;     /* natively: rules are equal only for the same families */
+	bool anew;              /* nothing stays */
+	bool shared_go;         /* what is shared and not wanted goes; else it is left alone */
 
 	/* the answer, caller's, all zero before */
-	bool *goes;      /* of each live rule */
+	bool *goes;       /* of each live rule */
 	unsigned *before; /* of each wanted rule: to be put in front of the live rule of that number, n_live: at the end */
-	bool *stays;     /* of each wanted rule: it is there already */
+	bool *stays;      /* of each wanted rule: it is there already */
 };
 
 /*

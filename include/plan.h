@@ -22,10 +22,10 @@ enum step_with { STEP_BY_ITSELF, STEP_WITH_CHAIN, STEP_WITH_TABLE };
 
 struct step {
 	uint8_t action, kind;
-	uint8_t backend;  /* enum backend_index; of ROUTE: BACKENDS */
-	uint8_t table;    /* enum table_id */
-	uint8_t family;   /* enum family; natively FAMILIES: both in one */
-	uint8_t with;     /* enum step_with */
+	uint8_t backend; /* enum backend_index; of ROUTE: BACKENDS */
+	uint8_t table;   /* enum table_id */
+	uint8_t family;  /* enum family; natively FAMILIES: both in one */
+	uint8_t with;    /* enum step_with */
 	/* CHAIN, RULES: where the chain is wanted (ADD) or live (DELETE). */
 	const struct chain *chain;
 	/*
@@ -86,16 +86,16 @@ bool plan_touches(const struct plan *plan, enum backend_index backend);
  * Adds the steps for one table of one family of a backend (natively, FAMILIES).  @want: NULL for nothing.  For a
  * backend that has to begin anew with a table which a rival has changed.
  */
-void plan_add_table(struct plan *plan, enum backend_index backend, const struct ruleset *live, const struct ruleset *want,
-		    enum table_id table, enum family family, unsigned flags);
-#define PLAN_ANEW 1u     /* our rules are deleted and added, also those that are equal */
-#define PLAN_ANEW_ALL 2u /* so are our chains, as the kernel lists them in the order in which they were made */
+void plan_add_table(struct plan *plan, enum backend_index backend, const struct ruleset *live,
+		    const struct ruleset *want, enum table_id table, enum family family, unsigned flags);
+#define PLAN_ANEW 1u       /* our rules are deleted and added, also those that are equal */
+#define PLAN_ANEW_ALL 2u   /* so are our chains, as the kernel lists them in the order in which they were made */
 #define PLAN_TABLE_ANEW 4u /* and the table, if nobody else has anything in it */
-#define PLAN_SHARED_GO 8u /* what is shared goes, too, unless it is wanted */
+#define PLAN_SHARED_GO 8u  /* what is shared goes, too, unless it is wanted */
 
 /* Whether that would be no step at all: what of ours is in the table is what @want asks for. */
-bool plan_table_is(enum backend_index backend, const struct ruleset *live, const struct ruleset *want, enum table_id table,
-		   enum family family, unsigned flags);
+bool plan_table_is(enum backend_index backend, const struct ruleset *live, const struct ruleset *want,
+		   enum table_id table, enum family family, unsigned flags);
 
 /*
  * The steps that take back what @done has done to a backend's tables: from @now, read after it and after

@@ -19,23 +19,23 @@
 #include "util.h"
 
 /* The words of logs, metrics and `check`, in the order in which they are tried. */
-#define POD_REASONS                                                                                                    \
-	REASON(NOT_A_POD, "not-a-pod")                                                                                 \
-	REASON(NOT_ASKED, "not-asked")                                                                                 \
-	REASON(HOST_NETWORK, "host-network")                                                                           \
-	REASON(NOT_LINUX, "not-linux")                                                                                 \
-	REASON(IGNORED_NAMESPACE, "ignored-namespace")                                                                 \
-	REASON(LABEL, "label")                                                                                         \
-	REASON(ANNOTATION, "annotation")                                                                               \
-	REASON(NEVER_INJECT, "never-inject")                                                                           \
-	REASON(ALWAYS_INJECT, "always-inject")                                                                         \
+#define POD_REASONS \
+	REASON(NOT_A_POD, "not-a-pod") \
+	REASON(NOT_ASKED, "not-asked") \
+	REASON(HOST_NETWORK, "host-network") \
+	REASON(NOT_LINUX, "not-linux") \
+	REASON(IGNORED_NAMESPACE, "ignored-namespace") \
+	REASON(LABEL, "label") \
+	REASON(ANNOTATION, "annotation") \
+	REASON(NEVER_INJECT, "never-inject") \
+	REASON(ALWAYS_INJECT, "always-inject") \
 	REASON(POLICY, "policy")
 
 enum pod_reason {
 #define REASON(id, word) REASON_##id,
 	POD_REASONS
 #undef REASON
-	REASONS
+		REASONS
 };
 
 const char *pod_reason_word(enum pod_reason reason);
@@ -48,8 +48,8 @@ struct workload {
 
 /* Where the pod of a document is. */
 struct pod_place {
-	json_t *pod;             /* the object with metadata and spec */
-	const char *pointer;     /* JSON pointer of it: "" for a Pod, else "/spec/template" ... */
+	json_t *pod;              /* the object with metadata and spec */
+	const char *pointer;      /* JSON pointer of it: "" for a Pod, else "/spec/template" ... */
 	struct workload workload; /* of a Pod: name NULL, pod_inject finds the owner itself */
 };
 
@@ -81,15 +81,15 @@ enum pod_refusal { REFUSED_NOT, REFUSED_ANNOTATION, REFUSED_OVERLAY, REFUSED_OBJ
 struct pod_result {
 	bool injected;
 	enum pod_reason reason;
-	const char *detail;        /* what of the reason: "istio-injection=disabled", a value; may be empty */
-	json_t *pod;               /* the new pod; the request's own if it is not injected */
-	json_t *warnings;          /* list of strings, one line each */
-	json_t *overlays;          /* list of the chosen overlays' names */
-	json_t *args;              /* of the container that makes or proves the rules; [] without one */
+	const char *detail;         /* what of the reason: "istio-injection=disabled", a value; may be empty */
+	json_t *pod;                /* the new pod; the request's own if it is not injected */
+	json_t *warnings;           /* list of strings, one line each */
+	json_t *overlays;           /* list of the chosen overlays' names */
+	json_t *args;               /* of the container that makes or proves the rules; [] without one */
 	struct pod_option *options; /* in the order of the arguments */
 	unsigned n_options;
-	const char *mode;          /* REDIRECT, TPROXY or NONE */
-	enum pod_refusal refusal;  /* after an error */
+	const char *mode;         /* REDIRECT, TPROXY or NONE */
+	enum pod_refusal refusal; /* after an error */
 };
 
 /*

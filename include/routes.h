@@ -38,10 +38,10 @@ struct routes {
 };
 
 struct routes_want {
-	bool nothing;         /* a clean */
-	bool inbound6;        /* ::6/128 on lo */
-	unsigned tproxy;      /* mask of families with ip rule and route */
-	uint32_t mark, table; /* of the options: of these, and of the live marks, are Istio's rules and routes */
+	bool nothing;          /* a clean */
+	bool inbound6;         /* ::6/128 on lo */
+	unsigned tproxy;       /* mask of families with ip rule and route */
+	uint32_t mark, table;  /* of the options: of these, and of the live marks, are Istio's rules and routes */
 	const uint32_t *marks; /* those that live Istio rules test, @n_marks of them */
 	unsigned n_marks;
 };

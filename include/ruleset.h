@@ -58,9 +58,9 @@ struct match {
 		const struct prefix *prefixes; /* SRC, DST: all of one family */
 		const struct range *ranges;    /* SPORT, DPORT, UID, GID */
 		const struct iface *ifaces;    /* IIF, OIF */
-		uint32_t proto;                /* PROTO: IPPROTO_TCP or _UDP, natively _ICMP and _ICMPV6, too; NFPROTO: enum family */
-		uint32_t ctstates;             /* CTSTATE: bits */
-		struct mark mark;              /* MARK, CONNMARK */
+		uint32_t proto; /* PROTO: IPPROTO_TCP or _UDP, natively _ICMP and _ICMPV6, too; NFPROTO: enum family */
+		uint32_t ctstates; /* CTSTATE: bits */
+		struct mark mark;  /* MARK, CONNMARK */
 	};
 };
 
@@ -109,11 +109,11 @@ struct rule {
 	uint8_t n_matches;
 	struct match *matches; /* sorted by kind */
 	struct target target;
-	const char *comment;   /* --comments, or live; NULL without */
-	const char *origin;    /* the option that asked for the rule ("--istio-service-cidr"); NULL if none */
+	const char *comment;     /* --comments, or live; NULL without */
+	const char *origin;      /* the option that asked for the rule ("--istio-service-cidr"); NULL if none */
 	uint64_t packets, bytes; /* live counters */
-	uint64_t id;      /* live: tells it from other rules of its table (a handle, a hash); 0: wanted */
-	const void *raw;  /* live: the rule as its backend read it, and can write it again; NULL: wanted */
+	uint64_t id;             /* live: tells it from other rules of its table (a handle, a hash); 0: wanted */
+	const void *raw;         /* live: the rule as its backend read it, and can write it again; NULL: wanted */
 };
 
 struct chain {
@@ -133,12 +133,12 @@ struct chain {
 struct table {
 	struct chain *chains;
 	unsigned n_chains;
-	uint32_t *index; /* hash of names: 1 + position in chains; 0: free */
+	uint32_t *index;     /* hash of names: 1 + position in chains; 0: free */
 	uint32_t index_size; /* a power of two, at least twice n_chains */
 
 	/* Of a live table, masks of families (natively both or none), and what it is in each: */
 	uint8_t present;
-	uint8_t strange; /* dormant, or another process's own: what stands in it decides nothing */
+	uint8_t strange;           /* dormant, or another process's own: what stands in it decides nothing */
 	uint8_t age[FAMILIES];     /* 0 is the oldest of the backend's tables; the kernel lists them so */
 	unsigned others[FAMILIES]; /* objects in it that are no chains: sets, maps, flow tables */
 	const void *raw[FAMILIES];

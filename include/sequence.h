@@ -6,10 +6,10 @@
 #include <stdbool.h>
 
 struct sequences {
-	unsigned n, m;          /* elements of the first and of the second */
+	unsigned n, m;                                           /* elements of the first and of the second */
 	bool (*equal)(const void *data, unsigned i, unsigned j); /* first's i-th and second's j-th, from 0 */
 	const void *data;
-	bool *kept_a, *kept_b;  /* the answer: n and m entries, all false before; caller's */
+	bool *kept_a, *kept_b; /* the answer: n and m entries, all false before; caller's */
 };
 
 /*

@@ -34,8 +34,11 @@ void text_print_ruleset(FILE *out, const struct ruleset *rs, const struct text_o
 void text_print_mermaid(FILE *out, const struct ruleset *rs, enum family family);
 
 /* Each rule that matched under its table and hook, then the verdict in words. */
+struct listeners {
+	uint16_t outbound, inbound, dns; /* ports of the proxy, and of its agent */
+};
 void text_print_explanation(FILE *out, const struct explanation *e, const struct packet *packet, enum layout layout,
-			    const struct config *cfg);
+			    const struct listeners *listeners);
 
 /* A unified diff of two texts of whole lines; nothing if they are equal. */
 void text_print_unified(FILE *out, const char *from, const char *to, const char *a, const char *b, bool color);

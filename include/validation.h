@@ -21,9 +21,9 @@ struct validation {
 	struct owner proxy;                /* whose loopback traffic is redirected */
 	uint32_t timeout_ms;               /* to get the ports of one family, and again to prove it */
 
-	uint16_t dns_port;                            /* the agent's; 0: DNS is not proved */
-	const struct prefix_list *servers[FAMILIES];  /* those that are captured; NULL: all are */
-	bool has_app;                                 /* @app is somebody whose queries are captured */
+	uint16_t dns_port;                           /* the agent's; 0: DNS is not proved */
+	const struct prefix_list *servers[FAMILIES]; /* those that are captured; NULL: all are */
+	bool has_app;                                /* @app is somebody whose queries are captured */
 	struct owner app;
 };
 

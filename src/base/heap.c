@@ -35,8 +35,8 @@ static char first_area[512 << 10] __attribute__((aligned(4096)));
 static char *next = first_area, *end = first_area + sizeof(first_area);
 static char *fresh = first_area; /* from here to the end nothing was ever handed out */
 
-static size_t taken;   /* bytes handed out */
-static void *reserve;  /* a mapping for want of others, of @reserved bytes */
+static size_t taken;  /* bytes handed out */
+static void *reserve; /* a mapping for want of others, of @reserved bytes */
 static size_t reserved;
 
 static size_t block_room(size_t size)

@@ -134,8 +134,7 @@ void log_line(enum log_level level, const char *fmt, ...)
 		line.len += 2;
 	} else {
 		line.len = (size_t)snprintf(line.text, sizeof(line.text), "%s: %s%s", program,
-					    level == LOG_INFO ? "" : level_names[level],
-					    level == LOG_INFO ? "" : ": ");
+					    level == LOG_INFO ? "" : level_names[level], level == LOG_INFO ? "" : ": ");
 		line_put_escaped(&line, text);
 	}
 	line.text[line.len++] = '\n';

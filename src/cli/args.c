@@ -42,7 +42,8 @@ static int take_value(struct parse *p, const struct option *option, char *value,
 			       option->metavar);
 	/* A template's empty value that was not quoted; whoever means it can write --name=-b. */
 	if (!value && is_option(**next))
-		return err_set(err, STATUS_USAGE, EINVAL, "%s needs a value, and %s is an option; an empty value is written --%s=",
+		return err_set(err, STATUS_USAGE, EINVAL,
+			       "%s needs a value, and %s is an option; an empty value is written --%s=",
 			       option_names(option, names), quote(**next, quoted), option->name);
 	if (!value)
 		value = *(*next)++;

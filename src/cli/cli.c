@@ -37,7 +37,8 @@ static int unknown_command(const char *word, struct err *err)
 {
 	const char *cause = guess_cause(word);
 	char quoted[QUOTE_MAX], guess[GUESS_MAX];
-	int rc = err_set(err, STATUS_USAGE, EINVAL, "unknown command %s%s", quote(word, quoted), guess_command(word, guess));
+	int rc = err_set(err, STATUS_USAGE, EINVAL, "unknown command %s%s", quote(word, quoted),
+			 guess_command(word, guess));
 
 	if (!*guess)
 		err_hint(err, "%s", cause ? cause : "istio-init help lists the commands");
@@ -49,7 +50,8 @@ static int check_one_command(enum command command, char **rest, struct err *err)
 {
 	for (; *rest; rest++)
 		if (command_find(*rest) < COMMANDS)
-			return err_set(err, STATUS_USAGE, EINVAL, "two commands in one call, \"%s\" and \"%s\": expected one",
+			return err_set(err, STATUS_USAGE, EINVAL,
+				       "two commands in one call, \"%s\" and \"%s\": expected one",
 				       command_name(command), *rest);
 	return 0;
 }

@@ -28,16 +28,11 @@ static void cidrs_free(struct cidr_list *list)
 void config_free(struct config *cfg)
 {
 	struct range_list *ranges[] = {
-		&cfg->proxy_uids,
-		&cfg->proxy_gids,
-		&cfg->inbound_ports,
-		&cfg->inbound_ports_exclude,
-		&cfg->outbound_ports,
-		&cfg->outbound_ports_exclude,
-		&cfg->owner_groups,
-		&cfg->owner_groups_exclude,
-		&cfg->exclude_uids,
-		&cfg->exclude_gids,
+		&cfg->proxy_uids,     &cfg->proxy_gids,
+		&cfg->inbound_ports,  &cfg->inbound_ports_exclude,
+		&cfg->outbound_ports, &cfg->outbound_ports_exclude,
+		&cfg->owner_groups,   &cfg->owner_groups_exclude,
+		&cfg->exclude_uids,   &cfg->exclude_gids,
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(ranges); i++)

@@ -9,9 +9,9 @@
 #include "quote.h"
 
 /* Types without an empty value; lists and texts have one. */
-#define NEVER_EMPTY                                                                                       \
-	(1u << TYPE_BOOL | 1u << TYPE_PORT | 1u << TYPE_TPROXY_MARK | 1u << TYPE_TPROXY_TABLE |             \
-	 1u << TYPE_LOOPBACK | 1u << TYPE_DURATION | 1u << TYPE_TIMEOUT | 1u << TYPE_CHOICE)
+#define NEVER_EMPTY \
+	(1u << TYPE_BOOL | 1u << TYPE_PORT | 1u << TYPE_TPROXY_MARK | 1u << TYPE_TPROXY_TABLE | 1u << TYPE_LOOPBACK | \
+	 1u << TYPE_DURATION | 1u << TYPE_TIMEOUT | 1u << TYPE_CHOICE)
 
 /*
  * Bits of the variables' lengths, first and last letters: a pod with many services has

@@ -71,8 +71,7 @@ static const char known_words[] =
 	"ip-family-mode\0--ipv6\0"
 	"drop-invalid-packets\0--drop-invalid\0"
 	"vnet\0--kube-virt-interfaces\0"
-	"verbose\0--log_output_level\0"
-	;
+	"verbose\0--log_output_level\0";
 
 static void put_option(const char *what, const struct option *option, char text[GUESS_MAX])
 {
@@ -175,7 +174,8 @@ static bool is_list_item(const char *word)
 	struct range port;
 	size_t n = strlen(word);
 
-	return !port_parse(word, &port) || !prefix_parse(word, &prefix, NULL) || (n && (*word == ',' || word[n - 1] == ','));
+	return !port_parse(word, &port) || !prefix_parse(word, &prefix, NULL) ||
+	       (n && (*word == ',' || word[n - 1] == ','));
 }
 
 const char *guess_cause(const char *word)

@@ -6,7 +6,7 @@
 
 #include "settings.h"
 
-#define LENGTH(literal_or_null) _Generic((literal_or_null), char *: sizeof(literal_or_null) - 1, default: 0)
+#define LENGTH(literal_or_null) _Generic((literal_or_null), char * : sizeof(literal_or_null) - 1, default : 0)
 
 const struct option options[OPTIONS] = {
 /* The parameters' names must not be those of the fields. */

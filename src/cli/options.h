@@ -66,7 +66,7 @@ struct option {
 	const char *variable, *alias;
 	const char *text; /* the default */
 	const char *metavar;
-	uint16_t field; /* offset in struct settings */
+	uint16_t field;    /* offset in struct settings */
 	uint16_t commands; /* enum command_set */
 	uint8_t type, group;
 	uint8_t variable_len, alias_len; /* 0 without one */

@@ -24,12 +24,12 @@ struct value_refused {
 struct parse {
 	struct settings settings;
 	struct given given[OPTIONS];
-	const struct option *option; /* whose text is being parsed */
+	const struct option *option;  /* whose text is being parsed */
 	struct range_list uid_groups; /* for each proxy UID the GID that goes with it */
 	struct owners owners;
 	struct value_refused *refused; /* filled by value_error; may be NULL */
-	char *repeated; /* the repeatable option's texts, joined; NULL without any */
-	char **words;   /* what is no option, NULL-ended */
+	char *repeated;                /* the repeatable option's texts, joined; NULL without any */
+	char **words;                  /* what is no option, NULL-ended */
 	unsigned n_words;
 };
 

@@ -19,10 +19,10 @@ struct order {
 	struct plan plan;
 	struct validation *proof; /* NULL without --run-validation */
 	bool changed;
-	bool refused;             /* the kernel lacks what this backend takes; another one may do */
-	bool tried[BACKENDS];     /* refused before */
+	bool refused;              /* the kernel lacks what this backend takes; another one may do */
+	bool tried[BACKENDS];      /* refused before */
 	struct err errs[BACKENDS]; /* why */
-	bool no_zones;            /* the kernel has none, says @zones_err */
+	bool no_zones;             /* the kernel has none, says @zones_err */
 	struct err zones_err;
 };
 
@@ -48,15 +48,17 @@ static int fail_different(const struct context *ctx, const struct order *order, 
 	int rc;
 
 	print_rules_diff(ctx, &order->plan, false);
-	rc = err_set(err, STATUS_FAILED, EEXIST, "the live Istio rules are not those that the options ask for; nothing was changed");
+	rc = err_set(err, STATUS_FAILED, EEXIST,
+		     "the live Istio rules are not those that the options ask for; nothing was changed");
 	err_hint(err, "run again with --reconcile to replace them, or istio-init clean to remove them");
 	return rc;
 }
 
 static int fail_stale(struct err *err)
 {
-	int rc = err_set(err, STATUS_FAILED, EEXIST, "an address, ip rule or route of another install is live that the "
-						     "options do not ask for; nothing was changed");
+	int rc = err_set(err, STATUS_FAILED, EEXIST,
+			 "an address, ip rule or route of another install is live that the "
+			 "options do not ask for; nothing was changed");
 
 	err_hint(err, "run again with --reconcile to replace them, or istio-init clean to remove them");
 	return rc;
@@ -68,7 +70,8 @@ static int fail_elsewhere(const struct order *order, struct err *err)
 	int rc = err_set(err, STATUS_FAILED, EEXIST,
 			 "backend %s holds Istio rules in this network namespace already; nothing was changed", other);
 
-	err_hint(err, "run again with --reconcile to move them to %s, or with --backend=%s", backend_name(order->index), other);
+	err_hint(err, "run again with --reconcile to move them to %s, or with --backend=%s", backend_name(order->index),
+		 other);
 	return rc;
 }
 
@@ -153,7 +156,8 @@ static int attempt_apply(struct context *ctx, void *data, struct err *err)
 		if (order->plan.refusal && !ctx->cfg->reconcile)
 			return 1;
 		rc = order->plan.blocked ? fail_blocked(order->plan.blocked, err) :
-		     order->proof	 ? proof_plan(order->proof, ctx, order->want, err) : 0;
+		     order->proof        ? proof_plan(order->proof, ctx, order->want, err) :
+					   0;
 		if (!rc && order->plan.n)
 			rc = write_plan(ctx, order, err);
 	}
@@ -179,9 +183,10 @@ static void log_summary(const struct context *ctx, const struct order *order, ui
 {
 	uint64_t us = clock_us() - start;
 
-	log_info("%s: %u rules (%s) through %s (%s) in %u.%02u ms", order->changed ? "applied" : "unchanged, all was right already",
-		 ruleset_count_rules(order->want), families_text(ctx), backend_name(order->index), order->choice.reason,
-		 (unsigned)(us / 1000), (unsigned)(us % 1000 / 10));
+	log_info("%s: %u rules (%s) through %s (%s) in %u.%02u ms",
+		 order->changed ? "applied" : "unchanged, all was right already", ruleset_count_rules(order->want),
+		 families_text(ctx), backend_name(order->index), order->choice.reason, (unsigned)(us / 1000),
+		 (unsigned)(us % 1000 / 10));
 }
 
 static int fail_refused(const struct order *order, struct err *err)

@@ -44,7 +44,8 @@ static int fail_several(const bool holds[BACKENDS], struct err *err)
 		if (holds[i])
 			snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", *names ? " and " : "",
 				 backend_name(i));
-	rc = err_set(err, STATUS_FAILED, EEXIST, "Istio rules live in several backends of this network namespace: %s", names);
+	rc = err_set(err, STATUS_FAILED, EEXIST, "Istio rules live in several backends of this network namespace: %s",
+		     names);
 	err_hint(err, "keep one with --backend=NAME --reconcile, or remove all with istio-init clean");
 	return rc;
 }

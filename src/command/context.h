@@ -22,9 +22,9 @@ struct context {
 	unsigned families; /* mask: IPv4, and IPv6 where it is on; 0: context_read has not been there yet */
 	struct live live;
 	struct engine *engines[ENGINES];
-	int rcs[ENGINES];         /* what reading each said: 0, or why live has nothing of it */
+	int rcs[ENGINES]; /* what reading each said: 0, or why live has nothing of it */
 	struct err errs[ENGINES];
-	struct ruleset *known;    /* see struct plan_want; NULL where nobody has iptables rules */
+	struct ruleset *known; /* see struct plan_want; NULL where nobody has iptables rules */
 };
 
 /* Enters the netns of --network-namespace, and checks that the intent is allowed there. */

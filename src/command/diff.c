@@ -28,8 +28,8 @@ static void print_routes(const struct plan *plan, bool color)
 		const char *on = !color ? "" : step->action == STEP_ADD ? "\033[32m" : "\033[31m";
 
 		if (step->kind == STEP_ROUTE)
-			printf("%s%c%s%s\n", on, step->action == STEP_ADD ? '+' : '-', route_text(step->route, "", text),
-			       *on ? "\033[m" : "");
+			printf("%s%c%s%s\n", on, step->action == STEP_ADD ? '+' : '-',
+			       route_text(step->route, "", text), *on ? "\033[m" : "");
 	}
 }
 

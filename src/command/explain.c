@@ -89,7 +89,8 @@ static int explain_with(const struct config *cfg, const struct ruleset *rs, cons
 	if (!rc && packet.family == IPV6 && !(rs->families & FAMILY_BIT(IPV6)) && e.fate == FATE_PASSES)
 		explain_family_off(&e, cfg, rs->layout, &packet);
 	if (!rc)
-		text_print_explanation(stdout, &e, &packet, rs->layout, cfg);
+		text_print_explanation(stdout, &e, &packet, rs->layout,
+				       &(struct listeners){ cfg->proxy_port, cfg->inbound_port, cfg->dns_port });
 	explanation_free(&e);
 	return rc;
 }
@@ -97,11 +98,12 @@ static int explain_with(const struct config *cfg, const struct ruleset *rs, cons
 /* What auto would find out on the machine is taken as there, as in a dry run. */
 static int explain_wanted(const struct config *cfg, struct err *err)
 {
-	struct ruleset *rs = capture_build(cfg, &(struct capture_options){
-		.layout = cfg->backend == BACKEND_NFTABLES ? LAYOUT_NATIVE : LAYOUT_IPTABLES,
-		.families = cfg->ipv6 == OFF ? FAMILY_BIT(IPV4) : FAMILY_BOTH,
-		.zones = true,
-	});
+	struct ruleset *rs =
+		capture_build(cfg, &(struct capture_options){
+					   .layout = cfg->backend == BACKEND_NFTABLES ? LAYOUT_NATIVE : LAYOUT_IPTABLES,
+					   .families = cfg->ipv6 == OFF ? FAMILY_BIT(IPV4) : FAMILY_BOTH,
+					   .zones = true,
+				   });
 	int rc = explain_with(cfg, rs, NULL, err);
 
 	ruleset_free(rs);

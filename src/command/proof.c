@@ -37,11 +37,20 @@ int proof_init(struct validation *v, const struct context *ctx, struct err *err)
 }
 
 /* From 127.0.0.1 or ::1 to 127.0.0.@last or ::@last. */
-static struct packet loopback_packet(enum family family, uint8_t last, uint8_t proto, uint16_t dport, const struct owner *owner)
+static struct packet loopback_packet(enum family family, uint8_t last, uint8_t proto, uint16_t dport,
+				     const struct owner *owner)
 {
 	struct packet p = {
-		.hook = HOOK_OUTPUT, .family = family, .proto = proto, .sport = CLIENT_PORT, .dport = dport,
-		.has_owner = true, .uid = owner->uid, .gid = owner->gid, .oif = { "lo" }, .ctstate = CTSTATE_NEW,
+		.hook = HOOK_OUTPUT,
+		.family = family,
+		.proto = proto,
+		.sport = CLIENT_PORT,
+		.dport = dport,
+		.has_owner = true,
+		.uid = owner->uid,
+		.gid = owner->gid,
+		.oif = { "lo" },
+		.ctstate = CTSTATE_NEW,
 	};
 	unsigned end = family_addr_len(family) - 1;
 
@@ -69,8 +78,8 @@ static void name_reasons(const struct explanation *e, char text[REASON_MAX])
 
 static int fail_excluded(const char *reasons, const char *what, struct err *err)
 {
-	int rc = err_set(err, STATUS_USAGE, EINVAL, "%s: nothing captures %s, with which --run-validation proves the rules",
-			 reasons, what);
+	int rc = err_set(err, STATUS_USAGE, EINVAL,
+			 "%s: nothing captures %s, with which --run-validation proves the rules", reasons, what);
 
 	err_hint(err, "expected values that capture it, or a run without --run-validation; nothing was changed");
 	return rc;
@@ -96,8 +105,8 @@ static int fail_probe(const struct config *cfg, const struct explanation *e, con
  * Only nat sends it to a listener of ours: what nat lets go, TPROXY's mangle may still take, and gives it to transparent
  * sockets alone.  So it is walked through the rules as they are in REDIRECT mode.
  */
-static int check_probe(const struct validation *v, const struct config *cfg, const struct ruleset *rules, enum family family,
-		       struct err *err)
+static int check_probe(const struct validation *v, const struct config *cfg, const struct ruleset *rules,
+		       enum family family, struct err *err)
 {
 	struct packet packet = loopback_packet(family, 6, IPPROTO_TCP, v->probe_port, &v->proxy);
 	struct config redirect = *cfg;
@@ -138,7 +147,8 @@ static bool make_query(struct packet *packet, const struct validation *v, enum f
 }
 
 /* Whether queries of @owner go to the agent, in all families that have a server; else why not. */
-static bool asks_agent(const struct validation *v, const struct ruleset *rules, const struct owner *owner, char why[REASON_MAX])
+static bool asks_agent(const struct validation *v, const struct ruleset *rules, const struct owner *owner,
+		       char why[REASON_MAX])
 {
 	struct packet packet;
 	struct explanation e;
@@ -195,7 +205,8 @@ int proof_plan(struct validation *v, const struct context *ctx, const struct rul
 	for (enum family f = 0; f < FAMILIES && !rc; f++)
 		if (v->families & FAMILY_BIT(f))
 			rc = check_probe(v, cfg, rules, f, err);
-	if (rc || !cfg->redirect_dns || (!cfg->capture_all_dns && !cfg->dns_servers.of[IPV4].n && !cfg->dns_servers.of[IPV6].n))
+	if (rc || !cfg->redirect_dns ||
+	    (!cfg->capture_all_dns && !cfg->dns_servers.of[IPV4].n && !cfg->dns_servers.of[IPV6].n))
 		return rc;
 	v->dns_port = cfg->dns_port;
 	for (enum family f = 0; f < FAMILIES; f++)

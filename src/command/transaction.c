@@ -44,7 +44,8 @@ int transaction_run(struct context *ctx, const struct plan *plan, struct err *er
 	int rc = 0;
 
 	for (unsigned i = 0; i < n && !rc; i++)
-		rc = engine_at(stages[i].engine)->prepare(ctx->engines[stages[i].engine], plan, stages[i].first, stages[i].n, err);
+		rc = engine_at(stages[i].engine)
+			     ->prepare(ctx->engines[stages[i].engine], plan, stages[i].first, stages[i].n, err);
 	/* From here on nothing may fail for want of memory: undo reads all again. */
 	if (!rc && n && !heap_reserve())
 		rc = err_set(err, STATUS_FAILED, ENOMEM, "out of memory: raise the container's memory limit");

@@ -21,16 +21,16 @@
 #define VARIABLE_HEAD "ISTIO_INJECT_"
 
 const struct inject_option inject_table[] = {
-#define OPTION(letter_, name_, type_, field_, text_, metavar_, commands_, help_)                                        \
-	{                                                                                                               \
-		.name = name_,                                                                                          \
-		.text = text_,                                                                                          \
-		.metavar = metavar_,                                                                                    \
-		.help = help_,                                                                                          \
-		.field = offsetof(struct inject_options, field_),                                                       \
-		.type = INJECT_##type_,                                                                                 \
-		.commands = commands_,                                                                                  \
-		.letter = letter_,                                                                                      \
+#define OPTION(letter_, name_, type_, field_, text_, metavar_, commands_, help_) \
+	{ \
+		.name = name_, \
+		.text = text_, \
+		.metavar = metavar_, \
+		.help = help_, \
+		.field = offsetof(struct inject_options, field_), \
+		.type = INJECT_##type_, \
+		.commands = commands_, \
+		.letter = letter_, \
 	},
 #include "options.def"
 #undef OPTION
@@ -124,8 +124,9 @@ static int next_value(const char **value, char ***next, const char *names, const
 	if (!**next)
 		return err_set(err, STATUS_USAGE, EINVAL, "%s needs a value: %s", names, metavar);
 	if (is_option(**next))
-		return err_set(err, STATUS_USAGE, EINVAL, "%s needs a value: %s, and %s is an option (an empty value is written --NAME=)",
-			       names, metavar, quote(**next, quoted));
+		return err_set(err, STATUS_USAGE, EINVAL,
+			       "%s needs a value: %s, and %s is an option (an empty value is written --NAME=)", names,
+			       metavar, quote(**next, quoted));
 	*value = *(*next)++;
 	return 0;
 }
@@ -254,8 +255,8 @@ static int read_words(const struct text_list *words, struct inject_options *to, 
 			return unknown_command(words->items[1], err);
 	}
 	if (words->n > used && verb_find(words->items[used]))
-		return err_set(err, STATUS_USAGE, EINVAL, "two commands, %s and %s: expected one", words->items[used - 1],
-			       words->items[used]);
+		return err_set(err, STATUS_USAGE, EINVAL, "two commands, %s and %s: expected one",
+			       words->items[used - 1], words->items[used]);
 	if (words->n > used)
 		log_warn("ignored %s%s: files are given by -f", quote(words->items[used], quoted),
 			 words->n > used + 1 ? " and the words after it" : "");
@@ -324,7 +325,8 @@ static int parse_row(struct args *args, unsigned row, char **env, struct inject_
 	/* the last wins, but of a list all count */
 	for (unsigned i = 0; i < given->n; i++) {
 		int rc = i + 1 == given->n || o->type == INJECT_TEXTS ?
-				 parse_value(o, given->items[i], row_names(row, names), to, err) : 0;
+				 parse_value(o, given->items[i], row_names(row, names), to, err) :
+				 0;
 
 		if (rc)
 			return rc;

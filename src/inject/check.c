@@ -57,8 +57,7 @@ static int print_rules(const struct check *check, const json_t *args, struct buf
 	int rc;
 
 	argv[n++] = "istio-init";
-	json_array_foreach(copies, i, arg)
-		argv[n++] = (char *)json_string_value(arg);
+	json_array_foreach(copies, i, arg) argv[n++] = (char *)json_string_value(arg);
 	argv[n++] = "--dry-run";
 	/* Its warnings are for who writes a command line: an injected one always has what it warns of. */
 	argv[n++] = "--log_output_level=none";
@@ -88,23 +87,22 @@ static void print_text(const struct check *check, const struct verdict *v)
 	json_t *item;
 	size_t i;
 
-	buffer_printf(out, "%s: %s (%s%s%s)\n", subject_text(v->subject, text), v->injected ? "injected" : "not injected",
-		      v->reason, *v->detail ? ": " : "", v->detail);
+	buffer_printf(out, "%s: %s (%s%s%s)\n", subject_text(v->subject, text),
+		      v->injected ? "injected" : "not injected", v->reason, *v->detail ? ": " : "", v->detail);
 	if (v->error)
 		buffer_printf(out, "  error: %s\n", v->error);
 	if (check->labels)
 		buffer_printf(out, "  webhook: %s\n", v->webhook ? v->webhook : "none asks");
 	if (v->injected && !v->error) {
 		buffer_puts(out, "  overlays:");
-		json_array_foreach(r->overlays, i, item)
-			buffer_printf(out, " %s", json_string_value(item));
+		json_array_foreach(r->overlays, i, item) buffer_printf(out, " %s", json_string_value(item));
 		buffer_putc(out, '\n');
 		for (i = 0; i < r->n_options; i++)
-			buffer_printf(out, "  --%s=%s (%s%s%s)\n", r->options[i].name, r->options[i].value, r->options[i].from,
-				      r->options[i].annotation ? " " : "", r->options[i].annotation ? r->options[i].annotation : "");
+			buffer_printf(out, "  --%s=%s (%s%s%s)\n", r->options[i].name, r->options[i].value,
+				      r->options[i].from, r->options[i].annotation ? " " : "",
+				      r->options[i].annotation ? r->options[i].annotation : "");
 	}
-	json_array_foreach(r->warnings, i, item)
-		buffer_printf(out, "  warning: %s\n", json_string_value(item));
+	json_array_foreach(r->warnings, i, item) buffer_printf(out, "  warning: %s\n", json_string_value(item));
 }
 
 static void add_entry(const struct check *check, const struct verdict *v, const char *rules)
@@ -204,7 +202,8 @@ int verb_check(const struct inject_options *options, struct buffer *out, struct 
 	check.labels = labels;
 	for (unsigned i = 0; i < session.n_files && !rc; i++)
 		for (unsigned j = 0; j < session.files[i].n && !rc; j++)
-			rc = walk_document(&session, &session.files[i], &session.files[i].chunks[j], check_pod, &check, err);
+			rc = walk_document(&session, &session.files[i], &session.files[i].chunks[j], check_pod, &check,
+					   err);
 	if (!rc && options->check_json) {
 		json_write_pretty(out, check.entries);
 		buffer_putc(out, '\n');

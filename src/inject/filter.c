@@ -22,11 +22,11 @@ static void warn_all(const struct subject *subject)
 	size_t i;
 
 	subject_text(subject, text);
-	json_array_foreach(r->warnings, i, warning)
-		log_warn("%s: %s", text, json_string_value(warning));
+	json_array_foreach(r->warnings, i, warning) log_warn("%s: %s", text, json_string_value(warning));
 	if (!r->injected)
-		log_warn("%s: not injected: %s%s%s%s", text, pod_reason_word(r->reason), r->detail && *r->detail ? " (" : "",
-			 r->detail ? r->detail : "", r->detail && *r->detail ? ")" : "");
+		log_warn("%s: not injected: %s%s%s%s", text, pod_reason_word(r->reason),
+			 r->detail && *r->detail ? " (" : "", r->detail ? r->detail : "",
+			 r->detail && *r->detail ? ")" : "");
 }
 
 static void add_patch(struct filter *filter, const struct subject *subject)
@@ -125,7 +125,8 @@ int verb_inject(const struct inject_options *options, struct buffer *out, struct
 	filter.patches = json_array();
 	for (unsigned i = 0; i < session.n_files && !rc; i++)
 		for (unsigned j = 0; j < session.files[i].n && !rc; j++)
-			rc = walk_document(&session, &session.files[i], &session.files[i].chunks[j], filter_pod, &filter, err);
+			rc = walk_document(&session, &session.files[i], &session.files[i].chunks[j], filter_pod,
+					   &filter, err);
 	if (!rc) {
 		if (options->output != OUTPUT_PATCH)
 			warn_comments(&session);

@@ -88,7 +88,8 @@ int verb_help(const struct inject_options *asked, struct buffer *out, struct err
 	buffer_puts(out, "\nLogs, as istio-init(8) has them:\n");
 	for (const struct option *o = options; o < options + OPTIONS; o++)
 		if (o->group == GROUP_LOG)
-			buffer_printf(out, "      --%s%s%s\n", o->name, o->metavar ? " " : "", o->metavar ? o->metavar : "");
+			buffer_printf(out, "      --%s%s%s\n", o->name, o->metavar ? " " : "",
+				      o->metavar ? o->metavar : "");
 	buffer_puts(out, "\nThe command line wins over the variable ISTIO_INJECT_NAME, and that over the default.\n\n"
 			 "Exit status: 0 done, 1 failed and nothing written, 2 diff found a difference or check\n"
 			 "a pod that is not injected, 64 bad usage or configuration, 65 a document is wrong.\n"

@@ -24,8 +24,8 @@ struct loader {
 struct key;
 /* Fills the field from @value, or fails with l->path and l->err, which then says what was expected, and no more. */
 typedef int key_loader(struct loader *l, const struct key *key, json_t *value);
-static key_loader load_bool, load_policy, load_init, load_text, load_port, load_ports, load_order, load_names, load_checked,
-	load_capture, load_overlays, load_aliases;
+static key_loader load_bool, load_policy, load_init, load_text, load_port, load_ports, load_order, load_names,
+	load_checked, load_capture, load_overlays, load_aliases;
 
 static const struct key {
 	const char *name;
@@ -174,7 +174,8 @@ static int check_names(struct loader *l, json_t *value)
 
 	if (!json_is_array(value))
 		return expected(l, "a list of names");
-	json_array_foreach(value, i, name) {
+	json_array_foreach(value, i, name)
+	{
 		if (json_is_string(name) && *json_string_value(name))
 			continue;
 		enter_index(l, i);
@@ -215,15 +216,18 @@ static int load_capture(struct loader *l, const struct key *key, json_t *value)
 	(void)key;
 	if (!json_is_object(value))
 		return expected(l, "a mapping of options of istio-init, without dashes, to their values");
-	json_object_foreach(value, option, text) {
+	json_object_foreach(value, option, text)
+	{
 		size_t len = strlen(l->path);
 		int rc;
 
 		enter(l, option);
 		if (json_is_object(text) || json_is_array(text) || json_is_null(text))
 			return expected(l, "a text, a number, true or false");
-		rc = config_set_capture(l->cfg, option, json_is_string(text) && !json_is_raw_number(text) ?
-							json_string_value(text) : json_text(text), l->err);
+		rc = config_set_capture(l->cfg, option,
+					json_is_string(text) && !json_is_raw_number(text) ? json_string_value(text) :
+											    json_text(text),
+					l->err);
 		if (rc)
 			return rc;
 		l->path[len] = '\0';
@@ -238,7 +242,8 @@ static int load_overlays(struct loader *l, const struct key *key, json_t *value)
 
 	if (!json_is_object(value))
 		return expected(l, "a mapping of names to overlays");
-	json_object_foreach(value, name, overlay) {
+	json_object_foreach(value, name, overlay)
+	{
 		size_t len = strlen(l->path);
 		int rc;
 
@@ -259,7 +264,8 @@ static int load_aliases(struct loader *l, const struct key *key, json_t *value)
 
 	if (!json_is_object(value))
 		return expected(l, "a mapping of names to lists of overlays");
-	json_object_foreach(value, name, names) {
+	json_object_foreach(value, name, names)
+	{
 		size_t len = strlen(l->path);
 		int rc;
 
@@ -280,8 +286,8 @@ static int unknown_key(struct loader *l, const char *name)
 	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++)
 		names[i] = keys[i].name;
 	nearest = nearest_name(name, names, ARRAY_SIZE(names));
-	return err_set(l->err, STATUS_USAGE, EINVAL, "a key of the configuration%s%s", nearest ? "; the nearest is " : "",
-		       nearest ? nearest : "");
+	return err_set(l->err, STATUS_USAGE, EINVAL, "a key of the configuration%s%s",
+		       nearest ? "; the nearest is " : "", nearest ? nearest : "");
 }
 
 static int load_key(struct loader *l, const char *name, json_t *value)
@@ -302,7 +308,8 @@ static int load_all(struct loader *l)
 	/* an empty file says nothing, and is checked as such */
 	if (l->doc.root && !json_is_null(l->doc.root) && !json_is_object(l->doc.root))
 		return expected(l, "a mapping of keys");
-	json_object_foreach(l->doc.root, name, value) {
+	json_object_foreach(l->doc.root, name, value)
+	{
 		l->path[0] = '\0';
 		enter(l, name);
 		rc = load_key(l, name, value);

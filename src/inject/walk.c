@@ -164,7 +164,8 @@ static int walk_object(struct walk *w, json_t **object, const char *pointer)
 	if (!is_list(*object))
 		return visit_object(w, object, pointer);
 	items = json_object_get(*object, "items");
-	json_array_foreach(items, i, item) {
+	json_array_foreach(items, i, item)
+	{
 		json_t *new = item;
 		char token[32];
 

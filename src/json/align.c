@@ -66,18 +66,20 @@ static char *item_name(const json_t *item, const char *member, json_t *seen)
 	return name.data;
 }
 
-static void align_by_name(const json_t *old, const json_t *new, const char *member, int *from)
+static void align_by_name(const json_t *old, const json_t *now, const char *member, int *from)
 {
 	json_t *where = json_object(), *seen_old = json_object(), *seen_new = json_object(), *item;
 	size_t i;
 
-	json_array_foreach(old, i, item) {
+	json_array_foreach(old, i, item)
+	{
 		auto_free char *name = item_name(item, member, seen_old);
 
 		if (name)
 			json_object_set_new_nocheck(where, name, json_integer((json_int_t)i));
 	}
-	json_array_foreach(new, i, item) {
+	json_array_foreach(now, i, item)
+	{
 		auto_free char *name = item_name(item, member, seen_new);
 		const json_t *index = name ? json_object_get(where, name) : NULL, *same = json_array_get(old, i);
 
@@ -91,22 +93,22 @@ static void align_by_name(const json_t *old, const json_t *new, const char *memb
 	json_decref(seen_new);
 }
 
-int *align_items(const json_t *old, const json_t *new, const char *key)
+int *align_items(const json_t *old, const json_t *now, const char *key)
 {
-	int *from = xcalloc(json_array_size(new), sizeof(*from));
+	int *from = xcalloc(json_array_size(now), sizeof(*from));
 	const char *member = list_key(key);
 	bool paired;
 	size_t i;
 
-	if (old != new && member && json_is_array(old)) {
-		align_by_name(old, new, member, from);
+	if (old != now && member && json_is_array(old)) {
+		align_by_name(old, now, member, from);
 		return from;
 	}
-	paired = json_array_size(old) == json_array_size(new);
-	for (i = 0; i < json_array_size(new); i++) {
+	paired = json_array_size(old) == json_array_size(now);
+	for (i = 0; i < json_array_size(now); i++) {
 		const json_t *item = json_array_get(old, i);
 
-		from[i] = item && (paired || json_same(item, json_array_get(new, i))) ? (int)i : -1;
+		from[i] = item && (paired || json_same(item, json_array_get(now, i))) ? (int)i : -1;
 	}
 	return from;
 }

@@ -25,6 +25,6 @@ const char *list_key(const char *key);
  * @key with a key of their own are the same if that is; of other lists, those at the same index, if the lists
  * are equally long or the items are equal.  The caller frees it.
  */
-int *align_items(const json_t *old, const json_t *new, const char *key);
+int *align_items(const json_t *old, const json_t *now, const char *key);
 
 #endif

@@ -51,26 +51,28 @@ void patch_leave(struct patch *p, size_t len)
 	p->path.data[len] = '\0';
 }
 
-void patch_member(struct patch *p, const json_t *old, const json_t *new, const char *key)
+void patch_member(struct patch *p, const json_t *old, const json_t *now, const char *key)
 {
 	size_t len = patch_enter(p, key);
 
-	patch_value(p, json_object_get(old, key), json_object_get(new, key), key);
+	patch_value(p, json_object_get(old, key), json_object_get(now, key), key);
 	patch_leave(p, len);
 }
 
 /* What has to go first, then members in the order of @new. */
-static void diff_members(struct patch *p, const json_t *old, const json_t *new)
+static void diff_members(struct patch *p, const json_t *old, const json_t *now)
 {
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)old, key, value) {
-		if (!json_object_get(new, key))
-			patch_member(p, old, new, key);
+	json_object_foreach((json_t *)old, key, value)
+	{
+		if (!json_object_get(now, key))
+			patch_member(p, old, now, key);
 	}
-	json_object_foreach((json_t *)new, key, value) {
-		patch_member(p, old, new, key);
+	json_object_foreach((json_t *)now, key, value)
+	{
+		patch_member(p, old, now, key);
 	}
 }
 
@@ -88,14 +90,14 @@ static bool keeps_order(const int *from, size_t n)
 }
 
 /* A list whose items have a key, other than containers. */
-static void diff_list(struct patch *p, const json_t *old, const json_t *new, const char *key)
+static void diff_list(struct patch *p, const json_t *old, const json_t *now, const char *key)
 {
-	size_t n = json_array_size(new), len;
-	int *from = align_items(old, new, key);
+	size_t n = json_array_size(now), len;
+	int *from = align_items(old, now, key);
 	bool *kept = xcalloc(json_array_size(old), sizeof(*kept));
 
 	if (!keeps_order(from, n)) {
-		patch_op(p, "replace", NULL, new);
+		patch_op(p, "replace", NULL, now);
 		goto done;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -109,7 +111,7 @@ static void diff_list(struct patch *p, const json_t *old, const json_t *new, con
 		}
 	for (size_t i = 0; i < n; i++) {
 		len = patch_enter_index(p, i);
-		patch_value(p, from[i] < 0 ? NULL : json_array_get(old, (size_t)from[i]), json_array_get(new, i), NULL);
+		patch_value(p, from[i] < 0 ? NULL : json_array_get(old, (size_t)from[i]), json_array_get(now, i), NULL);
 		patch_leave(p, len);
 	}
 done:
@@ -118,28 +120,29 @@ done:
 }
 
 /* A volume with a source of another type: both would not do. */
-static bool loses_member(const json_t *old, const json_t *new)
+static bool loses_member(const json_t *old, const json_t *now)
 {
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)old, key, value) {
-		if (!json_object_get(new, key))
+	json_object_foreach((json_t *)old, key, value)
+	{
+		if (!json_object_get(now, key))
 			return true;
 	}
 	return false;
 }
 
-static void diff_volumes(struct patch *p, const json_t *old, const json_t *new)
+static void diff_volumes(struct patch *p, const json_t *old, const json_t *now)
 {
-	int *from = align_items(old, new, "volumes");
+	int *from = align_items(old, now, "volumes");
 	json_t *middle = json_array(), *item;
 	size_t i, len;
 
 	/* The list with those replaced is what the rest is compared with. */
-	json_array_foreach(old, i, item)
-		json_array_append(middle, item);
-	json_array_foreach(new, i, item) {
+	json_array_foreach(old, i, item) json_array_append(middle, item);
+	json_array_foreach(now, i, item)
+	{
 		if (from[i] < 0 || !loses_member(json_array_get(old, (size_t)from[i]), item))
 			continue;
 		len = patch_enter_index(p, (size_t)from[i]);
@@ -148,39 +151,39 @@ static void diff_volumes(struct patch *p, const json_t *old, const json_t *new)
 		json_array_set(middle, (size_t)from[i], item);
 	}
 	free(from);
-	diff_list(p, middle, new, "volumes");
+	diff_list(p, middle, now, "volumes");
 }
 
 /* Either may be NULL: it is not there. */
-void patch_value(struct patch *p, const json_t *old, const json_t *new, const char *key)
+void patch_value(struct patch *p, const json_t *old, const json_t *now, const char *key)
 {
-	if (!old && !new)
+	if (!old && !now)
 		return;
-	if (!new)
+	if (!now)
 		patch_op(p, "remove", NULL, NULL);
-	else if (!old || (json_is_null(old) && !json_is_null(new)))
-		patch_op(p, "add", NULL, new);
-	else if (json_same(old, new))
+	else if (!old || (json_is_null(old) && !json_is_null(now)))
+		patch_op(p, "add", NULL, now);
+	else if (json_same(old, now))
 		return;
-	else if (json_is_object(old) && json_is_object(new))
-		diff_members(p, old, new);
-	else if (json_is_array(old) && json_is_array(new) && key && !strcmp(key, "volumes"))
-		diff_volumes(p, old, new);
-	else if (json_is_array(old) && json_is_array(new) && list_key(key))
-		diff_list(p, old, new, key);
+	else if (json_is_object(old) && json_is_object(now))
+		diff_members(p, old, now);
+	else if (json_is_array(old) && json_is_array(now) && key && !strcmp(key, "volumes"))
+		diff_volumes(p, old, now);
+	else if (json_is_array(old) && json_is_array(now) && list_key(key))
+		diff_list(p, old, now, key);
 	else
-		patch_op(p, "replace", NULL, new);
+		patch_op(p, "replace", NULL, now);
 }
 
 /* The metadata: labels, then annotations with the status at the end, then the rest. */
-static void diff_metadata(struct patch *p, const json_t *old, const json_t *new)
+static void diff_metadata(struct patch *p, const json_t *old, const json_t *now)
 {
-	const json_t *was = json_object_get(old, "annotations"), *is = json_object_get(new, "annotations");
+	const json_t *was = json_object_get(old, "annotations"), *is = json_object_get(now, "annotations");
 	json_t *before, *rest = json_object();
 	const char *key;
 	json_t *value;
 
-	patch_member(p, old, new, "labels");
+	patch_member(p, old, now, "labels");
 	if (json_is_object(was) && json_is_object(is)) {
 		size_t len = patch_enter(p, "annotations");
 
@@ -193,13 +196,14 @@ static void diff_metadata(struct patch *p, const json_t *old, const json_t *new)
 		patch_leave(p, len);
 		json_decref(before);
 	} else {
-		patch_member(p, old, new, "annotations");
+		patch_member(p, old, now, "annotations");
 	}
 	json_object_update(rest, (json_t *)old);
-	json_object_update(rest, (json_t *)new);
-	json_object_foreach(rest, key, value) {
+	json_object_update(rest, (json_t *)now);
+	json_object_foreach(rest, key, value)
+	{
 		if (strcmp(key, "labels") && strcmp(key, "annotations"))
-			patch_member(p, old, new, key);
+			patch_member(p, old, now, key);
 	}
 	json_decref(rest);
 }
@@ -217,20 +221,21 @@ static unsigned spec_rank(const char *key, const json_t *value)
 
 #define RANKS_BEFORE_CONTAINERS 4
 
-static void diff_spec(struct patch *p, const json_t *old, const json_t *new)
+static void diff_spec(struct patch *p, const json_t *old, const json_t *now)
 {
 	json_t *all = json_object(), *value;
 	const char *key;
 
 	json_object_update(all, (json_t *)old);
-	json_object_update(all, (json_t *)new);
+	json_object_update(all, (json_t *)now);
 	for (unsigned rank = 0; rank < RANKS_BEFORE_CONTAINERS; rank++)
-		json_object_foreach(all, key, value) {
+		json_object_foreach(all, key, value)
+		{
 			if (spec_rank(key, value) == rank)
-				patch_member(p, old, new, key);
+				patch_member(p, old, now, key);
 		}
 	json_decref(all);
-	patch_containers(p, old, new);
+	patch_containers(p, old, now);
 }
 
 /* The names of what an injection holds, by its status annotation. */
@@ -250,20 +255,20 @@ static json_t *read_ours(const json_t *pod)
 	return ours;
 }
 
-json_t *pod_patch(const char *prefix, const json_t *old, const json_t *new)
+json_t *pod_patch(const char *prefix, const json_t *old, const json_t *now)
 {
 	static const struct {
 		const char *key;
-		void (*diff)(struct patch *p, const json_t *old, const json_t *new);
+		void (*diff)(struct patch *p, const json_t *old, const json_t *now);
 	} parts[] = { { "metadata", diff_metadata }, { "spec", diff_spec } };
 	struct patch p = { .ops = json_array() };
 
-	if (old == new)
+	if (old == now)
 		return p.ops;
-	p.ours = read_ours(new);
+	p.ours = read_ours(now);
 	buffer_puts(&p.path, prefix);
 	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++) {
-		const json_t *was = json_object_get(old, parts[i].key), *is = json_object_get(new, parts[i].key);
+		const json_t *was = json_object_get(old, parts[i].key), *is = json_object_get(now, parts[i].key);
 		size_t len = patch_enter(&p, parts[i].key);
 
 		if (json_is_object(was) && json_is_object(is))

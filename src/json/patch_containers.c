@@ -69,8 +69,7 @@ static bool is_probe(const char *key)
 }
 
 /* A container at @now that will be at @index in the end. */
-static void diff_container(struct building *b, unsigned list, size_t now, size_t index, const json_t *old,
-			   const json_t *new)
+static void diff_container(struct building *b, unsigned list, size_t now, size_t index, const json_t *old, const json_t *new)
 {
 	size_t len = patch_enter_index(b->p, now);
 	json_t *all, *value;
@@ -83,7 +82,8 @@ static void diff_container(struct building *b, unsigned list, size_t now, size_t
 	}
 	all = json_copy((json_t *)old);
 	json_object_update_missing(all, (json_t *)new);
-	json_object_foreach(all, key, value) {
+	json_object_foreach(all, key, value)
+	{
 		const json_t *was = json_object_get(old, key), *is = json_object_get(new, key);
 
 		if (!is_probe(key))
@@ -253,7 +253,8 @@ static void add_list(struct building *b, unsigned list)
 	size_t len = enter_list(b, list), i;
 	json_t *item;
 
-	json_array_foreach(w->new, i, item) {
+	json_array_foreach(w->new, i, item)
+	{
 		if (w->crossed[i] >= 0)
 			continue;
 		json_array_append(fresh, item);

@@ -90,7 +90,8 @@ static void put_fresh(struct splicer *s, const json_t *value, const struct manne
 	inner.lead = manner->lines ? (struct span){ lead.data, lead.len } : (struct span){ "", 0 };
 	buffer_putc(s->out, object ? '{' : '[');
 	/* One of the two loops runs. */
-	json_object_foreach((json_t *)value, key, child) {
+	json_object_foreach((json_t *)value, key, child)
+	{
 		buffer_puts(s->out, first ? "" : ",");
 		put_span(s, inner.lead);
 		json_write_string(s->out, key, strlen(key));
@@ -98,7 +99,8 @@ static void put_fresh(struct splicer *s, const json_t *value, const struct manne
 		put_fresh(s, child, &inner);
 		first = false;
 	}
-	json_array_foreach(value, i, child) {
+	json_array_foreach(value, i, child)
+	{
 		buffer_puts(s->out, first ? "" : ",");
 		put_span(s, inner.lead);
 		put_fresh(s, child, &inner);
@@ -119,7 +121,8 @@ static void splice_object(struct splicer *s, const json_t *old, const struct jso
 	bool first = true;
 
 	buffer_putc(s->out, '{');
-	json_object_foreach((json_t *)old, key, value) {
+	json_object_foreach((json_t *)old, key, value)
+	{
 		const json_t *changed = json_object_get(new, key);
 		const struct json_node *child = &node->children[i];
 
@@ -134,7 +137,8 @@ static void splice_object(struct splicer *s, const json_t *old, const struct jso
 		}
 		i++;
 	}
-	json_object_foreach((json_t *)new, key, value) {
+	json_object_foreach((json_t *)new, key, value)
+	{
 		if (json_object_get(old, key))
 			continue;
 		buffer_puts(s->out, first ? "" : ",");
@@ -156,7 +160,8 @@ static void splice_array(struct splicer *s, const json_t *old, const struct json
 	size_t i;
 
 	buffer_putc(s->out, '[');
-	json_array_foreach(new, i, value) {
+	json_array_foreach(new, i, value)
+	{
 		uint32_t was = (uint32_t)from[i];
 
 		buffer_puts(s->out, i ? "," : "");

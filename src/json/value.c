@@ -110,7 +110,8 @@ static json_t *find_child(json_t *value, const char *token, size_t *index)
 		*index = strspn(token, "0123456789") == strlen(token) ? strtoul(token, NULL, 10) : SIZE_MAX;
 		return json_array_get(value, *index);
 	}
-	json_object_foreach(value, key, child) {
+	json_object_foreach(value, key, child)
+	{
 		if (!strcmp(key, token))
 			return child;
 		++*index;

@@ -66,7 +66,8 @@ static void write_value(struct buffer *out, const json_t *value, int indent)
 	}
 	buffer_putc(out, object ? '{' : '[');
 	/* One of the two loops runs. */
-	json_object_foreach((json_t *)value, key, child) {
+	json_object_foreach((json_t *)value, key, child)
+	{
 		buffer_puts(out, first ? "" : ",");
 		if (indent >= 0)
 			buffer_printf(out, "\n%*s", inner, "");
@@ -75,7 +76,8 @@ static void write_value(struct buffer *out, const json_t *value, int indent)
 		write_value(out, child, inner);
 		first = false;
 	}
-	json_array_foreach(value, i, child) {
+	json_array_foreach(value, i, child)
+	{
 		buffer_puts(out, first ? "" : ",");
 		if (indent >= 0)
 			buffer_printf(out, "\n%*s", inner, "");

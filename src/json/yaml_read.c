@@ -18,7 +18,6 @@ struct found {
 	unsigned height; /* levels of containers */
 };
 
-
 struct reader {
 	yaml_parser_t parser;
 	const char *text;
@@ -157,8 +156,10 @@ static bool tag_fits(const char *tag, const json_t *value)
 {
 	bool integer = json_is_integer(value), number = integer || json_is_raw_number(value);
 
-	return !strcmp(tag, "int") ? integer : !strcmp(tag, "float") ? number :
-	       !strcmp(tag, "bool") ? json_is_boolean(value) : !strcmp(tag, "null") && json_is_null(value);
+	return !strcmp(tag, "int")   ? integer :
+	       !strcmp(tag, "float") ? number :
+	       !strcmp(tag, "bool")  ? json_is_boolean(value) :
+				       !strcmp(tag, "null") && json_is_null(value);
 }
 
 static int read_scalar(struct reader *r, const yaml_event_t *event, struct found *found)
@@ -248,7 +249,8 @@ static void merge(struct reader *r, json_t *to, const json_t *from, const struct
 			merge(r, to, json_array_get(from, i), &node->children[i]);
 		return;
 	}
-	json_object_foreach((json_t *)from, key, value) {
+	json_object_foreach((json_t *)from, key, value)
+	{
 		if (!json_object_get(to, key)) {
 			json_object_set_nocheck(to, key, value);
 			node_push(&r->stack, &node->children[i]);
@@ -262,9 +264,7 @@ static bool can_merge(const json_t *value)
 	size_t i;
 	json_t *item;
 
-	json_array_foreach(value, i, item)
-		if (!json_is_object(item))
-			return false;
+	json_array_foreach(value, i, item) if (!json_is_object(item)) return false;
 	return json_is_array(value) || json_is_object(value);
 }
 
@@ -358,7 +358,7 @@ static int read_collection(struct reader *r, const yaml_event_t *event, struct f
 static int read_node(struct reader *r, const yaml_event_t *event, struct found *found, unsigned depth)
 {
 	bool scalar = event->type == YAML_SCALAR_EVENT;
-	const yaml_char_t *name = scalar ? event->data.scalar.anchor :
+	const yaml_char_t *name = scalar                                  ? event->data.scalar.anchor :
 				  event->type == YAML_MAPPING_START_EVENT ? event->data.mapping_start.anchor :
 									    event->data.sequence_start.anchor;
 	unsigned anchor = 0;

@@ -121,7 +121,8 @@ static json_t *float_value(const char *text)
 /* Underscores mean nothing; behind a leading point only those between digits. */
 static bool is_separator(const char *text, size_t i)
 {
-	return text[i] == '_' && (*text != '.' || (strchr("0123456789", text[i - 1]) && text[i + 1] >= '0' && text[i + 1] <= '9'));
+	return text[i] == '_' &&
+	       (*text != '.' || (strchr("0123456789", text[i - 1]) && text[i + 1] >= '0' && text[i + 1] <= '9'));
 }
 
 static json_t *number_parse_yaml(const char *text, size_t len)

@@ -60,7 +60,8 @@ static bool can_be_plain(const char *text, size_t len)
 {
 	if (!len || yaml_is_special(text, len) || is_indicator(text, len) || strchr(",[]{}#&*!|>'\"%@`", *text))
 		return false;
-	return *text != ' ' && text[len - 1] != ' ' && !strstr(text, ": ") && !strstr(text, " #") && all_printable(text, len, "");
+	return *text != ' ' && text[len - 1] != ' ' && !strstr(text, ": ") && !strstr(text, " #") &&
+	       all_printable(text, len, "");
 }
 
 static void write_quoted(struct buffer *out, const char *text, size_t len)
@@ -199,7 +200,8 @@ static void write_mapping(struct writer *w, const struct item *item, int indent)
 	json_t *value;
 	bool first = true;
 
-	json_object_foreach((json_t *)item->value, key, value) {
+	json_object_foreach((json_t *)item->value, key, value)
+	{
 		struct item member = { .value = value, .list = key };
 		size_t index;
 
@@ -219,7 +221,8 @@ static void write_sequence(struct writer *w, const struct item *item, int indent
 	json_t *value;
 	size_t i;
 
-	json_array_foreach(item->value, i, value) {
+	json_array_foreach(item->value, i, value)
+	{
 		struct item entry = { .value = value };
 
 		if (from[i] >= 0) {
@@ -249,8 +252,7 @@ static void write_lines(struct writer *w, const struct item *item, int indent)
 		write_sequence(w, item, indent);
 }
 
-void yaml_write(struct buffer *out, const json_t *value, const json_t *old, const struct json_node *node,
-		const char *newline)
+void yaml_write(struct buffer *out, const json_t *value, const json_t *old, const struct json_node *node, const char *newline)
 {
 	struct writer w = { .out = out, .newline = newline };
 	struct item item = { .value = value, .old = node ? old : NULL, .node = node };

@@ -69,9 +69,10 @@ const char *iface_parse(const char *word, struct iface *iface)
 	size_t n = strlen(word);
 
 	if (n >= sizeof(iface->name))
-		return strchr(word, '@') ? "an interface name without what ip prints behind it: it ends before the '@'" :
-					   "an interface name of at most 15 bytes, more the kernel has none (a trailing '+' "
-					   "stands for any rest)";
+		return strchr(word, '@') ?
+			       "an interface name without what ip prints behind it: it ends before the '@'" :
+			       "an interface name of at most 15 bytes, more the kernel has none (a trailing '+' "
+			       "stands for any rest)";
 	if (n == 0 || !strcmp(word, ".") || !strcmp(word, ".."))
 		return expected;
 	for (size_t i = 0; i < n; i++)

@@ -96,8 +96,8 @@ static void builder_add_top(struct builder *b, unsigned families, enum table_id 
 		ruleset_prepend(b->rs, table, chain, &rule);
 	}
 }
-#define ADD_TOP(b, families, table, chain, target, ...)                                                        \
-	builder_add_top(b, families, table, chain, target, ARRAY_SIZE(((struct match[]){ __VA_ARGS__ })),      \
+#define ADD_TOP(b, families, table, chain, target, ...) \
+	builder_add_top(b, families, table, chain, target, ARRAY_SIZE(((struct match[]){ __VA_ARGS__ })), \
 			(struct match[]){ __VA_ARGS__ })
 
 /* Rules inserted at the top one after the other end up in the reverse order. */
@@ -133,8 +133,7 @@ static void add_interfaces(struct builder *b)
 		ADD(b, FAMILY_BOTH, table, "OUTPUT", leave, match_ifaces(MATCH_OIF, exclude->items, exclude->n));
 	}
 	b->origin = "--kube-virt-interfaces";
-	ADD_TOP(b, FAMILY_BOTH, TABLE_NAT, "PREROUTING", leave,
-		match_ifaces(MATCH_IIF, reversed_ifaces(b, virt), virt->n));
+	ADD_TOP(b, FAMILY_BOTH, TABLE_NAT, "PREROUTING", leave, match_ifaces(MATCH_IIF, reversed_ifaces(b, virt), virt->n));
 }
 
 static void add_drop_invalid(struct builder *b)
@@ -165,11 +164,9 @@ static void add_redirect_chains(struct builder *b)
 	ADD(b, FAMILY_BOTH, TABLE_NAT, builder_chain(b, INBOUND), target_plain(TARGET_RETURN), match_tcp(),
 	    match_port(b, MATCH_DPORT, b->cfg->tunnel_port));
 	b->origin = "--envoy-port";
-	ADD(b, FAMILY_BOTH, TABLE_NAT, builder_chain(b, REDIRECT),
-	    target_redirect(b->cfg->proxy_port), match_tcp());
+	ADD(b, FAMILY_BOTH, TABLE_NAT, builder_chain(b, REDIRECT), target_redirect(b->cfg->proxy_port), match_tcp());
 	b->origin = "--inbound-capture-port";
-	ADD(b, FAMILY_BOTH, TABLE_NAT, builder_chain(b, IN_REDIRECT),
-	    target_redirect(b->cfg->inbound_port), match_tcp());
+	ADD(b, FAMILY_BOTH, TABLE_NAT, builder_chain(b, IN_REDIRECT), target_redirect(b->cfg->inbound_port), match_tcp());
 }
 
 /* The three rules of TPROXY that stand in front of mangle ISTIO_INBOUND. */
@@ -206,8 +203,8 @@ static void add_tproxy_chains(struct builder *b)
 		ADD(b, FAMILY_BIT(f), TABLE_MANGLE, builder_chain(b, TPROXY), proxy, remote, match_tcp());
 		/* nft's tproxy lets go where xt's drops: when no proxy listens. */
 		if (b->options.layout == LAYOUT_NATIVE)
-			ADD(b, FAMILY_BIT(f), TABLE_MANGLE, builder_chain(b, TPROXY),
-			    target_plain(TARGET_DROP), remote, match_tcp());
+			ADD(b, FAMILY_BIT(f), TABLE_MANGLE, builder_chain(b, TPROXY), target_plain(TARGET_DROP), remote,
+			    match_tcp());
 	}
 }
 
@@ -242,8 +239,8 @@ static void add_inbound(struct builder *b)
 	ADD(b, FAMILY_BOTH, table, "PREROUTING", jump_to(b, INBOUND), match_tcp());
 	if (ports->all) {
 		b->origin = "--istio-local-exclude-ports";
-		ADD(b, FAMILY_BOTH, table, builder_chain(b, INBOUND), target_plain(TARGET_RETURN),
-		    match_tcp(), match_ranges(MATCH_DPORT, exclude->items, exclude->n));
+		ADD(b, FAMILY_BOTH, table, builder_chain(b, INBOUND), target_plain(TARGET_RETURN), match_tcp(),
+		    match_ranges(MATCH_DPORT, exclude->items, exclude->n));
 		b->origin = "--istio-inbound-ports";
 		add_inbound_capture(b, NULL);
 		return;
@@ -277,8 +274,7 @@ static void add_tproxy_marks(struct builder *b)
 	    match_mark(MATCH_MARK, b->cfg->tproxy_mark));
 	for (unsigned o = 0; o < ARRAY_SIZE(owners); o++)
 		for (enum family f = 0; f < FAMILIES; f++)
-			ADD(b, FAMILY_BIT(f), TABLE_MANGLE, "OUTPUT",
-			    target_mark(OUTBOUND_MARK),
+			ADD(b, FAMILY_BIT(f), TABLE_MANGLE, "OUTPUT", target_mark(OUTBOUND_MARK),
 			    match_not(match_prefixes(MATCH_DST, &b->loopback[f], 1)), oif_lo, match_tcp(),
 			    match_ranges(kinds[o], owners[o]->items, owners[o]->n));
 	ADD(b, FAMILY_BOTH, TABLE_MANGLE, "OUTPUT", target_plain(TARGET_CONNMARK_RESTORE), match_tcp(),

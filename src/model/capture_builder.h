@@ -29,8 +29,8 @@ void builder_add(struct builder *b, unsigned families, enum table_id table, cons
 		 unsigned n, const struct match *matches);
 
 /* builder_add with the matches as arguments; ADD_ALL: a rule for every packet. */
-#define ADD(b, families, table, chain, target, ...)                                                        \
-	builder_add(b, families, table, chain, target, ARRAY_SIZE(((struct match[]){ __VA_ARGS__ })),      \
+#define ADD(b, families, table, chain, target, ...) \
+	builder_add(b, families, table, chain, target, ARRAY_SIZE(((struct match[]){ __VA_ARGS__ })), \
 		    (struct match[]){ __VA_ARGS__ })
 #define ADD_ALL(b, table, chain, target) builder_add(b, FAMILY_BOTH, table, chain, target, 0, NULL)
 

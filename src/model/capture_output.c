@@ -13,11 +13,9 @@ static void add_own_exclusions(struct builder *b)
 	const char *chain = builder_chain(b, OUTPUT);
 
 	b->origin = "--exclude-outbound-uids";
-	ADD(b, FAMILY_BOTH, TABLE_NAT, chain, leave,
-	    match_ranges(MATCH_UID, cfg->exclude_uids.items, cfg->exclude_uids.n));
+	ADD(b, FAMILY_BOTH, TABLE_NAT, chain, leave, match_ranges(MATCH_UID, cfg->exclude_uids.items, cfg->exclude_uids.n));
 	b->origin = "--exclude-outbound-gids";
-	ADD(b, FAMILY_BOTH, TABLE_NAT, chain, leave,
-	    match_ranges(MATCH_GID, cfg->exclude_gids.items, cfg->exclude_gids.n));
+	ADD(b, FAMILY_BOTH, TABLE_NAT, chain, leave, match_ranges(MATCH_GID, cfg->exclude_gids.items, cfg->exclude_gids.n));
 	b->origin = "--exclude-outbound-ports-for-uids";
 	for (uint32_t i = 0; i < cfg->exclude_ports_for_uids.n; i++) {
 		const struct port_owner *po = &cfg->exclude_ports_for_uids.items[i];
@@ -154,8 +152,7 @@ static void add_owner_groups(struct builder *b)
 	if (!groups->n)
 		ADD_ALL(b, TABLE_NAT, chain, leave);
 	else if (b->options.layout == LAYOUT_IPTABLES)
-		ADD(b, FAMILY_BOTH, TABLE_NAT, chain, leave,
-		    match_not(match_ranges(MATCH_GID, groups->items, groups->n)));
+		ADD(b, FAMILY_BOTH, TABLE_NAT, chain, leave, match_not(match_ranges(MATCH_GID, groups->items, groups->n)));
 }
 
 /* A rule of ISTIO_OUTPUT that leads to capture: @n matches at @matches. */
@@ -170,7 +167,7 @@ static void add_capture(struct builder *b, unsigned families, enum own_chain to,
 		with_groups[n++] = match_ranges(MATCH_GID, groups->items, groups->n);
 	builder_add(b, families, TABLE_NAT, builder_chain(b, OUTPUT), jump_to(b, to), n, with_groups);
 }
-#define ADD_CAPTURE(b, families, to, ...)                                                                \
+#define ADD_CAPTURE(b, families, to, ...) \
 	add_capture(b, families, to, ARRAY_SIZE(((struct match[]){ __VA_ARGS__ })), (struct match[]){ __VA_ARGS__ })
 
 /* Families for which DNS has something to capture. */
@@ -284,8 +281,7 @@ static void add_destinations(struct builder *b)
 	if (include->all)
 		add_capture(b, FAMILY_BOTH, REDIRECT, 0, NULL);
 	for (enum family f = 0; f < FAMILIES; f++)
-		ADD_CAPTURE(b, FAMILY_BIT(f), REDIRECT,
-			    match_prefixes(MATCH_DST, include->of[f].items, include->of[f].n));
+		ADD_CAPTURE(b, FAMILY_BIT(f), REDIRECT, match_prefixes(MATCH_DST, include->of[f].items, include->of[f].n));
 }
 
 void builder_add_output(struct builder *b)

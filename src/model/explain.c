@@ -274,7 +274,9 @@ static bool is_lo(const struct iface *iface)
 
 bool packet_is_first(const struct packet *packet)
 {
-	return packet->ctstate == CTSTATE_NEW || (packet->ctstate == CTSTATE_RELATED && packet->proto != IPPROTO_ICMP);
+	bool icmp = packet->proto == IPPROTO_ICMP || packet->proto == IPPROTO_ICMPV6;
+
+	return packet->ctstate == CTSTATE_NEW || (packet->ctstate == CTSTATE_RELATED && !icmp);
 }
 
 static enum walk walk_hook(struct walker *w)

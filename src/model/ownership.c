@@ -21,13 +21,13 @@
 /* What the values of a shape's matches must be; 0 or NULL: not tested, any value will do. */
 struct shape {
 	uint8_t table, hook, target;
-	uint16_t kinds;    /* the matches, exactly these */
+	uint16_t kinds; /* the matches, exactly these */
 	uint8_t proto;
 	uint16_t dport, sport;
-	bool marked;       /* MARK or CONNMARK is the live install's or the wanted mark */
-	bool over_lo;      /* OIF is lo */
-	uint32_t value;    /* of the target: mark, zone or port */
-	bool beside;       /* only where nat OUTPUT sends DNS to the agent by itself */
+	bool marked;    /* MARK or CONNMARK is the live install's or the wanted mark */
+	bool over_lo;   /* OIF is lo */
+	uint32_t value; /* of the target: mark, zone or port */
+	bool beside;    /* only where nat OUTPUT sends DNS to the agent by itself */
 };
 
 /*
@@ -47,14 +47,21 @@ static const struct shape shapes[] = {
 	{ TABLE_NAT, HOOK_OUTPUT, TARGET_REDIRECT, DNS_TO_OWNER | KIND(DST), IPPROTO_UDP, DNS_PORT, .value = AGENT_DNS_PORT },
 	{ TABLE_NAT, HOOK_OUTPUT, TARGET_RETURN, DNS_TO_OWNER | KIND(UID), IPPROTO_UDP, DNS_PORT, .beside = true },
 	{ TABLE_NAT, HOOK_OUTPUT, TARGET_RETURN, DNS_TO_OWNER | KIND(GID), IPPROTO_UDP, DNS_PORT, .beside = true },
-	{ TABLE_RAW, HOOK_OUTPUT, TARGET_CT_ZONE, DNS_TO_OWNER | KIND(UID), IPPROTO_UDP, DNS_PORT, .value = 1, .beside = true },
-	{ TABLE_RAW, HOOK_OUTPUT, TARGET_CT_ZONE, DNS_TO_OWNER | KIND(GID), IPPROTO_UDP, DNS_PORT, .value = 1, .beside = true },
-	{ TABLE_RAW, HOOK_OUTPUT, TARGET_CT_ZONE, DNS_FROM_AGENT | KIND(UID), IPPROTO_UDP, .sport = AGENT_DNS_PORT, .value = 2, .beside = true },
-	{ TABLE_RAW, HOOK_OUTPUT, TARGET_CT_ZONE, DNS_FROM_AGENT | KIND(GID), IPPROTO_UDP, .sport = AGENT_DNS_PORT, .value = 2, .beside = true },
+	{ TABLE_RAW, HOOK_OUTPUT, TARGET_CT_ZONE, DNS_TO_OWNER | KIND(UID), IPPROTO_UDP, DNS_PORT, .value = 1,
+	  .beside = true },
+	{ TABLE_RAW, HOOK_OUTPUT, TARGET_CT_ZONE, DNS_TO_OWNER | KIND(GID), IPPROTO_UDP, DNS_PORT, .value = 1,
+	  .beside = true },
+	{ TABLE_RAW, HOOK_OUTPUT, TARGET_CT_ZONE, DNS_FROM_AGENT | KIND(UID), IPPROTO_UDP, .sport = AGENT_DNS_PORT,
+	  .value = 2, .beside = true },
+	{ TABLE_RAW, HOOK_OUTPUT, TARGET_CT_ZONE, DNS_FROM_AGENT | KIND(GID), IPPROTO_UDP, .sport = AGENT_DNS_PORT,
+	  .value = 2, .beside = true },
 	{ TABLE_RAW, HOOK_OUTPUT, TARGET_CT_ZONE, DNS_TO_OWNER, IPPROTO_UDP, DNS_PORT, .value = 2, .beside = true },
-	{ TABLE_RAW, HOOK_OUTPUT, TARGET_CT_ZONE, DNS_TO_OWNER | KIND(DST), IPPROTO_UDP, DNS_PORT, .value = 2, .beside = true },
-	{ TABLE_RAW, HOOK_PREROUTING, TARGET_CT_ZONE, DNS_FROM_AGENT, IPPROTO_UDP, .sport = DNS_PORT, .value = 1, .beside = true },
-	{ TABLE_RAW, HOOK_PREROUTING, TARGET_CT_ZONE, DNS_FROM_AGENT | KIND(SRC), IPPROTO_UDP, .sport = DNS_PORT, .value = 1, .beside = true },
+	{ TABLE_RAW, HOOK_OUTPUT, TARGET_CT_ZONE, DNS_TO_OWNER | KIND(DST), IPPROTO_UDP, DNS_PORT, .value = 2,
+	  .beside = true },
+	{ TABLE_RAW, HOOK_PREROUTING, TARGET_CT_ZONE, DNS_FROM_AGENT, IPPROTO_UDP, .sport = DNS_PORT, .value = 1,
+	  .beside = true },
+	{ TABLE_RAW, HOOK_PREROUTING, TARGET_CT_ZONE, DNS_FROM_AGENT | KIND(SRC), IPPROTO_UDP, .sport = DNS_PORT,
+	  .value = 1, .beside = true },
 };
 
 /* Marks of TPROXY installs: the live one's, the wanted one's. */
@@ -82,7 +89,8 @@ uint32_t ownership_live_mark(const struct ruleset *live)
 
 static bool is_plain_mark(const struct match *m, const struct marks *marks)
 {
-	return !m->invert && m->mark.mask == UINT32_MAX && (m->mark.value == marks->value[0] || m->mark.value == marks->value[1]);
+	return !m->invert && m->mark.mask == UINT32_MAX &&
+	       (m->mark.value == marks->value[0] || m->mark.value == marks->value[1]);
 }
 
 static bool is_port(const struct match *m, uint16_t port)
@@ -168,7 +176,8 @@ bool ownership_is_shareable(const struct rule *rule, enum table_id table, enum h
 	enum match_kind kind = hook == HOOK_OUTPUT ? MATCH_OIF : MATCH_IIF;
 
 	return hook != HOOK_NONE && table != TABLE_RAW && !rule->unknown && rule->target.kind == TARGET_RETURN &&
-	       rule->n_matches == 1 && rule->matches[0].kind == kind && !rule->matches[0].invert && rule->matches[0].n == 1;
+	       rule->n_matches == 1 && rule->matches[0].kind == kind && !rule->matches[0].invert &&
+	       rule->matches[0].n == 1;
 }
 
 static bool is_wanted(const struct rule *rule, const struct chain *wanted, enum family family)
@@ -194,8 +203,9 @@ static enum rule_owner owner_of(const struct ruleset *live, const struct rule *r
 		return RULE_FOREIGN;
 	if (has_shape(live, rule, chain->hook, table, family, marks))
 		return RULE_OURS;
-	return wanted && ownership_is_shareable(rule, table, chain->hook) && is_wanted(rule, wanted, family) ? RULE_SHARED :
-													RULE_FOREIGN;
+	return wanted && ownership_is_shareable(rule, table, chain->hook) && is_wanted(rule, wanted, family) ?
+		       RULE_SHARED :
+		       RULE_FOREIGN;
 }
 
 /* The families of which the ruleset has something of ours. */
@@ -227,8 +237,9 @@ void ownership_decide(struct ruleset *live, const struct ruleset *want)
 			bool own = chain_is_ours(live, chain);
 
 			for (unsigned i = 0; i < chain->n_rules; i++)
-				chain->rules[i].owner = own ? RULE_OURS :
-						(uint8_t)owner_of(live, &chain->rules[i], chain, t, wanted, &marks);
+				chain->rules[i].owner =
+					own ? RULE_OURS :
+					      (uint8_t)owner_of(live, &chain->rules[i], chain, t, wanted, &marks);
 		}
 	live->families = families_of_ours(live);
 }

@@ -111,8 +111,10 @@ static const char *set_ctstate(struct parsing *p, const char *value)
 	static const struct {
 		const char *name;
 		uint32_t state;
-	} states[] = { { "new", CTSTATE_NEW }, { "established", CTSTATE_ESTABLISHED },
-		       { "related", CTSTATE_RELATED }, { "invalid", CTSTATE_INVALID } };
+	} states[] = { { "new", CTSTATE_NEW },
+		       { "established", CTSTATE_ESTABLISHED },
+		       { "related", CTSTATE_RELATED },
+		       { "invalid", CTSTATE_INVALID } };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(states); i++)
 		if (!strcasecmp(value, states[i].name)) {
@@ -126,8 +128,8 @@ static const struct {
 	const char *name;
 	const char *(*set)(struct parsing *p, const char *value);
 } keys[] = {
-	{ "proto", set_proto }, { "src", set_src },   { "dst", set_dst }, { "sport", set_sport },
-	{ "dport", set_dport }, { "uid", set_uid },   { "gid", set_gid }, { "iif", set_iif },
+	{ "proto", set_proto }, { "src", set_src },   { "dst", set_dst },         { "sport", set_sport },
+	{ "dport", set_dport }, { "uid", set_uid },   { "gid", set_gid },         { "iif", set_iif },
 	{ "oif", set_oif },     { "mark", set_mark }, { "ctstate", set_ctstate },
 };
 
@@ -149,8 +151,9 @@ static int parse_word(struct parsing *p, const char *word, struct err *err)
 			p->seen |= 1u << i;
 			return expected ? fail_word(err, word, expected) : 0;
 		}
-	return fail_word(err, word, "in or out, then KEY=VALUE with a KEY of proto, src, dst, sport, dport, uid, gid, iif, "
-				    "oif, mark or ctstate");
+	return fail_word(err, word,
+			 "in or out, then KEY=VALUE with a KEY of proto, src, dst, sport, dport, uid, gid, iif, "
+			 "oif, mark or ctstate");
 }
 
 /* Addresses that are not given: TEST-NET and documentation prefixes (RFC 5737, RFC 3849). */
@@ -198,8 +201,9 @@ int packet_parse(struct packet *packet, char *const *words, struct err *err)
 {
 	struct parsing p = { .packet = packet };
 
-	*packet = (struct packet){ .proto = IPPROTO_TCP, .sport = CLIENT_PORT, .dport = 80, .uid = APPLICATION_ID,
-				   .ctstate = CTSTATE_NEW };
+	*packet = (struct packet){
+		.proto = IPPROTO_TCP, .sport = CLIENT_PORT, .dport = 80, .uid = APPLICATION_ID, .ctstate = CTSTATE_NEW
+	};
 	if (!words || !words[0] || (strcmp(words[0], "in") != 0 && strcmp(words[0], "out") != 0))
 		return fail_word(err, words && words[0] ? words[0] : "", "in or out");
 	packet->hook = !strcmp(words[0], "in") ? HOOK_PREROUTING : HOOK_OUTPUT;

@@ -42,7 +42,8 @@ static unsigned count_ours(const struct ruleset *rs, enum table_id table, enum f
 /* A family that has come since: what is live is what was asked for without it. */
 static bool completes(const struct plan *plan, enum backend_index backend, const struct ruleset *live, enum table_id table)
 {
-	return backend == NFTABLES && plan->want.fewer && plan_table_is(backend, live, plan->want.fewer, table, FAMILIES, 0);
+	return backend == NFTABLES && plan->want.fewer &&
+	       plan_table_is(backend, live, plan->want.fewer, table, FAMILIES, 0);
 }
 
 struct unit {
@@ -56,7 +57,8 @@ struct unit {
  */
 static unsigned list_units(struct unit units[FAMILIES * TABLES], const struct ruleset *live, const struct ruleset *want)
 {
-	enum family first = live->layout == LAYOUT_NATIVE ? FAMILIES : IPV4, end = live->layout == LAYOUT_NATIVE ? FAMILIES + 1 : FAMILIES;
+	enum family first = live->layout == LAYOUT_NATIVE ? FAMILIES : IPV4,
+		    end = live->layout == LAYOUT_NATIVE ? FAMILIES + 1 : FAMILIES;
 	unsigned n = 0;
 
 	for (int growing = 1; growing >= 0; growing--)
@@ -78,8 +80,7 @@ static void add_backend(struct plan *plan, enum backend_index backend, const str
 
 		plan_add_table(plan, backend, live, want, units[i].table, units[i].family, 0);
 		if (want && (plan->n > from || (plan->blocked && plan->blocked->table == units[i].table)) &&
-		    plan->refusal == PLAN_FREE &&
-		    table_has_install(live, units[i].table, mask) &&
+		    plan->refusal == PLAN_FREE && table_has_install(live, units[i].table, mask) &&
 		    !completes(plan, backend, live, units[i].table))
 			plan->refusal = PLAN_DIFFERENT;
 		if (want && plan->n == from && plan->want.force)
@@ -93,7 +94,10 @@ static void add_route(const struct route_object *object, void *data)
 	struct route_object *copy = arena_alloc(plan->arena, sizeof(*copy));
 
 	*copy = *object;
-	push_step(plan, (struct step){ .action = STEP_ADD, .kind = STEP_ROUTE, .backend = BACKENDS, .family = object->family,
+	push_step(plan, (struct step){ .action = STEP_ADD,
+				       .kind = STEP_ROUTE,
+				       .backend = BACKENDS,
+				       .family = object->family,
 				       .route = copy });
 }
 

@@ -347,20 +347,18 @@ static bool has_ours(const struct ruleset *rs, const struct table *table, unsign
 	return false;
 }
 
-static bool is_wanted(const struct ruleset *want, enum table_id table, unsigned mask)
+static bool is_wanted(const struct ruleset *want, enum table_id id, unsigned mask)
 {
-	if (!want)
-		return false;
-	if (want->tables[table].present & mask)
-		return true;
-	for (unsigned c = 0; c < want->tables[table].n_chains; c++)
-		if (want->tables[table].chains[c].families & mask)
-			return true;
-	return false;
+	const struct table *table = want ? &want->tables[id] : NULL;
+	bool any = table && table->present & mask;
+
+	for (unsigned c = 0; table && c < table->n_chains; c++)
+		any |= (table->chains[c].families & mask) != 0;
+	return any;
 }
 
-static void edit_table(struct plan *plan, enum backend_index backend, const struct ruleset *live, const struct ruleset *want,
-		       enum table_id table, enum family family, unsigned flags)
+static void edit_table(struct plan *plan, enum backend_index backend, const struct ruleset *live,
+		       const struct ruleset *want, enum table_id table, enum family family, unsigned flags)
 {
 	struct table_edit e = {
 		.plan = plan,
@@ -378,7 +376,8 @@ static void edit_table(struct plan *plan, enum backend_index backend, const stru
 	bool strange = e.live->strange & e.mask, empty = !present;
 	struct steps added = { 0 };
 
-	if (present && ((!e.want && ours) || (backend == NFTABLES && strange) || flags & PLAN_TABLE_ANEW) && table_is_void(&e)) {
+	if (present && ((!e.want && ours) || (backend == NFTABLES && strange) || flags & PLAN_TABLE_ANEW) &&
+	    table_is_void(&e)) {
 		delete_table(&e);
 		empty = true;
 	} else {
@@ -422,8 +421,8 @@ static bool chains_are_in_order(const struct ruleset *live, const struct ruleset
 	return true;
 }
 
-void plan_add_table(struct plan *plan, enum backend_index backend, const struct ruleset *live, const struct ruleset *want,
-		    enum table_id table, enum family family, unsigned flags)
+void plan_add_table(struct plan *plan, enum backend_index backend, const struct ruleset *live,
+		    const struct ruleset *want, enum table_id table, enum family family, unsigned flags)
 {
 	unsigned from = plan->n, anew = 0;
 
@@ -441,14 +440,12 @@ void plan_add_table(struct plan *plan, enum backend_index backend, const struct 
 	edit_table(plan, backend, live, want, table, family, anew);
 }
 
-bool plan_table_is(enum backend_index backend, const struct ruleset *live, const struct ruleset *want, enum table_id table,
-		   enum family family, unsigned flags)
+bool plan_table_is(enum backend_index backend, const struct ruleset *live, const struct ruleset *want,
+		   enum table_id table, enum family family, unsigned flags)
 {
 	struct plan check = { .arena = arena_new() };
-	bool right;
 
 	plan_add_table(&check, backend, live, want, table, family, flags);
-	right = !check.n;
 	plan_free(&check);
-	return right;
+	return !check.n;
 }

@@ -223,7 +223,7 @@ void rule_iter_init(struct rule_iter *it, const struct rule *rule)
  */
 static bool rule_iter_step(struct rule_iter *it)
 {
-	static const uint8_t order[] = { MATCH_OIF, MATCH_IIF, MATCH_GID,   MATCH_UID,
+	static const uint8_t order[] = { MATCH_OIF,   MATCH_IIF,   MATCH_GID, MATCH_UID,
 					 MATCH_DPORT, MATCH_SPORT, MATCH_DST, MATCH_SRC };
 
 	for (unsigned o = 0; o < ARRAY_SIZE(order); o++)

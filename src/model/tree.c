@@ -212,8 +212,7 @@ static const char *split_rest(struct ruleset *rs, enum table_id table, unsigned 
 	return rest;
 }
 
-static void replace_list(struct ruleset *rs, enum table_id table, unsigned c, unsigned index, unsigned list,
-			 unsigned number)
+static void replace_list(struct ruleset *rs, enum table_id table, unsigned c, unsigned index, unsigned list, unsigned number)
 {
 	struct rule rule = rs->tables[table].chains[c].rules[index], *entry;
 	struct tree t = { .rs = rs, .table = table, .rule = &rule, .list = list, .number = number, .fanout = FANOUT };

@@ -113,12 +113,11 @@ static bool check_overrides(struct injection *in, const struct annotation *a, co
 
 	(void)in;
 	(void)a;
-	json_object_foreach(object, key, list) {
+	json_object_foreach(object, key, list)
+	{
 		if ((strcmp(key, "containers") != 0 && strcmp(key, "initContainers") != 0) || !json_is_array(list))
 			return refused(refusal, "%s", shape);
-		json_array_foreach(list, i, item)
-			if (!member_text(item, "name"))
-				return refused(refusal, "%s", shape);
+		json_array_foreach(list, i, item) if (!member_text(item, "name")) return refused(refusal, "%s", shape);
 	}
 	return object;
 }
@@ -145,11 +144,11 @@ static bool check_volumes(struct injection *in, const struct annotation *a, cons
 
 	(void)in;
 	(void)a;
-	json_object_foreach(object, key, value)
-		if (!json_is_object(value)) {
-			snprintf(refusal->item, sizeof(refusal->item), "%s", key);
-			return refused(refusal, "a JSON object of objects by name");
-		}
+	json_object_foreach(object, key, value) if (!json_is_object(value))
+	{
+		snprintf(refusal->item, sizeof(refusal->item), "%s", key);
+		return refused(refusal, "a JSON object of objects by name");
+	}
 	return object;
 }
 
@@ -165,18 +164,12 @@ static bool check_order(struct injection *in, const struct annotation *a, const 
 }
 
 static checker *const checkers[CHECKS] = {
-	[CHECK_OPTION] = check_option,
-	[CHECK_MODE] = check_mode,
-	[CHECK_JUMP] = check_option,
-	[CHECK_PORT] = check_port,
-	[CHECK_NUMBER] = check_number,
-	[CHECK_BOOLEAN] = check_boolean,
-	[CHECK_QUANTITY] = check_quantity,
-	[CHECK_PROXY_CONFIG] = check_proxy_config,
-	[CHECK_OVERRIDES] = check_overrides,
-	[CHECK_TEMPLATES] = check_templates,
-	[CHECK_VOLUMES] = check_volumes,
-	[CHECK_ORDER] = check_order,
+	[CHECK_OPTION] = check_option,       [CHECK_MODE] = check_mode,
+	[CHECK_JUMP] = check_option,         [CHECK_PORT] = check_port,
+	[CHECK_NUMBER] = check_number,       [CHECK_BOOLEAN] = check_boolean,
+	[CHECK_QUANTITY] = check_quantity,   [CHECK_PROXY_CONFIG] = check_proxy_config,
+	[CHECK_OVERRIDES] = check_overrides, [CHECK_TEMPLATES] = check_templates,
+	[CHECK_VOLUMES] = check_volumes,     [CHECK_ORDER] = check_order,
 };
 
 static int check_one(struct injection *in, const struct annotation *a, const char *name)
@@ -214,7 +207,8 @@ static int check_unknown(struct injection *in)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach(in->notes, name, value) {
+	json_object_foreach(in->notes, name, value)
+	{
 		const struct annotation *a = annotations;
 
 		if (!is_option_name(name))

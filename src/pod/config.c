@@ -101,7 +101,8 @@ static int check_quantities(const json_t *quantities, char path[CONFIG_PATH_MAX]
 
 	if (!json_is_object(quantities))
 		return path_expected(err, "a mapping of quantities");
-	json_object_foreach((json_t *)quantities, key, value) {
+	json_object_foreach((json_t *)quantities, key, value)
+	{
 		const char *text = json_is_integer(value) || json_is_raw_number(value) ? json_text(value) : text_of(value);
 
 		if (json_is_null(value) || (text && quantity_valid(text)))
@@ -136,11 +137,11 @@ static int check_metadata(const json_t *metadata, char path[CONFIG_PATH_MAX], st
 
 	if (!json_is_object(metadata))
 		return path_expected(err, "a mapping of texts");
-	json_object_foreach((json_t *)metadata, key, value)
-		if (json_is_object(value) || json_is_array(value)) {
-			path_push(path, key);
-			return path_expected(err, "a text");
-		}
+	json_object_foreach((json_t *)metadata, key, value) if (json_is_object(value) || json_is_array(value))
+	{
+		path_push(path, key);
+		return path_expected(err, "a text");
+	}
 	return 0;
 }
 
@@ -182,7 +183,8 @@ static int check_names(const struct inject_config *cfg, const json_t *names, cha
 	size_t i;
 	json_t *name;
 
-	json_array_foreach((json_t *)names, i, name) {
+	json_array_foreach((json_t *)names, i, name)
+	{
 		if (text_of(name) && json_object_get(cfg->overlays, text_of(name)))
 			continue;
 		path_push_index(path, i);
@@ -202,7 +204,8 @@ int config_check_whole(const struct inject_config *cfg, char path[CONFIG_PATH_MA
 		return path_expected(err, "a partial Container with image, as init is not none");
 	strcpy(path, "/default");
 	ret = check_names(cfg, cfg->default_overlays, path, err);
-	json_object_foreach(cfg->aliases, alias, names) {
+	json_object_foreach(cfg->aliases, alias, names)
+	{
 		if (ret)
 			break;
 		strcpy(path, "/aliases");

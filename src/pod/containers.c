@@ -71,9 +71,8 @@ static json_t *own(const struct injection *in, const struct parts *parts, const 
 	json_t *kept = json_array(), *container;
 	size_t i;
 
-	json_array_foreach(member(in->spec, list), i, container)
-		if (!part_find(parts, member_text(container, "name")))
-			json_array_append(kept, container);
+	json_array_foreach(member(in->spec, list), i, container) if (!part_find(parts, member_text(container, "name")))
+		json_array_append(kept, container);
 	return kept;
 }
 
@@ -110,9 +109,9 @@ static int place_find(struct injection *in, const json_t *kept)
 		return (int)json_array_size(kept);
 	if (in->order == ORDER_AUTO)
 		return -1;
-	json_array_foreach((json_t *)kept, i, container)
-		if (!strcmp(member_text(container, "name"), in->order_name))
-			return (int)i + 1;
+	json_array_foreach((json_t *)kept, i,
+			   container) if (!strcmp(member_text(container, "name"), in->order_name)) return (int)i +
+		1;
 	warn(in, "order after:%s: the pod has no such init container; auto is taken", quoted(in, in->order_name));
 	return -1;
 }
@@ -126,7 +125,8 @@ json_t *init_containers_place(struct injection *in, const struct parts *parts)
 
 	if (place <= 0)
 		append_ours(in, parts, MAKER, split ? PROXY : LATE_MAKER, list);
-	json_array_foreach(kept, i, container) {
+	json_array_foreach(kept, i, container)
+	{
 		json_array_append(list, container);
 		if ((int)i + 1 == place)
 			append_ours(in, parts, MAKER, LATE_MAKER, list);

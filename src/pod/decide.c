@@ -45,9 +45,7 @@ static json_t *selector_match(const struct injection *in, const json_t *selector
 	size_t i;
 	json_t *selector;
 
-	json_array_foreach((json_t *)selectors, i, selector)
-		if (selector_matches(selector, in->labels))
-			return selector;
+	json_array_foreach((json_t *)selectors, i, selector) if (selector_matches(selector, in->labels)) return selector;
 	return NULL;
 }
 

@@ -63,15 +63,21 @@ static json_t *convert(enum reference_type type, const char *text)
 static int refuse_value(const struct expansion *e, const struct reference *r, const char *whole, const char *text)
 {
 	static const char *const expected[] = {
-		[REFERENCE_INT] = "a whole number", [REFERENCE_BOOL] = "true or false", [REFERENCE_JSON] = "JSON",
+		[REFERENCE_INT] = "a whole number",
+		[REFERENCE_BOOL] = "true or false",
+		[REFERENCE_JSON] = "JSON",
 	};
 	static const char prefix[] = "annotation:";
 	struct injection *in = e->in;
 
-	if (r->name_len > strlen(prefix) && !strncmp(r->name, prefix, strlen(prefix)) && variable_text(in, r->name, r->name_len))
-		return refuse_annotation(in, arena_printf(in->arena, "%.*s", (int)(r->name_len - strlen(prefix)), r->name + strlen(prefix)),
-					 text, text, arena_printf(in->arena, "%s for %s in overlay %s", expected[r->type], whole, e->overlay));
-	return refuse_overlay(in, "overlay %s: %s: %s: expected %s", e->overlay, whole, quoted(in, text), expected[r->type]);
+	if (r->name_len > strlen(prefix) && !strncmp(r->name, prefix, strlen(prefix)) &&
+	    variable_text(in, r->name, r->name_len))
+		return refuse_annotation(
+			in, arena_printf(in->arena, "%.*s", (int)(r->name_len - strlen(prefix)), r->name + strlen(prefix)),
+			text, text,
+			arena_printf(in->arena, "%s for %s in overlay %s", expected[r->type], whole, e->overlay));
+	return refuse_overlay(in, "overlay %s: %s: %s: expected %s", e->overlay, whole, quoted(in, text),
+			      expected[r->type]);
 }
 
 static int expand_text(const struct expansion *e, const json_t *value, json_t **expanded)
@@ -120,9 +126,8 @@ static bool conditions_hold(const struct expansion *e, const json_t *conditions)
 
 	if (json_is_string(conditions))
 		return condition_holds(e, json_string_value(conditions));
-	json_array_foreach((json_t *)conditions, i, condition)
-		if (!condition_holds(e, json_string_value(condition)))
-			return false;
+	json_array_foreach((json_t *)conditions, i,
+			   condition) if (!condition_holds(e, json_string_value(condition))) return false;
 	return true;
 }
 
@@ -135,7 +140,8 @@ static int expand_object(const struct expansion *e, json_t *object, json_t **exp
 	json_t *value, *copy = json_object();
 	bool any = false;
 
-	json_object_foreach(object, key, value) {
+	json_object_foreach(object, key, value)
+	{
 		json_t *part;
 		int ret;
 
@@ -163,7 +169,8 @@ static int expand_list(const struct expansion *e, json_t *list, json_t **expande
 	json_t *copy = json_array(), *item;
 	size_t i;
 
-	json_array_foreach(list, i, item) {
+	json_array_foreach(list, i, item)
+	{
 		json_t *part;
 		int ret = expand_value(e, item, &part);
 

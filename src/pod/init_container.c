@@ -82,7 +82,8 @@ json_t *with_metadata(const struct injection *in, json_t *container)
 		json_t *value = member(metadata, names[i]);
 		size_t k = 0;
 
-		while ((old = json_array_get(env, k)) && !(member_text(old, "name") && !strcmp(member_text(old, "name"), names[i])))
+		while ((old = json_array_get(env, k)) &&
+		       !(member_text(old, "name") && !strcmp(member_text(old, "name"), names[i])))
 			k++;
 		if (value && old)
 			json_array_set(env, k, variable(names[i], value));

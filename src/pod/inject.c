@@ -47,8 +47,7 @@ static json_t *with_user_volumes(const struct injection *in, json_t *chosen)
 	json_t *spec = member(chosen, "spec"), *item;
 	size_t i;
 
-	json_array_foreach(named_items(in, ANNOTATION_USER_VOLUME), i, item)
-		spec = with_item(spec, "volumes", item);
+	json_array_foreach(named_items(in, ANNOTATION_USER_VOLUME), i, item) spec = with_item(spec, "volumes", item);
 	return spec ? with_member(chosen, "spec", spec) : chosen;
 }
 
@@ -72,7 +71,8 @@ static int overlays_expand(struct injection *in)
 	size_t i;
 
 	in->chosen = json_object();
-	json_array_foreach(in->result->overlays, i, name) {
+	json_array_foreach(in->result->overlays, i, name)
+	{
 		json_t *overlay = json_object_get(in->cfg->overlays, text_of(name)), *expanded;
 		int ret = expand(in, text_of(name), without_member(overlay, "sidecar"), &expanded);
 
@@ -103,12 +103,14 @@ static int names_check(struct injection *in, const json_t *containers)
 	json_t *container;
 	size_t i;
 
-	json_array_foreach((json_t *)containers, i, container) {
+	json_array_foreach((json_t *)containers, i, container)
+	{
 		const char *name = member_text(container, "name");
 
 		if (!name || !*name)
 			return refuse_overlay(in, "overlays: a container has %s for its name: expected a string",
-					      json_text(member(container, "name") ? member(container, "name") : json_null()));
+					      json_text(member(container, "name") ? member(container, "name") :
+										    json_null()));
 	}
 	return 0;
 }
@@ -126,18 +128,16 @@ static int parts_collect(struct injection *in, struct parts *parts)
 		ret = names_check(in, containers);
 	if (ret)
 		return ret;
-	parts->items = arena_alloc(in->arena, (json_array_size(init) + json_array_size(containers) + 1) * sizeof(*parts->items));
+	parts->items = arena_alloc(in->arena,
+				   (json_array_size(init) + json_array_size(containers) + 1) * sizeof(*parts->items));
 	if (maker_name(in))
 		part_add(parts, maker_name(in), json_object(), true);
 	if (proxy && in->native)
 		part_add(parts, in->cfg->proxy, proxy_overlay(in, proxy), true);
-	json_array_foreach(init, i, container)
-		part_add(parts, member_text(container, "name"), container, true);
-	json_array_foreach(containers, i, container)
-		if (container != proxy)
-			part_add(parts, member_text(container, "name"), container, false);
-		else if (!in->native)
-			part_add(parts, in->cfg->proxy, proxy_overlay(in, proxy), false);
+	json_array_foreach(init, i, container) part_add(parts, member_text(container, "name"), container, true);
+	json_array_foreach(containers, i, container) if (container != proxy)
+		part_add(parts, member_text(container, "name"), container, false);
+	else if (!in->native) part_add(parts, in->cfg->proxy, proxy_overlay(in, proxy), false);
 	return 0;
 }
 
@@ -200,9 +200,8 @@ static json_t *names_of(const json_t *list)
 	json_t *names = json_array(), *item;
 	size_t i;
 
-	json_array_foreach((json_t *)list, i, item)
-		if (member_text(item, "name"))
-			list_add(names, member_text(item, "name"));
+	json_array_foreach((json_t *)list, i, item) if (member_text(item, "name"))
+		list_add(names, member_text(item, "name"));
 	return names;
 }
 
@@ -215,7 +214,8 @@ static json_t *container_names(struct injection *in, const struct parts *parts, 
 	for (unsigned k = 0; k < parts->n; k++)
 		if (parts->items[k].is_init == is_init)
 			list_add(names, parts->items[k].name);
-	json_array_foreach(listed, i, name) {
+	json_array_foreach(listed, i, name)
+	{
 		const char *text = text_of(name);
 		bool ours = false;
 
@@ -223,7 +223,8 @@ static json_t *container_names(struct injection *in, const struct parts *parts, 
 			ours |= !strcmp(parts->items[k].name, text);
 		if (!text || ours || !container_find(in, text))
 			continue;
-		warn(in, "container %s is of an earlier injection, and no longer in the overlays: it stays", quoted(in, text));
+		warn(in, "container %s is of an earlier injection, and no longer in the overlays: it stays",
+		     quoted(in, text));
 		list_add(names, text);
 	}
 	return names;
@@ -237,7 +238,8 @@ static void warn_of_jobs(struct injection *in, const struct parts *parts)
 		return;
 	for (unsigned i = 0; i < parts->n; i++)
 		if (!parts->items[i].is_init && !strcmp(parts->items[i].name, in->cfg->proxy))
-			warn(in, "restartPolicy is %s and the proxy is no native sidecar: this pod never ends", quoted(in, policy));
+			warn(in, "restartPolicy is %s and the proxy is no native sidecar: this pod never ends",
+			     quoted(in, policy));
 }
 
 /* What this injection tells the next one, and the CNI plugin; status is the last of all annotations. */

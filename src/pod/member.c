@@ -30,7 +30,8 @@ json_t *item_find(const json_t *list, const char *key, const char *text)
 	size_t i;
 	json_t *item;
 
-	json_array_foreach((json_t *)list, i, item) {
+	json_array_foreach((json_t *)list, i, item)
+	{
 		const char *of = member_text(item, key);
 
 		if (of && !strcmp(of, text))
@@ -44,7 +45,8 @@ bool list_holds(const json_t *list, const char *text)
 	size_t i;
 	json_t *item;
 
-	json_array_foreach((json_t *)list, i, item) {
+	json_array_foreach((json_t *)list, i, item)
+	{
 		const char *of = text_of(item);
 
 		if (of && !strcmp(of, text))
@@ -96,12 +98,8 @@ static bool has_nulls(const json_t *value)
 	size_t i;
 	json_t *part;
 
-	json_object_foreach((json_t *)value, key, part)
-		if (json_is_null(part) || has_nulls(part))
-			return true;
-	json_array_foreach((json_t *)value, i, part)
-		if (has_nulls(part))
-			return true;
+	json_object_foreach((json_t *)value, key, part) if (json_is_null(part) || has_nulls(part)) return true;
+	json_array_foreach((json_t *)value, i, part) if (has_nulls(part)) return true;
 	return false;
 }
 
@@ -114,11 +112,8 @@ json_t *without_nulls(json_t *value)
 	if (!has_nulls(value))
 		return value;
 	copy = json_is_object(value) ? json_object() : json_array();
-	json_object_foreach(value, key, part)
-		if (!json_is_null(part))
-			json_object_set(copy, key, without_nulls(part));
-	json_array_foreach(value, i, part)
-		json_array_append(copy, without_nulls(part));
+	json_object_foreach(value, key, part) if (!json_is_null(part)) json_object_set(copy, key, without_nulls(part));
+	json_array_foreach(value, i, part) json_array_append(copy, without_nulls(part));
 	return copy;
 }
 
@@ -138,8 +133,7 @@ const char **sorted_keys(json_t *object)
 	size_t n = 0;
 	json_t *value;
 
-	json_object_foreach(object, key, value)
-		keys[n++] = key;
+	json_object_foreach(object, key, value) keys[n++] = key;
 	qsort(keys, n, sizeof(*keys), compare);
 	return keys;
 }

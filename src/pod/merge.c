@@ -72,7 +72,8 @@ static bool object_extends(bool quantities, const json_t *base, const json_t *ov
 	const char *key;
 	json_t *part;
 
-	json_object_foreach((json_t *)over, key, part) {
+	json_object_foreach((json_t *)over, key, part)
+	{
 		const json_t *of = member(base, key);
 
 		if (of ? !extends(quantities || !strcmp(key, "limits") || !strcmp(key, "requests"), of, part) :
@@ -93,9 +94,8 @@ static bool extends(bool quantities, const json_t *base, const json_t *over)
 	if (json_is_array(base) && json_is_array(over)) {
 		if (json_array_size(base) != json_array_size(over))
 			return false;
-		json_array_foreach((json_t *)over, i, item)
-			if (!extends(quantities, json_array_get(base, i), item))
-				return false;
+		json_array_foreach((json_t *)over, i,
+				   item) if (!extends(quantities, json_array_get(base, i), item)) return false;
 		return true;
 	}
 	if (quantities && quantity_text(base) && quantity_text(over) &&
@@ -114,7 +114,8 @@ static json_t *merge_objects(struct how how, json_t *base, json_t *over)
 	json_t *merged = base, *value;
 	const char *key;
 
-	json_object_foreach(over, key, value) {
+	json_object_foreach(over, key, value)
+	{
 		json_t *old = json_object_get(base, key), *new = value;
 		struct how inner = how;
 
@@ -150,9 +151,7 @@ static const char *volume_source(const json_t *volume)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)volume, key, value)
-		if (strcmp(key, "name") != 0 && !json_is_null(value))
-			return key;
+	json_object_foreach((json_t *)volume, key, value) if (strcmp(key, "name") != 0 && !json_is_null(value)) return key;
 	return NULL;
 }
 
@@ -184,7 +183,8 @@ static struct keyed keyed_read(json_t *list, const char *key)
 	json_t *item;
 	size_t i;
 
-	json_array_foreach(list, i, item) {
+	json_array_foreach(list, i, item)
+	{
 		const json_t *value = json_object_get(item, key);
 
 		keyed.keys[i] = value ? value : item;
@@ -233,7 +233,8 @@ static json_t *merge_lists(struct how how, const struct list_type *type, json_t 
 	json_t *merged = json_array(), *item;
 	size_t i;
 
-	json_array_foreach(first.list, i, item) {
+	json_array_foreach(first.list, i, item)
+	{
 		json_t *other = like(&second, &first, i);
 
 		if (other)
@@ -242,9 +243,8 @@ static json_t *merge_lists(struct how how, const struct list_type *type, json_t 
 			item = without_nulls(item);
 		json_array_append(merged, item);
 	}
-	json_array_foreach(second.list, i, item)
-		if (!like(&first, &second, i))
-			json_array_append(merged, base_first && !(how.flags & MERGE_NULLS) ? without_nulls(item) : item);
+	json_array_foreach(second.list, i, item) if (!like(&first, &second, i))
+		json_array_append(merged, base_first && !(how.flags & MERGE_NULLS) ? without_nulls(item) : item);
 	free(first.keys);
 	free(second.keys);
 	return same_items(merged, base) ? base : merged;

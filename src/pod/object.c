@@ -5,7 +5,10 @@
 enum type { TEXT, BOOLEAN, OBJECT, LIST };
 
 static const char *const type_names[] = {
-	[TEXT] = "a string", [BOOLEAN] = "true or false", [OBJECT] = "a mapping", [LIST] = "a list",
+	[TEXT] = "a string",
+	[BOOLEAN] = "true or false",
+	[OBJECT] = "a mapping",
+	[LIST] = "a list",
 };
 
 struct shape {
@@ -44,17 +47,23 @@ static int check_texts(struct injection *in, const char *where, const json_t *ob
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)object, key, value)
-		if (!json_is_null(value) && !text_of(value))
-			return refuse_object(in, "%s: %s: expected a string", where, quoted(in, key));
+	json_object_foreach((json_t *)object, key,
+			    value) if (!json_is_null(value) &&
+				       !text_of(value)) return refuse_object(in, "%s: %s: expected a string", where,
+									     quoted(in, key));
 	return 0;
 }
 
 int object_check_head(struct injection *in)
 {
 	static const struct shape metadata[] = {
-		{ "labels", OBJECT }, { "annotations", OBJECT },    { "name", TEXT },
-		{ "namespace", TEXT },	{ "generateName", TEXT }, { "ownerReferences", LIST }, { 0 },
+		{ "labels", OBJECT },
+		{ "annotations", OBJECT },
+		{ "name", TEXT },
+		{ "namespace", TEXT },
+		{ "generateName", TEXT },
+		{ "ownerReferences", LIST },
+		{ 0 },
 	};
 	static const struct shape spec[] = { { "hostNetwork", BOOLEAN }, { "os", OBJECT }, { 0 } };
 	json_t *given = member(in->pod, "metadata");
@@ -75,7 +84,10 @@ int object_check_head(struct injection *in)
 static int check_probes(struct injection *in, const char *where, const json_t *container)
 {
 	static const struct shape probe[] = {
-		{ "httpGet", OBJECT }, { "tcpSocket", OBJECT }, { "grpc", OBJECT }, { 0 },
+		{ "httpGet", OBJECT },
+		{ "tcpSocket", OBJECT },
+		{ "grpc", OBJECT },
+		{ 0 },
 	};
 	static const char *const keys[] = { "readinessProbe", "livenessProbe", "startupProbe", "preStop", "postStart" };
 	int ret = 0;
@@ -91,10 +103,17 @@ static int check_probes(struct injection *in, const char *where, const json_t *c
 static int check_container(struct injection *in, const char *where, const json_t *container)
 {
 	static const struct shape shapes[] = {
-		{ "image", TEXT },	   { "ports", LIST },	       { "env", LIST },
-		{ "volumeMounts", LIST },  { "securityContext", OBJECT }, { "lifecycle", OBJECT },
-		{ "readinessProbe", OBJECT }, { "livenessProbe", OBJECT },   { "startupProbe", OBJECT },
-		{ "resources", OBJECT },   { 0 },
+		{ "image", TEXT },
+		{ "ports", LIST },
+		{ "env", LIST },
+		{ "volumeMounts", LIST },
+		{ "securityContext", OBJECT },
+		{ "lifecycle", OBJECT },
+		{ "readinessProbe", OBJECT },
+		{ "livenessProbe", OBJECT },
+		{ "startupProbe", OBJECT },
+		{ "resources", OBJECT },
+		{ 0 },
 	};
 	int ret;
 
@@ -104,13 +123,15 @@ static int check_container(struct injection *in, const char *where, const json_t
 	return ret ? ret : check_probes(in, where, container);
 }
 
-static int check_items(struct injection *in, const char *key, int (*check)(struct injection *, const char *, const json_t *))
+static int check_items(struct injection *in, const char *key,
+		       int (*check)(struct injection *, const char *, const json_t *))
 {
 	json_t *list = member(in->spec, key), *item;
 	size_t i;
 	int ret = 0;
 
-	json_array_foreach(list, i, item) {
+	json_array_foreach(list, i, item)
+	{
 		const char *where = arena_printf(in->arena, "spec.%s[%zu]", key, i);
 
 		ret = json_is_object(item) ? check(in, where, item) : refuse_object(in, "%s: expected a mapping", where);
@@ -134,7 +155,8 @@ static int check_owner(struct injection *in)
 	size_t i;
 	int ret = 0;
 
-	json_array_foreach(owners, i, owner) {
+	json_array_foreach(owners, i, owner)
+	{
 		const char *where = arena_printf(in->arena, "metadata.ownerReferences[%zu]", i);
 
 		ret = json_is_object(owner) ? check_shapes(in, where, owner, shapes) :
@@ -148,8 +170,12 @@ static int check_owner(struct injection *in)
 int object_check(struct injection *in)
 {
 	static const struct shape spec[] = {
-		{ "containers", LIST },	      { "initContainers", LIST },     { "volumes", LIST },
-		{ "imagePullSecrets", LIST }, { "serviceAccountName", TEXT }, { "restartPolicy", TEXT },
+		{ "containers", LIST },
+		{ "initContainers", LIST },
+		{ "volumes", LIST },
+		{ "imagePullSecrets", LIST },
+		{ "serviceAccountName", TEXT },
+		{ "restartPolicy", TEXT },
 		{ 0 },
 	};
 	int ret = check_shapes(in, "spec", in->spec, spec);

@@ -64,7 +64,8 @@ static int check_conditions(const json_t *conditions, char path[CONFIG_PATH_MAX]
 		return check_condition(conditions, err);
 	if (!json_array_size(conditions))
 		return path_expected(err, "at least one condition");
-	json_array_foreach((json_t *)conditions, i, condition) {
+	json_array_foreach((json_t *)conditions, i, condition)
+	{
 		int ret;
 
 		path_push_index(path, i);
@@ -85,7 +86,8 @@ static int check_part(const json_t *object, char path[CONFIG_PATH_MAX], struct e
 	json_t *value;
 	int ret = 0;
 
-	json_object_foreach((json_t *)object, key, value) {
+	json_object_foreach((json_t *)object, key, value)
+	{
 		bool ours = !strcmp(key, "$if") || !strcmp(key, "$else") || !strcmp(key, "$value");
 
 		if (ours ? conditions != NULL : !has_value && *key != '$')
@@ -116,7 +118,8 @@ static int check_value(const json_t *value, char path[CONFIG_PATH_MAX], struct e
 		return check_text(json_string_value(value), json_string_length(value), true, 0, err);
 	if (json_is_object(value))
 		ret = check_part(value, path, err);
-	json_object_foreach((json_t *)value, key, part) {
+	json_object_foreach((json_t *)value, key, part)
+	{
 		if (ret)
 			return ret;
 		if (!strcmp(key, "$if"))
@@ -126,7 +129,8 @@ static int check_value(const json_t *value, char path[CONFIG_PATH_MAX], struct e
 		if (!ret)
 			path_pop(path);
 	}
-	json_array_foreach((json_t *)value, i, part) {
+	json_array_foreach((json_t *)value, i, part)
+	{
 		if (ret)
 			return ret;
 		path_push_index(path, i);
@@ -175,7 +179,8 @@ static int check_named(const json_t *item, char path[CONFIG_PATH_MAX], struct er
 			return path_expected(err, "a mapping with name");
 		return member_text(item, "name") && *member_text(item, "name") ? 0 : path_expected(err, "a name");
 	}
-	json_array_foreach((json_t *)item, i, inner) {
+	json_array_foreach((json_t *)item, i, inner)
+	{
 		int ret;
 
 		path_push_index(path, i);
@@ -245,9 +250,9 @@ static int check_texts(const json_t *object, char path[CONFIG_PATH_MAX], struct 
 
 	if (!json_is_object(object))
 		return path_expected(err, "a mapping of strings");
-	json_object_foreach((json_t *)object, key, value)
-		if (*key != '$' && (ret = check_member(object, key, check_text_item, path, err)))
-			return ret;
+	json_object_foreach((json_t *)object, key,
+			    value) if (*key != '$' &&
+				       (ret = check_member(object, key, check_text_item, path, err))) return ret;
 	return 0;
 }
 
@@ -291,7 +296,7 @@ int config_check_init_container(const json_t *container, char path[CONFIG_PATH_M
 	for (unsigned i = 0; i < ARRAY_SIZE(not_allowed); i++)
 		if (json_object_get(container, not_allowed[i])) {
 			path_push(path, not_allowed[i]);
-				return path_expected(err, "no %s, which is fixed", not_allowed[i]);
+			return path_expected(err, "no %s, which is fixed", not_allowed[i]);
 		}
 	ret = check_value(container, path, err);
 	if (!ret && !json_is_string(json_object_get(container, "image")))

@@ -59,7 +59,8 @@ int path_check_keys(const json_t *value, const char *const *keys, char path[CONF
 
 	if (!json_is_object(value))
 		return path_expected(err, "a mapping");
-	json_object_foreach((json_t *)value, key, part) {
+	json_object_foreach((json_t *)value, key, part)
+	{
 		const char *const *k = keys;
 
 		while (*k && strcmp(*k, key) != 0)

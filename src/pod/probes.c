@@ -14,8 +14,8 @@ static const struct handler {
 	const char *parent, *key; /* parent NULL: of the container itself */
 	const char *path;         /* behind /app-health/NAME/ or /app-lifecycle/NAME/ */
 } handlers[] = {
-	{ NULL, "readinessProbe", "readyz" }, { NULL, "livenessProbe", "livez" },
-	{ NULL, "startupProbe", "startupz" }, { "lifecycle", "preStop", "prestopz" },
+	{ NULL, "readinessProbe", "readyz" },       { NULL, "livenessProbe", "livez" },
+	{ NULL, "startupProbe", "startupz" },       { "lifecycle", "preStop", "prestopz" },
 	{ "lifecycle", "postStart", "poststartz" },
 };
 
@@ -38,9 +38,7 @@ static json_t *with_item(json_t *list, const json_t *old, json_t *new)
 	json_t *copy = json_copy(list), *item;
 	size_t i;
 
-	json_array_foreach(list, i, item)
-		if (item == old)
-			json_array_set(copy, i, new);
+	json_array_foreach(list, i, item) if (item == old) json_array_set(copy, i, new);
 	return copy;
 }
 
@@ -120,11 +118,8 @@ static json_t *rewritten(const struct injection *in, json_t *handler, const char
 	if (scheme && !strcmp(scheme, "HTTPS"))
 		get = with_member(get, "scheme", json_string("HTTP"));
 	copy = json_object();
-	json_object_foreach(handler, key, value)
-		if (!strcmp(key, action))
-			json_object_set(copy, "httpGet", get);
-		else
-			json_object_set(copy, key, value);
+	json_object_foreach(handler, key, value) if (!strcmp(key, action)) json_object_set(copy, "httpGet", get);
+	else json_object_set(copy, key, value);
 	return json_same(copy, handler) ? handler : copy;
 }
 
@@ -177,12 +172,14 @@ json_t *probes_rewrite(struct injection *in, json_t *pod)
 	const char *text;
 	size_t k;
 
-	if (!in->status_port || !note_boolean(in, ANNOTATION_REWRITE_PROBES, in->cfg->rewrite_probes) || !proxy_find(in, pod))
+	if (!in->status_port || !note_boolean(in, ANNOTATION_REWRITE_PROBES, in->cfg->rewrite_probes) ||
+	    !proxy_find(in, pod))
 		return pod;
 	for (unsigned i = 0; i < ARRAY_SIZE(lists); i++) {
 		json_t *list = member(member(pod, "spec"), lists[i]), *copy = list;
 
-		json_array_foreach(list, k, container) {
+		json_array_foreach(list, k, container)
+		{
 			json_t *changed = container;
 
 			if (strcmp(member_text(container, "name"), in->cfg->proxy) != 0)

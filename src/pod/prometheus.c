@@ -50,7 +50,8 @@ static void find(struct found *found, json_t *notes)
 	json_t *value;
 
 	*found = (struct found){ 0 };
-	json_object_foreach(notes, key, value) {
+	json_object_foreach(notes, key, value)
+	{
 		enum name n = name_find(key);
 
 		if (n == NAMES || found->key[n] || !text_of(value))
@@ -85,7 +86,8 @@ static void set(json_t *object, const char *key, const char *text)
 }
 
 /* "port:path,..."; the first one's go to @port and @path. */
-static int read_targets(struct injection *in, const struct found *found, json_t *targets, const char **path, const char **port)
+static int read_targets(struct injection *in, const struct found *found, json_t *targets, const char **path,
+			const char **port)
 {
 	auto_free char *copy = xstrdup(found->text[TARGETS]);
 	char *rest = copy, *item;
@@ -94,7 +96,8 @@ static int read_targets(struct injection *in, const struct found *found, json_t 
 		json_t *target = json_object();
 		char *colon = strchr(item, ':');
 		const char *of_path = arena_printf(in->arena, "%s", colon && colon[1] ? colon + 1 : "/metrics");
-		const char *of_port = arena_printf(in->arena, "%.*s", colon ? (int)(colon - item) : (int)strlen(item), item);
+		const char *of_port =
+			arena_printf(in->arena, "%.*s", colon ? (int)(colon - item) : (int)strlen(item), item);
 		int ret = check_port(in, found->key[TARGETS], found->text[TARGETS], of_port);
 
 		if (ret)
@@ -140,9 +143,8 @@ static json_t *with_agent(const struct injection *in, json_t *notes)
 	json_t *copy = json_object(), *value;
 	const char *key;
 
-	json_object_foreach(notes, key, value)
-		if (name_find(key) == NAMES || !strcmp(key, scrape) || !strcmp(key, path) || !strcmp(key, port))
-			json_object_set(copy, key, value);
+	json_object_foreach(notes, key, value) if (name_find(key) == NAMES || !strcmp(key, scrape) || !strcmp(key, path) ||
+						   !strcmp(key, port)) json_object_set(copy, key, value);
 	set(copy, port, arena_printf(in->arena, "%u", metrics_port(in)));
 	set(copy, path, "/stats/prometheus");
 	set(copy, scrape, "true");

@@ -4,7 +4,9 @@
 #include <string.h>
 
 static const char *const type_prefixes[] = {
-	[REFERENCE_INT] = "int:", [REFERENCE_BOOL] = "bool:", [REFERENCE_JSON] = "json:",
+	[REFERENCE_INT] = "int:",
+	[REFERENCE_BOOL] = "bool:",
+	[REFERENCE_JSON] = "json:",
 };
 
 static void read_type(struct reference *r)

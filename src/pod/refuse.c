@@ -20,7 +20,7 @@ const char *quoted(const struct injection *in, const char *text)
 		unsigned char c = (unsigned char)*text;
 		const char *found = strchr(named, c);
 		char shown[8];
-		int n = found ? snprintf(shown, sizeof(shown), "\\%c", letters[found - named]) :
+		int n = found                 ? snprintf(shown, sizeof(shown), "\\%c", letters[found - named]) :
 			c < 0x20 || c == 0x7f ? snprintf(shown, sizeof(shown), "\\u%04x", c) :
 						snprintf(shown, sizeof(shown), "%c", c);
 

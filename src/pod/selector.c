@@ -7,7 +7,7 @@
 #include "member.h"
 #include "path.h"
 
-enum operator { IN, NOT_IN, EXISTS, DOES_NOT_EXIST, OPERATORS };
+enum operator{ IN, NOT_IN, EXISTS, DOES_NOT_EXIST, OPERATORS };
 
 static const char *const operators[OPERATORS] = { "In", "NotIn", "Exists", "DoesNotExist" };
 
@@ -46,15 +46,14 @@ bool selector_matches(const json_t *selector, const json_t *labels)
 
 	if (!json_object_size(match_labels) && !json_array_size(expressions))
 		return false;
-	json_object_foreach(match_labels, key, item) {
+	json_object_foreach(match_labels, key, item)
+	{
 		const char *label = member_text(labels, key);
 
 		if (!label || strcmp(label, text_of(item)) != 0)
 			return false;
 	}
-	json_array_foreach(expressions, i, item)
-		if (!expression_matches(item, labels))
-			return false;
+	json_array_foreach(expressions, i, item) if (!expression_matches(item, labels)) return false;
 	return true;
 }
 
@@ -65,7 +64,8 @@ static int check_labels(json_t *labels, char path[CONFIG_PATH_MAX], struct err *
 
 	if (labels && !json_is_object(labels))
 		return path_expected(err, "a mapping of labels");
-	json_object_foreach(labels, key, value) {
+	json_object_foreach(labels, key, value)
+	{
 		if (text_of(value))
 			continue;
 		path_push(path, key);
@@ -93,11 +93,11 @@ static int check_expression(const json_t *expression, char path[CONFIG_PATH_MAX]
 	path_push(path, "values");
 	if (op <= NOT_IN ? !json_array_size(values) : json_array_size(values) > 0)
 		return path_expected(err, op <= NOT_IN ? "a list of at least one value" : "no values");
-	json_array_foreach(values, i, value)
-		if (!text_of(value)) {
-			path_push_index(path, i);
-			return path_expected(err, "a string");
-		}
+	json_array_foreach(values, i, value) if (!text_of(value))
+	{
+		path_push_index(path, i);
+		return path_expected(err, "a string");
+	}
 	path_pop(path);
 	return 0;
 }
@@ -119,7 +119,8 @@ static int check_selector(const json_t *selector, char path[CONFIG_PATH_MAX], st
 	path_push(path, "matchExpressions");
 	if (expressions && !json_is_array(expressions))
 		return path_expected(err, "a list of expressions");
-	json_array_foreach(expressions, i, expression) {
+	json_array_foreach(expressions, i, expression)
+	{
 		path_push_index(path, i);
 		ret = check_expression(expression, path, err);
 		if (ret)
@@ -139,7 +140,8 @@ int config_check_selectors(const json_t *selectors, char path[CONFIG_PATH_MAX], 
 	*path = '\0';
 	if (!json_is_array(selectors))
 		return path_expected(err, "a list of label selectors");
-	json_array_foreach((json_t *)selectors, i, selector) {
+	json_array_foreach((json_t *)selectors, i, selector)
+	{
 		path_push_index(path, i);
 		ret = check_selector(selector, path, err);
 		if (ret)

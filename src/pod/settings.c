@@ -34,8 +34,7 @@ static void choose(struct injection *in, const char *name)
 
 	if (!names)
 		list_add(in->result->overlays, name);
-	json_array_foreach(names, i, of)
-		list_add(in->result->overlays, text_of(of));
+	json_array_foreach(names, i, of) list_add(in->result->overlays, text_of(of));
 }
 
 static void choose_overlays(struct injection *in)
@@ -50,15 +49,12 @@ static void choose_overlays(struct injection *in)
 		while ((name = item_next(&rest, ",")))
 			choose(in, name);
 	else if (in->cfg->default_overlays)
-		json_array_foreach(in->cfg->default_overlays, i, overlay)
-			list_add(in->result->overlays, text_of(overlay));
+		json_array_foreach(in->cfg->default_overlays, i, overlay) list_add(in->result->overlays, text_of(overlay));
 	else
-		json_object_foreach(in->cfg->overlays, key, overlay)
-			list_add(in->result->overlays, key);
+		json_object_foreach(in->cfg->overlays, key, overlay) list_add(in->result->overlays, key);
 	in->sidecar = true;
-	json_array_foreach(in->result->overlays, i, overlay)
-		in->sidecar &= !json_is_false(json_object_get(json_object_get(in->cfg->overlays, text_of(overlay)),
-							      "sidecar"));
+	json_array_foreach(in->result->overlays, i, overlay) in->sidecar &=
+		!json_is_false(json_object_get(json_object_get(in->cfg->overlays, text_of(overlay)), "sidecar"));
 }
 
 static void read_proxy_config(struct injection *in)

@@ -16,6 +16,7 @@ void override_add(struct injection *in, const char *list, json_t *container);
 const char *overrides_text(const struct injection *in);
 
 /* The annotation's text; the lists are of names. */
-const char *status_text(json_t *init_containers, json_t *containers, json_t *volumes, json_t *secrets, const char *revision);
+const char *status_text(json_t *init_containers, json_t *containers, json_t *volumes, json_t *secrets,
+			const char *revision);
 
 #endif

@@ -131,8 +131,8 @@ static const char *canonical_name(struct injection *in, const char *key)
 
 static const char *canonical_revision(struct injection *in, const char *key)
 {
-	static const char *const labels[] = { "service.istio.io/canonical-revision", "app.kubernetes.io/version", "version",
-					      NULL };
+	static const char *const labels[] = { "service.istio.io/canonical-revision", "app.kubernetes.io/version",
+					      "version", NULL };
 	const char *revision = first_label(in, labels);
 
 	(void)key;
@@ -191,7 +191,8 @@ static json_t *app_containers(const struct injection *in)
 	json_t *apps = json_array(), *container;
 	size_t i;
 
-	json_array_foreach(member(in->spec, "containers"), i, container) {
+	json_array_foreach(member(in->spec, "containers"), i, container)
+	{
 		const char *name = member_text(container, "name");
 
 		if (strcmp(name, in->cfg->proxy) != 0 && !is_listed(in, name))
@@ -225,15 +226,15 @@ static const char *app_ports(struct injection *in, const char *key)
 	size_t i, k;
 
 	(void)key;
-	json_array_foreach(app_containers(in), i, container)
-		json_array_foreach(member(container, "ports"), k, port) {
-			json_t *kept = json_object();
+	json_array_foreach(app_containers(in), i, container) json_array_foreach(member(container, "ports"), k, port)
+	{
+		json_t *kept = json_object();
 
-			for (unsigned m = 0; m < ARRAY_SIZE(members); m++)
-				if (member(port, members[m]))
-					json_object_set(kept, members[m], member(port, members[m]));
-			json_array_append(ports, kept);
-		}
+		for (unsigned m = 0; m < ARRAY_SIZE(members); m++)
+			if (member(port, members[m]))
+				json_object_set(kept, members[m], member(port, members[m]));
+		json_array_append(ports, kept);
+	}
 	return json_text(ports);
 }
 
@@ -307,7 +308,8 @@ const char *variable_text(struct injection *in, const char *name, size_t len)
 {
 	size_t prefix;
 	int i = variable_find(name, len, &prefix);
-	const char *text = i < 0 ? NULL : variables[i].text(in, arena_printf(in->arena, "%.*s", (int)(len - prefix), name + prefix));
+	const char *text =
+		i < 0 ? NULL : variables[i].text(in, arena_printf(in->arena, "%.*s", (int)(len - prefix), name + prefix));
 
 	return text && *text ? text : NULL;
 }

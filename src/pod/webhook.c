@@ -74,8 +74,7 @@ const char *pod_webhook(const struct pod_request *request, const json_t *namespa
 		return NULL;
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(webhooks); i++)
-		if ((!webhooks[i].default_only || !strcmp(own, "default")) &&
-		    holds(webhooks[i].injection, injection, own) &&
+		if ((!webhooks[i].default_only || !strcmp(own, "default")) && holds(webhooks[i].injection, injection, own) &&
 		    holds(webhooks[i].namespace_revision, namespace_revision, own) &&
 		    holds(webhooks[i].inject, inject, own) && holds(webhooks[i].revision, revision, own))
 			return webhooks[i].name;

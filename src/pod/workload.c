@@ -44,8 +44,8 @@ int pod_find(json_t *document, struct pod_place *place, struct err *err)
 
 	if (!kind)
 		return 0;
-	while (i < ARRAY_SIZE(kinds) && (strcmp(kinds[i].kind, kind) != 0 ||
-					 (api_version && !in_groups(api_version, kinds[i].groups))))
+	while (i < ARRAY_SIZE(kinds) &&
+	       (strcmp(kinds[i].kind, kind) != 0 || (api_version && !in_groups(api_version, kinds[i].groups))))
 		i++;
 	if (i == ARRAY_SIZE(kinds))
 		return 0;
@@ -123,7 +123,8 @@ void workload_find(struct injection *in)
 	if (in->workload.name)
 		return;
 	if (generate_name && *generate_name)
-		json_array_foreach(member(metadata, "ownerReferences"), i, owner) {
+		json_array_foreach(member(metadata, "ownerReferences"), i, owner)
+		{
 			if (!json_is_true(member(owner, "controller")))
 				continue;
 			in->workload = (struct workload){ or_empty(member_text(owner, "name")),

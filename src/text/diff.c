@@ -78,7 +78,8 @@ static void find_hunk_end(const struct comparison *c, unsigned i, unsigned j, un
 			*end_j = j;
 		}
 	}
-	for (unsigned k = 0; k < CONTEXT && *end_i < c->a.n && *end_j < c->b.n && c->kept_a[*end_i] && c->kept_b[*end_j]; k++) {
+	for (unsigned k = 0;
+	     k < CONTEXT && *end_i < c->a.n && *end_j < c->b.n && c->kept_a[*end_i] && c->kept_b[*end_j]; k++) {
 		(*end_i)++;
 		(*end_j)++;
 	}
@@ -120,7 +121,8 @@ static void print_hunks(FILE *out, const struct comparison *c, bool color)
 			continue;
 		}
 		find_hunk_end(c, i, j, &end_i, &end_j);
-		for (back = 0; back < CONTEXT && back < i && back < j && c->kept_a[i - back - 1] && c->kept_b[j - back - 1];)
+		for (back = 0;
+		     back < CONTEXT && back < i && back < j && c->kept_a[i - back - 1] && c->kept_b[j - back - 1];)
 			back++;
 		print_hunk(out, c, i - back, j - back, end_i, end_j, color);
 		i = end_i;

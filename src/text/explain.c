@@ -10,14 +10,18 @@
 
 static const char *proto_name(uint8_t proto)
 {
-	return proto == IPPROTO_TCP ? "tcp" : proto == IPPROTO_UDP ? "udp" : proto == IPPROTO_SCTP ? "sctp" : "icmp";
+	return proto == IPPROTO_TCP    ? "tcp" :
+	       proto == IPPROTO_UDP    ? "udp" :
+	       proto == IPPROTO_SCTP   ? "sctp" :
+	       proto == IPPROTO_ICMPV6 ? "ipv6-icmp" :
+					 "icmp";
 }
 
 static const char *ctstate_name(uint32_t state)
 {
-	return state == CTSTATE_NEW	    ? "new" :
+	return state == CTSTATE_NEW         ? "new" :
 	       state == CTSTATE_ESTABLISHED ? "established" :
-	       state == CTSTATE_RELATED	    ? "related" :
+	       state == CTSTATE_RELATED     ? "related" :
 					      "invalid";
 }
 
@@ -68,13 +72,13 @@ static void print_step(FILE *out, const struct explain_step *step, enum family f
 	free(text);
 }
 
-static const char *port_meaning(uint16_t port, const struct config *cfg)
+static const char *port_meaning(uint16_t port, const struct listeners *listeners)
 {
-	if (port == cfg->inbound_port)
+	if (port == listeners->inbound)
 		return "captured, Envoy inbound";
-	if (port == cfg->proxy_port)
+	if (port == listeners->outbound)
 		return "captured, Envoy outbound";
-	return port == cfg->dns_port ? "captured, DNS proxy of the agent" : "captured";
+	return port == listeners->dns ? "captured, DNS proxy of the agent" : "captured";
 }
 
 static bool is_named_before(const struct explanation *e, unsigned i)
@@ -130,7 +134,7 @@ static void print_passing(FILE *out, const struct explanation *e, const struct p
 }
 
 void text_print_explanation(FILE *out, const struct explanation *e, const struct packet *packet, enum layout layout,
-			    const struct config *cfg)
+			    const struct listeners *listeners)
 {
 	const struct explain_step *step, *before = NULL;
 
@@ -148,14 +152,15 @@ void text_print_explanation(FILE *out, const struct explanation *e, const struct
 		print_passing(out, e, packet);
 		break;
 	case FATE_REDIRECTED:
-		fprintf(out, "REDIRECT to :%u: %s\n", e->port, port_meaning(e->port, cfg));
+		fprintf(out, "REDIRECT to :%u: %s\n", e->port, port_meaning(e->port, listeners));
 		break;
 	case FATE_TPROXIED:
-		fprintf(out, "TPROXY to :%u: %s, both addresses kept\n", e->port, port_meaning(e->port, cfg));
+		fprintf(out, "TPROXY to :%u: %s, both addresses kept\n", e->port, port_meaning(e->port, listeners));
 		break;
 	case FATE_DROPPED:
-		fprintf(out, "DROP: %s\n", packet->ctstate == CTSTATE_INVALID ? "conntrack calls it INVALID (--drop-invalid)" :
-										"the last rule above drops it");
+		fprintf(out, "DROP: %s\n",
+			packet->ctstate == CTSTATE_INVALID ? "conntrack calls it INVALID (--drop-invalid)" :
+							     "the last rule above drops it");
 		break;
 	}
 }

@@ -124,12 +124,12 @@ static void print_matches(FILE *out, const struct rule *rule)
 			owner = true;
 			break;
 		case MATCH_CTSTATE:
-			fprintf(out, " -m conntrack%s --ctstate", not);
+			fprintf(out, " -m conntrack%s --ctstate", not );
 			print_ctstates(out, m->ctstates);
 			break;
 		case MATCH_MARK:
 		case MATCH_CONNMARK:
-			fprintf(out, " -m %s%s --mark", m->kind == MATCH_MARK ? "mark" : "connmark", not);
+			fprintf(out, " -m %s%s --mark", m->kind == MATCH_MARK ? "mark" : "connmark", not );
 			print_mark(out, &m->mark);
 			break;
 		}

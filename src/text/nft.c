@@ -123,7 +123,10 @@ static void print_mark(FILE *out, const char *key, const struct match *m)
 
 static const char *proto_name(uint32_t proto)
 {
-	return proto == IPPROTO_UDP ? "udp" : proto == IPPROTO_TCP ? "tcp" : proto == IPPROTO_ICMP ? "icmp" : "ipv6-icmp";
+	return proto == IPPROTO_UDP  ? "udp" :
+	       proto == IPPROTO_TCP  ? "tcp" :
+	       proto == IPPROTO_ICMP ? "icmp" :
+				       "ipv6-icmp";
 }
 
 /* Whether a match of the rule names the protocol anyway ("tcp dport"). */
@@ -145,12 +148,12 @@ static void print_match(FILE *out, const struct match *m, const char *proto)
 		break;
 	case MATCH_SRC:
 	case MATCH_DST:
-		fprintf(out, "%s %caddr %s", family_nft(m->prefixes->family), m->kind == MATCH_SRC ? 's' : 'd', not);
+		fprintf(out, "%s %caddr %s", family_nft(m->prefixes->family), m->kind == MATCH_SRC ? 's' : 'd', not );
 		print_prefixes(out, m);
 		break;
 	case MATCH_IIF:
 	case MATCH_OIF:
-		fprintf(out, "%cifname %s", m->kind == MATCH_IIF ? 'i' : 'o', not);
+		fprintf(out, "%cifname %s", m->kind == MATCH_IIF ? 'i' : 'o', not );
 		print_ifaces(out, m);
 		break;
 	case MATCH_PROTO:
@@ -158,12 +161,12 @@ static void print_match(FILE *out, const struct match *m, const char *proto)
 		break;
 	case MATCH_SPORT:
 	case MATCH_DPORT:
-		fprintf(out, "%s %cport %s", proto, m->kind == MATCH_SPORT ? 's' : 'd', not);
+		fprintf(out, "%s %cport %s", proto, m->kind == MATCH_SPORT ? 's' : 'd', not );
 		print_ranges(out, m);
 		break;
 	case MATCH_UID:
 	case MATCH_GID:
-		fprintf(out, "meta sk%cid %s", m->kind == MATCH_UID ? 'u' : 'g', not);
+		fprintf(out, "meta sk%cid %s", m->kind == MATCH_UID ? 'u' : 'g', not );
 		print_ranges(out, m);
 		break;
 	case MATCH_CTSTATE:
@@ -239,7 +242,10 @@ static void print_target(FILE *out, const struct rule *rule)
 	case TARGET_TPROXY:
 		/* nft wants the family to be said where another match has said it. */
 		fprintf(out, " tproxy %sto :%u meta mark set 0x%08x accept",
-			rule->families == FAMILY_BOTH ? "" : rule_family(rule) == IPV4 ? "ip " : "ip6 ", t->port, t->mark.value);
+			rule->families == FAMILY_BOTH ? "" :
+			rule_family(rule) == IPV4     ? "ip " :
+							"ip6 ",
+			t->port, t->mark.value);
 		break;
 	case TARGET_MARK:
 		fprintf(out, " meta mark set 0x%08x", t->mark.value);
@@ -264,7 +270,8 @@ void text_print_nft_rule(FILE *out, const struct rule *rule, bool counters)
 	print_matches(out, rule);
 	fputs("counter", out);
 	if (counters)
-		fprintf(out, " packets %llu bytes %llu", (unsigned long long)rule->packets, (unsigned long long)rule->bytes);
+		fprintf(out, " packets %llu bytes %llu", (unsigned long long)rule->packets,
+			(unsigned long long)rule->bytes);
 	print_target(out, rule);
 	if (rule->comment)
 		fprintf(out, " comment \"%s\"", rule->comment);

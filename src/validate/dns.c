@@ -24,7 +24,10 @@
 #define RESEND_US 100000
 
 /* RFC 1035: recursion desired, one question: the name servers of the root. */
-#define QUERY { 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1 }
+#define QUERY \
+	{ \
+		0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1 \
+	}
 #define QUERY_ID_BYTE 1
 #define QUERY_FLAGS_BYTE 2
 #define QUERY_RESPONSE 0x80
@@ -36,8 +39,8 @@ struct dns {
 	int fds[SOCKETS]; /* -1: none */
 	union address server;
 	socklen_t len;
-	bool arrived;              /* the application's query, at the agent's port */
-	bool answered[SOCKETS];    /* PROXY: or refused, so that none will come */
+	bool arrived;           /* the application's query, at the agent's port */
+	bool answered[SOCKETS]; /* PROXY: or refused, so that none will come */
 };
 
 static const char *server_text(const struct dns *d, char text[ADDR_TEXT_MAX])
@@ -52,7 +55,8 @@ static int fail_dns(const struct dns *d, unsigned who, const char *seen)
 	const struct validation *v = d->probe->v;
 	char text[ADDR_TEXT_MAX];
 	int rc = err_set(d->probe->err, STATUS_INVALID, EIO, "validation, %s: the DNS query of UID %u to %s port %u %s",
-			 family_title(d->probe->family), who == PROXY ? v->proxy.uid : v->app.uid, server_text(d, text), DNS_PORT, seen);
+			 family_title(d->probe->family), who == PROXY ? v->proxy.uid : v->app.uid, server_text(d, text),
+			 DNS_PORT, seen);
 
 	err_hint(d->probe->err, "look at what is live with istio-init show, and for rules of others that take port 53 "
 				"(iptables-save, nft list ruleset)");
@@ -90,7 +94,9 @@ static int send_query(const struct dns *d, unsigned who)
 
 	query[QUERY_ID_BYTE] = (uint8_t)who;
 	/* ECONNREFUSED: of the one before. */
-	return send(d->fds[who], query, sizeof(query), 0) < 0 && errno != ECONNREFUSED ? fail_dns(d, who, strerror(errno)) : 0;
+	return send(d->fds[who], query, sizeof(query), 0) < 0 && errno != ECONNREFUSED ?
+		       fail_dns(d, who, strerror(errno)) :
+		       0;
 }
 
 static int start_query(struct dns *d, unsigned who)
@@ -141,9 +147,11 @@ static int see_answer(struct dns *d, unsigned who)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	if (who == APP && (n < 0 || !d->arrived))
-		return fail_dns(d, APP, n < 0 ? "was not captured: it was refused, as without rules" :
+		return fail_dns(d, APP,
+				n < 0 ? "was not captured: it was refused, as without rules" :
 					"was not captured: the server answered it");
-	d->answered[who] |= n < 0 || (n > QUERY_FLAGS_BYTE && got[QUERY_ID_BYTE] == who && got[QUERY_FLAGS_BYTE] & QUERY_RESPONSE);
+	d->answered[who] |=
+		n < 0 || (n > QUERY_FLAGS_BYTE && got[QUERY_ID_BYTE] == who && got[QUERY_FLAGS_BYTE] & QUERY_RESPONSE);
 	return 0;
 }
 
@@ -181,14 +189,15 @@ static int judge(const struct dns *d)
 	char text[ADDR_TEXT_MAX];
 
 	if (!d->answered[APP])
-		return fail_dns(d, APP, d->arrived ? "was captured, but the answer did not come back" :
-						     "did not arrive at the agent's port in time");
+		return fail_dns(d, APP,
+				d->arrived ? "was captured, but the answer did not come back" :
+					     "did not arrive at the agent's port in time");
 	if (d->answered[PROXY])
 		return 0;
 	if (d->fds[SERVER] >= 0)
 		return fail_dns(d, PROXY, "got no answer");
-	log_warn("validation, %s: the nameserver %s did not answer the proxy's own query in time", family_title(d->probe->family),
-		 server_text(d, text));
+	log_warn("validation, %s: the nameserver %s did not answer the proxy's own query in time",
+		 family_title(d->probe->family), server_text(d, text));
 	return 0;
 }
 
@@ -201,7 +210,8 @@ int probe_dns(struct probe *p)
 	/* Whoever has it is alone, at the server's address, too. */
 	d.fds[AGENT] = rc = probe_listen(p, SOCK_DGRAM, p->v->dns_port);
 	if (rc >= 0 && !find_server(&d)) {
-		log_warn("validation, %s: there is no route to a nameserver: that DNS is captured was not proved", family_title(p->family));
+		log_warn("validation, %s: there is no route to a nameserver: that DNS is captured was not proved",
+			 family_title(p->family));
 	} else if (rc >= 0) {
 		start = clock_us();
 		rc = start_query(&d, PROXY);

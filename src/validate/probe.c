@@ -56,14 +56,14 @@ void probe_pause(void)
 
 static int fail_listen(const struct probe *p, uint16_t port, int error)
 {
-	int rc = err_set(p->err, STATUS_INVALID, error, "validation, %s: cannot listen on the loopback address at port %u: %s",
-			 family_title(p->family), port,
-			 error == EADDRINUSE ? "another process holds it" : strerror(error));
+	int rc = err_set(p->err, STATUS_INVALID, error,
+			 "validation, %s: cannot listen on the loopback address at port %u: %s", family_title(p->family),
+			 port, error == EADDRINUSE ? "another process holds it" : strerror(error));
 
 	err_hint(p->err, error == EADDRINUSE ? "validate before the proxy starts, or find the process with ss -ltnup" :
-		 error == EADDRNOTAVAIL ? "lo is down or has no address of this family: run istio-init apply first, "
-					  "or use --ipv6=off" :
-					  "look at the pod's sysctls and its lo interface");
+			 error == EADDRNOTAVAIL ? "lo is down or has no address of this family: run istio-init apply first, "
+						  "or use --ipv6=off" :
+						  "look at the pod's sysctls and its lo interface");
 	return rc;
 }
 

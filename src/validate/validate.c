@@ -25,16 +25,17 @@ static int fail_connect(const struct probe *p, int error)
 {
 	int rc = err_set(p->err, STATUS_INVALID, error,
 			 "validation, %s: the connection of UID %u to %s port %u was not redirected to port %u: %s",
-			 family_title(p->family), p->v->proxy.uid, p->family == IPV4 ? "127.0.0.6" : "::6", p->v->probe_port,
-			 p->v->inbound_port,
+			 family_title(p->family), p->v->proxy.uid, p->family == IPV4 ? "127.0.0.6" : "::6",
+			 p->v->probe_port, p->v->inbound_port,
 			 error == ECONNREFUSED ? "it was refused, as without rules" :
 			 error == ETIMEDOUT    ? "nothing arrived in time" :
 						 strerror(error));
 
-	err_hint(p->err, error == ETIMEDOUT ?
-		 "look for rules of others that drop it (iptables-save, nft list ruleset), or wait longer with --probe-timeout" :
-		 "look at what is live with istio-init show, and that the init container ran in this pod with the same ports, "
-		 "--proxy-uid and --ipv6");
+	err_hint(p->err,
+		 error == ETIMEDOUT ?
+			 "look for rules of others that drop it (iptables-save, nft list ruleset), or wait longer with --probe-timeout" :
+			 "look at what is live with istio-init show, and that the init container ran in this pod with the same ports, "
+			 "--proxy-uid and --ipv6");
 	return rc;
 }
 
@@ -160,13 +161,18 @@ int validate_may(const struct validation *v, bool has_setuid, struct err *err)
 	if (may)
 		return 0;
 	if (has_setuid) {
-		err_set(err, STATUS_NOPERM, EPERM, "--run-validation works as UID %u, which is not mapped in this user namespace", uid);
+		err_set(err, STATUS_NOPERM, EPERM,
+			"--run-validation works as UID %u, which is not mapped in this user namespace", uid);
 		err_hint(err, "map that UID, name one that is mapped with --proxy-uid, or run without --run-validation");
 	} else {
-		err_set(err, STATUS_NOPERM, EPERM, "--run-validation works as UID %u, and the capability SETUID, to become it, is "
-			"missing", uid);
-		err_hint(err, "only the proxy's own loopback traffic is redirected: run the validation as UID %u "
-			 "(securityContext.runAsUser), or with the capability SETUID", uid);
+		err_set(err, STATUS_NOPERM, EPERM,
+			"--run-validation works as UID %u, and the capability SETUID, to become it, is "
+			"missing",
+			uid);
+		err_hint(err,
+			 "only the proxy's own loopback traffic is redirected: run the validation as UID %u "
+			 "(securityContext.runAsUser), or with the capability SETUID",
+			 uid);
 	}
 	return -EPERM;
 }

@@ -13,8 +13,20 @@ static struct {
 /* What our options come to. */
 static const struct ruleset *wanted(enum layout layout)
 {
-	static char *words[] = { "istio-init", "--sidecar", "-n", "-m", "TPROXY", "-x", "10.0.0.0/8,fd00::/8", "--redirect-dns",
-				 "--capture-all-dns", "--exclude-outbound-uids", "1-9,11", "--bypass-mark", "7/0xff", NULL };
+	static char *words[] = { "istio-init",
+				 "--sidecar",
+				 "-n",
+				 "-m",
+				 "TPROXY",
+				 "-x",
+				 "10.0.0.0/8,fd00::/8",
+				 "--redirect-dns",
+				 "--capture-all-dns",
+				 "--exclude-outbound-uids",
+				 "1-9,11",
+				 "--bypass-mark",
+				 "7/0xff",
+				 NULL };
 	static struct ruleset *rulesets[2];
 	static struct config cfg;
 

@@ -15,12 +15,12 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed);
 
 /* A promise that no input may break. */
-#define FUZZ_CHECK(promise)                                                                \
-	do {                                                                               \
-		if (!(promise)) {                                                          \
+#define FUZZ_CHECK(promise) \
+	do { \
+		if (!(promise)) { \
 			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #promise); \
-			__builtin_trap();                                                  \
-		}                                                                          \
+			__builtin_trap(); \
+		} \
 	} while (0)
 
 /* --- files.c: what the code under test opens and writes --- */

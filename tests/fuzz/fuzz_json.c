@@ -40,7 +40,8 @@ static void check_splice(const struct document *doc, struct arena *arena, const 
 	FUZZ_CHECK(!json_read(&again, arena, out.data, out.len, &err));
 	FUZZ_CHECK(json_same(again.root, value));
 	if (value == doc->root)
-		FUZZ_CHECK(out.len == doc->node.end - doc->node.start && !memcmp(out.data, doc->text + doc->node.start, out.len));
+		FUZZ_CHECK(out.len == doc->node.end - doc->node.start &&
+			   !memcmp(out.data, doc->text + doc->node.start, out.len));
 	buffer_free(&out);
 }
 
@@ -79,7 +80,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FUZZ_CHECK(err.status == STATUS_DATA && err.what[0]);
 		/* what is not refused for its depth is wrong for jansson, too, which reads up to a NUL */
 		if (!strstr(err.what, "levels") && !memchr(copy, '\0', size))
-			FUZZ_CHECK(!json_loadb(copy, size, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &error));
+			FUZZ_CHECK(!json_loadb(copy, size,
+					       JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &error));
 	}
 	arena_free(arena);
 	free(copy);

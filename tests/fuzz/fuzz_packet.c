@@ -13,19 +13,32 @@ static struct ruleset *rulesets[4];
 
 static void build(void)
 {
-	static char *redirect[] = { "istio-init", "--sidecar", "-n", "-x", "10.0.0.0/8,fd00::/8", "-c", "eth1,vm+", "--redirect-dns",
-				    "--capture-all-dns", "--exclude-outbound-uids", "1-9", "--bypass-mark", "7/0xff", NULL };
-	static char *tproxy[] = { "istio-init", "--sidecar", "-n", "-m", "TPROXY", "-d", "22", "-o", "25", "-k", "vm0", NULL };
+	static char *redirect[] = { "istio-init",
+				    "--sidecar",
+				    "-n",
+				    "-x",
+				    "10.0.0.0/8,fd00::/8",
+				    "-c",
+				    "eth1,vm+",
+				    "--redirect-dns",
+				    "--capture-all-dns",
+				    "--exclude-outbound-uids",
+				    "1-9",
+				    "--bypass-mark",
+				    "7/0xff",
+				    NULL };
+	static char *tproxy[] = { "istio-init", "--sidecar", "-n", "-m", "TPROXY", "-d",
+				  "22",         "-o",        "25", "-k", "vm0",    NULL };
 	static struct config other;
 
 	fuzz_config(&cfg, redirect);
 	fuzz_config(&other, tproxy);
 	for (unsigned i = 0; i < ARRAY_SIZE(rulesets); i++)
 		rulesets[i] = capture_build(i < 2 ? &cfg : &other, &(struct capture_options){
-			.layout = i % 2 ? LAYOUT_NATIVE : LAYOUT_IPTABLES,
-			.families = FAMILY_BOTH,
-			.zones = true,
-		});
+									   .layout = i % 2 ? LAYOUT_NATIVE : LAYOUT_IPTABLES,
+									   .families = FAMILY_BOTH,
+									   .zones = true,
+								   });
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -50,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FILE *out = open_memstream(&shown, &len);
 
 		FUZZ_CHECK(!explain_packet(&e, rulesets[i], &packet, &err));
-		text_print_explanation(out, &e, &packet, rulesets[i]->layout, &cfg);
+		text_print_explanation(out, &e, &packet, rulesets[i]->layout, &(struct listeners){ 15001, 15006, 15053 });
 		fates[i] = e.fate;
 		explanation_free(&e);
 		fclose(out);

@@ -58,8 +58,9 @@ static void run_routes(const struct routes_want *routes)
 /* One datagram to each decoder, in a block of its own, for its bounds; libmnl reads on to the next multiple of 4. */
 static void parse_datagram(const uint8_t *data, size_t size)
 {
-	const struct rtnl_query *queries[] = { NULL, &route_query_lo, &route_query_addresses, &route_query_rules,
-					       &route_query_routes, &links_query };
+	const struct rtnl_query *queries[] = {
+		NULL, &route_query_lo, &route_query_addresses, &route_query_rules, &route_query_routes, &links_query
+	};
 	struct rtnl *rtnl = calloc(1, sizeof(*rtnl));
 	struct route_reading reading = { .routes = { 0 } };
 	void *copy = calloc(1, MNL_ALIGN(size) + (size ? 0 : 4));

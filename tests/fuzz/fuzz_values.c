@@ -37,7 +37,8 @@ static void put_cidrs(FILE *out, const struct cidr_list *list)
 		for (uint32_t i = 0; i < list->of[f].n; i++) {
 			const struct prefix *prefix = &list->of[f].items[i];
 
-			FUZZ_CHECK(prefix->family == f && prefix->len <= 8 * family_addr_len(f) && prefix_contains(prefix, prefix));
+			FUZZ_CHECK(prefix->family == f && prefix->len <= 8 * family_addr_len(f) &&
+				   prefix_contains(prefix, prefix));
 			fprintf(out, "%s,", prefix_text(prefix, text));
 		}
 }

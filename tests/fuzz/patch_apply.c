@@ -76,14 +76,11 @@ json_t *patch_apply(const json_t *value, const json_t *ops)
 	json_t *root = json_deep_copy(value), *op;
 	size_t i, size = 1;
 
-	json_array_foreach(ops, i, op)
-		size += strlen(json_string_value(json_object_get(op, "path")));
+	json_array_foreach(ops, i, op) size += strlen(json_string_value(json_object_get(op, "path")));
 	{
 		auto_free char *token = xcalloc(size, 2);
 
-		json_array_foreach(ops, i, op)
-			if (!apply_one(root, op, token, size))
-				return NULL;
+		json_array_foreach(ops, i, op) if (!apply_one(root, op, token, size)) return NULL;
 	}
 	return root;
 }

@@ -53,7 +53,8 @@ static void take_entries(const struct ipt_get_entries *dump, bool six)
 	uint16_t len;
 
 	for (uint32_t at = 0; at < dump->size; at += len) {
-		len = six ? ((const struct ip6t_entry *)(data + at))->next_offset : ((const struct ipt_entry *)(data + at))->next_offset;
+		len = six ? ((const struct ip6t_entry *)(data + at))->next_offset :
+			    ((const struct ipt_entry *)(data + at))->next_offset;
 		append(six ? "xt6" : "xt4", &len, sizeof(len));
 		append(six ? "xt6" : "xt4", data + at, len);
 	}

@@ -66,14 +66,13 @@ const struct option *fuzz_option(const char *name)
 
 static void explain(FILE *out, const struct ruleset *rs, char **words)
 {
-	static const struct config cfg;
 	struct explanation e;
 	struct packet packet;
 	struct err err = { 0 };
 
 	FUZZ_CHECK(!packet_parse(&packet, words, &err));
 	if (!explain_packet(&e, rs, &packet, &err))
-		text_print_explanation(out, &e, &packet, rs->layout, &cfg);
+		text_print_explanation(out, &e, &packet, rs->layout, &(struct listeners){ 15001, 15006, 15053 });
 	explanation_free(&e);
 }
 
@@ -85,7 +84,8 @@ void fuzz_use_ruleset(const struct ruleset *rs)
 		{ "out", "dst=10.0.0.1", "dport=15001", "uid=1337" },
 		{ "out", "dst=::1", "proto=tcp", "mark=1338" },
 	};
-	static const struct text_options all = { .families = FAMILY_BOTH, .counters = true }, plain = { .families = FAMILY_BOTH };
+	static const struct text_options all = { .families = FAMILY_BOTH, .counters = true },
+					 plain = { .families = FAMILY_BOTH };
 	struct ruleset *none = ruleset_new(rs->layout, FAMILY_BOTH);
 	char *text = NULL;
 	size_t size;

@@ -45,7 +45,8 @@ static inline void nft_text_of_this_machine(char *text)
 		user = nft_text_has(expr, "immediate") ? next : NULL;
 		zone = nft_text_has(user, "ct set zone");
 		if (nft_text_has(expr, " load "))
-			number = nft_text_has(expr, "load sk") || nft_text_has(expr, "load mark") || nft_text_has(expr, "load state");
+			number = nft_text_has(expr, "load sk") || nft_text_has(expr, "load mark") ||
+				 nft_text_has(expr, "load state");
 		else if (nft_text_has(expr, "byteorder"))
 			number = false;
 		for (char *word = expr; (word = strstr(word, "0x")) && word < strchr(expr, ']'); word += 2) {

@@ -26,7 +26,11 @@ static void prepare(struct pod_run *run, const char *config, const char *pod, co
 	if (yaml_parse(pod, strlen(pod), &value, &run->err))
 		ck_abort_msg("%s: %s", pod, run->err.what);
 	run->request = (struct pod_request){
-		.cfg = &run->cfg, .pod = value, .namespace = namespace, .from_file = true, .arena = run->arena,
+		.cfg = &run->cfg,
+		.pod = value,
+		.namespace = namespace,
+		.from_file = true,
+		.arena = run->arena,
 	};
 }
 
@@ -60,11 +64,9 @@ static const char *words(struct pod_run *run, const json_t *list)
 	json_t *item;
 	char *text;
 
-	json_array_foreach((json_t *)list, i, item)
-		size += json_string_length(item) + 1;
+	json_array_foreach((json_t *)list, i, item) size += json_string_length(item) + 1;
 	text = arena_alloc(run->arena, size);
-	json_array_foreach((json_t *)list, i, item)
-		strcat(strcat(text, i ? " " : ""), json_string_value(item));
+	json_array_foreach((json_t *)list, i, item) strcat(strcat(text, i ? " " : ""), json_string_value(item));
 	return text;
 }
 

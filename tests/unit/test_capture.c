@@ -121,19 +121,24 @@ static void expect_same_fate(const struct ruleset *a, const struct ruleset *b, c
 		ck_assert_int_eq(explain_packet(&ea, a, &packet, &err), 0);
 		ck_assert_int_eq(explain_packet(&eb, b, &packet, &err), 0);
 		ck_assert_msg(ea.fate == eb.fate && ea.port == eb.port,
-			      "%s: hook %d proto %d dst %s dport %u uid %u gid %u socket %d: %d:%u, %d:%u", line, packet.hook,
-			      packet.proto, addr_text(packet.family, packet.dst, dst), packet.dport, packet.uid, packet.gid,
-			      packet.has_owner, ea.fate, ea.port, eb.fate, eb.port);
+			      "%s: hook %d proto %d dst %s dport %u uid %u gid %u socket %d: %d:%u, %d:%u", line,
+			      packet.hook, packet.proto, addr_text(packet.family, packet.dst, dst), packet.dport,
+			      packet.uid, packet.gid, packet.has_owner, ea.fate, ea.port, eb.fate, eb.port);
 		explanation_free(&ea);
 		explanation_free(&eb);
 	}
 }
 
 static const char *const policies[] = {
-	"-i * -b *", "-i * -b * -u 0,7 -g 1000,7", "-i 10.0.0.0/9,127.0.0.1/32 -u 0,7 -g 7,1000 -b 80,443",
-	"-i * --redirect-dns --capture-all-dns -u 1337,0 -g 1000", "-i * --redirect-dns --capture-all-dns -g 7,1000 -o 443",
-	"-i 127.0.0.1,10.0.0.0/8 --redirect-dns --capture-all-dns -u 7 -g 7,0", "-m TPROXY -b * -i * -d 80",
-	"-m TPROXY -b 80,443 -i 10.1.0.0/16 -x 10.1.1.0/24 -q 53", "-i * -k eth0 -c lo",
+	"-i * -b *",
+	"-i * -b * -u 0,7 -g 1000,7",
+	"-i 10.0.0.0/9,127.0.0.1/32 -u 0,7 -g 7,1000 -b 80,443",
+	"-i * --redirect-dns --capture-all-dns -u 1337,0 -g 1000",
+	"-i * --redirect-dns --capture-all-dns -g 7,1000 -o 443",
+	"-i 127.0.0.1,10.0.0.0/8 --redirect-dns --capture-all-dns -u 7 -g 7,0",
+	"-m TPROXY -b * -i * -d 80",
+	"-m TPROXY -b 80,443 -i 10.1.0.0/16 -x 10.1.1.0/24 -q 53",
+	"-i * -k eth0 -c lo",
 	"-b * -i * --exclude-outbound-gids 0-7 --exclude-outbound-ports-for-uids tcp:80,443:7,1000",
 	"-b * -d 80,443,15090 --drop-invalid --exclude-inbound-cidrs 0.0.0.0/1",
 };

@@ -69,8 +69,7 @@ static const struct {
 	{ "XTABLES_LOCKFILE=/x istio-init", "XTABLES_LOCKFILE", "/x" },
 	{ "XTABLES_LOCKFILE= istio-init", "XTABLES_LOCKFILE", "/run/xtables.lock" },
 	{ "ISTIO_OUTBOUND_OWNER_GROUPS=5,root istio-init", "ISTIO_OUTBOUND_OWNER_GROUPS", "5,0" },
-	{ "ISTIO_OUTBOUND_IPV4_LOOPBACK_CIDR=127.1.2.3/8 istio-init", "ISTIO_OUTBOUND_IPV4_LOOPBACK_CIDR",
-	  "127.0.0.0/8" },
+	{ "ISTIO_OUTBOUND_IPV4_LOOPBACK_CIDR=127.1.2.3/8 istio-init", "ISTIO_OUTBOUND_IPV4_LOOPBACK_CIDR", "127.0.0.0/8" },
 	{ "ENVOY_USER=games istio-init", "proxy-uid", "5" },
 	{ "ENVOY_USER=games istio-init", "proxy-gid", "5" },
 	{ "ENVOY_USER=games istio-init -u 9", "proxy-gid", "9" },
@@ -110,8 +109,7 @@ START_TEST(given_value)
 
 	cli_run(&run, given[_i].line);
 	ck_assert_msg(!run.status, "%s: %s", given[_i].line, run.err.what);
-	ck_assert_msg(!strcmp(cli_run_value(&run, given[_i].name), given[_i].value), "%s: %s", given[_i].line,
-		      run.value);
+	ck_assert_msg(!strcmp(cli_run_value(&run, given[_i].name), given[_i].value), "%s: %s", given[_i].line, run.value);
 	cli_run_free(&run);
 }
 END_TEST
@@ -207,9 +205,8 @@ static const struct {
 	{ "istio-init istio-iptables now clean", "two commands in one call, \"apply\" and \"clean\": expected one" },
 	{ "istio-init clean -- help", "two commands in one call, \"clean\" and \"help\": expected one" },
 	{ "istio-init help clean diff", "two commands in one call, \"help\" and \"diff\": expected one" },
-	{ "istio-init -b -i '*'",
-	  "--istio-inbound-ports (-b) needs a value, and \"-i\" is an option; an empty value is written "
-	  "--istio-inbound-ports=" },
+	{ "istio-init -b -i '*'", "--istio-inbound-ports (-b) needs a value, and \"-i\" is an option; an empty value is written "
+				  "--istio-inbound-ports=" },
 	{ "istio-init --network-namespace --dry-run=true",
 	  "--network-namespace needs a value, and \"--dry-run=true\" is an option; an empty value is written "
 	  "--network-namespace=" },
@@ -222,8 +219,7 @@ static const struct {
 	{ "istio-init --cleanup-only -r 0",
 	  "--istio-inbound-tproxy-route-table (-r): \"0\": expected a routing table 1-4294967295 other than 253, 254 "
 	  "and 255" },
-	{ "istio-init -b '*' -d http",
-	  "--istio-local-exclude-ports (-d): \"http\": expected a port 1-65535 or a range a-b" },
+	{ "istio-init -b '*' -d http", "--istio-local-exclude-ports (-d): \"http\": expected a port 1-65535 or a range a-b" },
 	{ "ISTIO_OUTBOUND_IPV4_LOOPBACK_CIDR=10.0.0.0/8 istio-init",
 	  "ISTIO_OUTBOUND_IPV4_LOOPBACK_CIDR: \"10.0.0.0/8\": expected an IPv4 CIDR within 127.0.0.0/8" },
 	{ "ISTIO_OUTBOUND_IPV4_LOOPBACK_CIDR=127.0.0.0/7 istio-init",
@@ -267,8 +263,7 @@ static const struct {
 	{ "istio-init --unknown --log_as_json", "unknown option \"--unknown\"", OPTIONS_HINT },
 	{ "istio-init 'show me'", "unknown command \"show me\"", COMMANDS_HINT },
 	{ "istio-init -b 80 stat", "unknown command \"stat\"", COMMANDS_HINT },
-	{ "istio-init --dry-run false", "unknown command \"false\"",
-	  "a boolean takes its value behind a '=': --name=false" },
+	{ "istio-init --dry-run false", "unknown command \"false\"", "a boolean takes its value behind a '=': --name=false" },
 	{ "istio-init -b 80 443", "unknown command \"443\"",
 	  "the items of a list are parted by commas, without blanks: 80,443" },
 	{ "istio-init -- -b", "unknown command \"-b\"", COMMANDS_HINT },
@@ -287,8 +282,9 @@ START_TEST(unknown_word)
 }
 END_TEST
 
-#define NOTHING "istio-init: warn: nothing would be captured: neither inbound ports (-b), outbound CIDRs (-i) or " \
-		"ports (-q) nor DNS (--redirect-dns) are asked for; --sidecar gives the injector's defaults\n"
+#define NOTHING \
+	"istio-init: warn: nothing would be captured: neither inbound ports (-b), outbound CIDRs (-i) or " \
+	"ports (-q) nor DNS (--redirect-dns) are asked for; --sidecar gives the injector's defaults\n"
 
 /* All that is logged. */
 static const struct {
@@ -308,8 +304,7 @@ static const struct {
 	{ "istio-init -n --sidecar --run-validation --iptables-probe-port 15006", "" },
 	{ "istio-init --skip-rule-apply",
 	  "istio-init: warn: --skip-rule-apply without --run-validation: there is nothing to do\n" },
-	{ "istio-init --sidecar apply now",
-	  "istio-init: warn: ignored \"now\": the command is the first word\n" },
+	{ "istio-init --sidecar apply now", "istio-init: warn: ignored \"now\": the command is the first word\n" },
 	{ "istio-init --sidecar apply -n false",
 	  "istio-init: warn: ignored \"false\": a boolean takes its value behind a '=': --name=false\n" },
 	{ "istio-init apply -i 10.0.0.0/8 fd00::/8",
@@ -329,9 +324,8 @@ static const struct {
 	{ "ISTIO_INITIAL=1 ISTIO_INIT=2 istio-init --sidecar", "" },
 	{ "istio-init --sidecar istio-iptables right now",
 	  "istio-init: warn: ignored \"right\" and the words after it: the command is the first word\n" },
-	{ "istio-init -b 80 -d 81",
-	  "istio-init: warn: --istio-local-exclude-ports (-d) has no effect: it goes only with "
-	  "--istio-inbound-ports '*'\n" },
+	{ "istio-init -b 80 -d 81", "istio-init: warn: --istio-local-exclude-ports (-d) has no effect: it goes only with "
+				    "--istio-inbound-ports '*'\n" },
 	{ "ISTIO_LOCAL_EXCLUDE_PORTS=81 istio-init -b 80",
 	  "istio-init: warn: ISTIO_LOCAL_EXCLUDE_PORTS has no effect: it goes only with --istio-inbound-ports '*'\n" },
 	{ "istio-init -b 80 -d 81,http",
@@ -412,11 +406,16 @@ START_TEST(dns_servers)
 		const char *options;
 		unsigned n;
 	} cases[] = {
-		{ "--redirect-dns", 1 },		     { "", 0 },
-		{ "--redirect-dns --capture-all-dns", 0 },   { "--redirect-dns diff", 1 },
-		{ "--redirect-dns explain", 1 },	     { "--redirect-dns clean", 0 },
-		{ "--redirect-dns explain --live", 0 },	     { "--redirect-dns show", 0 },
-		{ "--redirect-dns --skip-rule-apply", 0 },   { "--redirect-dns --skip-rule-apply -n", 1 },
+		{ "--redirect-dns", 1 },
+		{ "", 0 },
+		{ "--redirect-dns --capture-all-dns", 0 },
+		{ "--redirect-dns diff", 1 },
+		{ "--redirect-dns explain", 1 },
+		{ "--redirect-dns clean", 0 },
+		{ "--redirect-dns explain --live", 0 },
+		{ "--redirect-dns show", 0 },
+		{ "--redirect-dns --skip-rule-apply", 0 },
+		{ "--redirect-dns --skip-rule-apply -n", 1 },
 	};
 	struct cli_run run;
 
@@ -443,8 +442,8 @@ START_TEST(loopback_as_written)
 		const char *cidrs;
 		bool loopback;
 	} cases[] = {
-		{ "127.0.0.1/0", true }, { "0.0.0.0/0", false }, { "10.0.0.0/8,::1", true }, { "::/0", false },
-		{ "127.9.9.9", true },	 { "10.0.0.0/8", false },
+		{ "127.0.0.1/0", true }, { "0.0.0.0/0", false }, { "10.0.0.0/8,::1", true },
+		{ "::/0", false },       { "127.9.9.9", true },  { "10.0.0.0/8", false },
 	};
 	char line[100];
 	struct cli_run run;

@@ -57,14 +57,14 @@ static const char *const codes[] = {
 	"[ meta load iifname => reg 1 ] [ cmp eq reg 1 0x64636261 0x68676665 0x6c6b6a69 0x00006e6d ] " RETURN,
 	TCP "[ payload load 2b @ transport header + 2 => reg 1 ] [ cmp eq reg 1 0x00005000 ] " RETURN,
 	TCP "[ payload load 2b @ transport header + 0 => reg 1 ] [ range neq reg 1 0x00000100 0x0000ffff ] "
-	"[ payload load 2b @ transport header + 2 => reg 1 ] [ range eq reg 1 0x00000000 0x00000900 ] " RETURN,
+	    "[ payload load 2b @ transport header + 2 => reg 1 ] [ range eq reg 1 0x00000000 0x00000900 ] " RETURN,
 	UDP "[ payload load 2b @ transport header + 0 => reg 1 ] [ cmp eq reg 1 0x00003500 ] "
-	"[ payload load 2b @ transport header + 2 => reg 1 ] [ range neq reg 1 0x00000004 0x0000ffff ] " RETURN,
+	    "[ payload load 2b @ transport header + 2 => reg 1 ] [ range neq reg 1 0x00000004 0x0000ffff ] " RETURN,
 	"[ meta load oifname => reg 1 ] [ cmp eq reg 1 0x00006f6c ] " TCP
 	"[ match name multiport rev 1 ] [ match name owner rev 1 ] " COUNTER
 	" [ immediate reg 0 jump -> ISTIO_IN_REDIRECT ]",
 	TCP "[ payload load 2b @ transport header + 0 => reg 1 ] [ cmp eq reg 1 0x00000500 ] "
-	"[ match name multiport rev 1 ] " RETURN,
+	    "[ match name multiport rev 1 ] " RETURN,
 	UDP "[ match name multiport rev 1 ] [ match name multiport rev 1 ] " RETURN,
 	"[ match name owner rev 1 ] " RETURN,
 	"[ match name owner rev 1 ] " RETURN,
@@ -92,7 +92,8 @@ static struct nftnl_rule *encode(size_t i, enum family family)
 /* As the kernel dumps it, but that it does not tell NFTA_RULE_COMPAT.  Frees the rule. */
 static struct nlmsghdr *to_message(char *buf, struct nftnl_rule *r, enum family family)
 {
-	struct nlmsghdr *nlh = nftnl_nlmsg_build_hdr(buf, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE, nft_nfproto(family), 0, 0);
+	struct nlmsghdr *nlh =
+		nftnl_nlmsg_build_hdr(buf, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE, nft_nfproto(family), 0, 0);
 
 	nftnl_rule_nlmsg_build_payload(nlh, r);
 	nftnl_rule_free(r);
@@ -263,7 +264,9 @@ END_TEST
 START_TEST(other_spellings)
 {
 	const struct match wanted[] = { M_PROTO(IPPROTO_TCP), M_RANGE(MATCH_DPORT, false, 100, 200) };
-	const struct rule rule = { .n_matches = 2, .matches = (struct match *)wanted, .target.kind = TARGET_RETURN, .comment = "why" };
+	const struct rule rule = {
+		.n_matches = 2, .matches = (struct match *)wanted, .target.kind = TARGET_RETURN, .comment = "why"
+	};
 	struct nftnl_udata_buf *data = nftnl_udata_buf_alloc(64);
 	struct ruleset *rs = ruleset_new(LAYOUT_IPTABLES, FAMILY_BOTH);
 	struct nftnl_rule *r = nftnl_rule_alloc();
@@ -289,9 +292,7 @@ END_TEST
 START_TEST(inexpressible)
 {
 	struct match matches[] = {
-		{ .kind = MATCH_NFPROTO, .n = 1, .proto = IPV4 },
-		M_OIF(true, "+"),
-		M_RANGE(MATCH_DPORT, false, 1, 1), /* of no protocol */
+		{ .kind = MATCH_NFPROTO, .n = 1, .proto = IPV4 }, M_OIF(true, "+"), M_RANGE(MATCH_DPORT, false, 1, 1), /* of no protocol */
 	};
 	struct rule rule = { .n_matches = 1, .target.kind = TARGET_RETURN };
 

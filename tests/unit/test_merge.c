@@ -32,7 +32,8 @@ static void check_prefixes(const char *from, const char *to, const char *spans)
 
 	match_merge(&m, items, parse_prefixes(from, items));
 	for (uint32_t i = 0; i < m.n; i++)
-		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s", i ? " " : "", prefix_text(&m.prefixes[i], text));
+		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s", i ? " " : "",
+			 prefix_text(&m.prefixes[i], text));
 	ck_assert_str_eq(got, to);
 	if (!spans)
 		return;
@@ -68,8 +69,13 @@ END_TEST
 START_TEST(spans_split_into_what_they_were_joined_from)
 {
 	static const char *const lists[] = {
-		"10.0.0.0/23 10.0.2.0/24", "0.0.0.0/0", "1.2.3.5/32 1.2.3.6/31 1.2.3.8/29", "255.255.255.254/31",
-		"::1/128 ::2/127 ::4/126", "fd00::/8 fe00::/7", "8000::/1",
+		"10.0.0.0/23 10.0.2.0/24",
+		"0.0.0.0/0",
+		"1.2.3.5/32 1.2.3.6/31 1.2.3.8/29",
+		"255.255.255.254/31",
+		"::1/128 ::2/127 ::4/126",
+		"fd00::/8 fe00::/7",
+		"8000::/1",
 	};
 
 	for (unsigned l = 0; l < ARRAY_SIZE(lists); l++) {
@@ -102,7 +108,8 @@ static void check_ranges(const struct range *from, uint32_t n, const char *to)
 	memcpy(items, from, n * sizeof(*from));
 	match_merge(&m, items, n);
 	for (uint32_t i = 0; i < m.n; i++)
-		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%u-%u", i ? " " : "", m.ranges[i].lo, m.ranges[i].hi);
+		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%u-%u", i ? " " : "", m.ranges[i].lo,
+			 m.ranges[i].hi);
 	ck_assert_str_eq(got, to);
 }
 

@@ -51,7 +51,9 @@ static void read_word(struct word *w, const char *text)
 			.top = top,
 			.unknown = digit,
 			.id = digit ? (uint64_t)*text : 0,
-			.owner = *text >= 'A' && *text <= 'Z' ? RULE_FOREIGN : shared ? RULE_SHARED : RULE_OURS,
+			.owner = *text >= 'A' && *text <= 'Z' ? RULE_FOREIGN :
+				 shared                       ? RULE_SHARED :
+								RULE_OURS,
 			.n_matches = shared,
 			.matches = &w->matches[w->n],
 			.target = shared ? (struct target){ .kind = TARGET_RETURN } :
@@ -186,8 +188,9 @@ START_TEST(random_chains_come_right)
 		read_word(&want, want_text);
 		for (unsigned i = 0; i < n; i++)
 			rules[i] = &live.rules[i];
-		struct chain_edit edit = { .live = rules, .n_live = n, .want = want.rules, .n_want = m, .goes = goes,
-					   .before = before, .stays = stays };
+		struct chain_edit edit = {
+			.live = rules, .n_live = n, .want = want.rules, .n_want = m, .goes = goes, .before = before, .stays = stays
+		};
 
 		ownership_edit(&edit);
 		carry_out(after, &edit);
@@ -211,14 +214,38 @@ static const struct range uid = { 1337, 1337 }, dns = { 53, 53 }, agent = { 1505
 static const struct iface lo = { "lo" }, eth0 = { "eth0" };
 static const struct prefix host = { IPV4, 32, { 127, 0, 0, 1 } };
 
-#define TCP { .kind = MATCH_PROTO, .n = 1, .proto = IPPROTO_TCP }
-#define UDP { .kind = MATCH_PROTO, .n = 1, .proto = IPPROTO_UDP }
-#define DPORT(range) { .kind = MATCH_DPORT, .n = 1, .ranges = &(range) }
-#define SPORT(range) { .kind = MATCH_SPORT, .n = 1, .ranges = &(range) }
-#define UID { .kind = MATCH_UID, .n = 1, .ranges = &uid }
-#define OIF(iface) { .kind = MATCH_OIF, .n = 1, .ifaces = &(iface) }
-#define MARK_IS(v) { .kind = MATCH_MARK, .n = 1, .mark = { v, UINT32_MAX } }
-#define NOT_HOST { .kind = MATCH_DST, .n = 1, .invert = true, .prefixes = &host }
+#define TCP \
+	{ \
+		.kind = MATCH_PROTO, .n = 1, .proto = IPPROTO_TCP \
+	}
+#define UDP \
+	{ \
+		.kind = MATCH_PROTO, .n = 1, .proto = IPPROTO_UDP \
+	}
+#define DPORT(range) \
+	{ \
+		.kind = MATCH_DPORT, .n = 1, .ranges = &(range) \
+	}
+#define SPORT(range) \
+	{ \
+		.kind = MATCH_SPORT, .n = 1, .ranges = &(range) \
+	}
+#define UID \
+	{ \
+		.kind = MATCH_UID, .n = 1, .ranges = &uid \
+	}
+#define OIF(iface) \
+	{ \
+		.kind = MATCH_OIF, .n = 1, .ifaces = &(iface) \
+	}
+#define MARK_IS(v) \
+	{ \
+		.kind = MATCH_MARK, .n = 1, .mark = { v, UINT32_MAX } \
+	}
+#define NOT_HOST \
+	{ \
+		.kind = MATCH_DST, .n = 1, .invert = true, .prefixes = &host \
+	}
 
 static const struct {
 	enum table_id table;
@@ -236,9 +263,17 @@ static const struct {
 	{ TABLE_MANGLE, "PREROUTING", { TCP, MARK_IS(1337) }, 2, { .kind = TARGET_CONNMARK_SAVE }, .owner = RULE_OURS },
 	{ TABLE_MANGLE, "PREROUTING", { TCP, MARK_IS(7) }, 2, { .kind = TARGET_CONNMARK_SAVE }, .owner = RULE_FOREIGN },
 	{ TABLE_MANGLE, "PREROUTING", { UDP, MARK_IS(1337) }, 2, { .kind = TARGET_CONNMARK_SAVE }, .owner = RULE_FOREIGN },
-	{ TABLE_MANGLE, "OUTPUT", { NOT_HOST, OIF(lo), TCP, UID }, 4, { .kind = TARGET_MARK, .mark = { 1338, UINT32_MAX } },
+	{ TABLE_MANGLE,
+	  "OUTPUT",
+	  { NOT_HOST, OIF(lo), TCP, UID },
+	  4,
+	  { .kind = TARGET_MARK, .mark = { 1338, UINT32_MAX } },
 	  .owner = RULE_OURS },
-	{ TABLE_MANGLE, "OUTPUT", { NOT_HOST, OIF(eth0), TCP, UID }, 4, { .kind = TARGET_MARK, .mark = { 1338, UINT32_MAX } },
+	{ TABLE_MANGLE,
+	  "OUTPUT",
+	  { NOT_HOST, OIF(eth0), TCP, UID },
+	  4,
+	  { .kind = TARGET_MARK, .mark = { 1338, UINT32_MAX } },
 	  .owner = RULE_FOREIGN },
 	{ TABLE_NAT, "OUTPUT", { UDP, DPORT(dns) }, 2, { .kind = TARGET_REDIRECT, .port = 15053 }, .owner = RULE_OURS },
 	{ TABLE_NAT, "OUTPUT", { UDP, DPORT(dns) }, 2, { .kind = TARGET_REDIRECT, .port = 5353 }, .owner = RULE_FOREIGN },
@@ -254,21 +289,28 @@ static const struct {
 	{ TABLE_RAW, "OUTPUT", { OIF(eth0) }, 1, { .kind = TARGET_RETURN }, .owner = RULE_FOREIGN },
 };
 
-static void add_rule(struct ruleset *rs, enum table_id table, const char *chain, const struct match *matches, unsigned n,
-		     struct target target, bool unknown)
+static void add_rule(struct ruleset *rs, enum table_id table, const char *chain, const struct match *matches,
+		     unsigned n, struct target target, bool unknown)
 {
-	ruleset_append(rs, table, chain, &(struct rule){ .families = FAMILY_BIT(IPV4), .n_matches = (uint8_t)n,
-							  .matches = (struct match *)matches, .target = target, .unknown = unknown });
+	ruleset_append(rs, table, chain,
+		       &(struct rule){ .families = FAMILY_BIT(IPV4),
+				       .n_matches = (uint8_t)n,
+				       .matches = (struct match *)matches,
+				       .target = target,
+				       .unknown = unknown });
 }
 
 START_TEST(owner_of_a_rule)
 {
 	static const struct match to_agent[] = { UDP, DPORT(dns) }, leave[] = { OIF(eth0) };
-	struct ruleset *live = ruleset_new(LAYOUT_IPTABLES, FAMILY_BOTH), *want = ruleset_new(LAYOUT_IPTABLES, FAMILY_BOTH);
+	struct ruleset *live = ruleset_new(LAYOUT_IPTABLES, FAMILY_BOTH),
+		       *want = ruleset_new(LAYOUT_IPTABLES, FAMILY_BOTH);
 
-	add_rule(live, shapes[_i].table, shapes[_i].chain, shapes[_i].matches, shapes[_i].n, shapes[_i].target, shapes[_i].unknown);
+	add_rule(live, shapes[_i].table, shapes[_i].chain, shapes[_i].matches, shapes[_i].n, shapes[_i].target,
+		 shapes[_i].unknown);
 	if (shapes[_i].beside)
-		add_rule(live, TABLE_NAT, "OUTPUT", to_agent, 2, (struct target){ .kind = TARGET_REDIRECT, .port = 15053 }, false);
+		add_rule(live, TABLE_NAT, "OUTPUT", to_agent, 2,
+			 (struct target){ .kind = TARGET_REDIRECT, .port = 15053 }, false);
 	add_rule(want, TABLE_NAT, "OUTPUT", leave, 1, (struct target){ .kind = TARGET_RETURN }, false);
 	ownership_decide(live, want);
 	ck_assert_int_eq(ruleset_find(live, shapes[_i].table, shapes[_i].chain)->rules[0].owner, shapes[_i].owner);

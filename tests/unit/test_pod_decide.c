@@ -10,7 +10,8 @@ Suite *suite_pod_decide(void);
 #define LABEL(value) "metadata: {labels: {sidecar.istio.io/inject: " value "}}\nspec: {}"
 #define NOTE(value) "metadata: {annotations: {sidecar.istio.io/inject: " value "}}\nspec: {}"
 #define BOTH(label, note) \
-	"metadata: {labels: {sidecar.istio.io/inject: " label "}, annotations: {sidecar.istio.io/inject: " note "}}\nspec: {}"
+	"metadata: {labels: {sidecar.istio.io/inject: " label "}, annotations: {sidecar.istio.io/inject: " note \
+	"}}\nspec: {}"
 #define APP(labels) "metadata: {labels: {" labels "}}\nspec: {}"
 
 static const struct {
@@ -21,10 +22,10 @@ static const struct {
 	{ "", "spec: {}", "shop", "policy", true, NULL },
 	{ "policy: disabled", "spec: {}", "shop", "policy", false, NULL },
 	{ "", "spec: {hostNetwork: true}", "shop", "host-network", false, NULL },
-	{ "", "metadata: {labels: {sidecar.istio.io/inject: 'true'}}\nspec: {hostNetwork: true}", "shop", "host-network", false,
-	  "label sidecar.istio.io/inject is true" },
-	{ "", "metadata: {annotations: {sidecar.istio.io/inject: 'true'}}\nspec: {hostNetwork: true}", "shop", "host-network",
-	  false, "annotation sidecar.istio.io/inject is true" },
+	{ "", "metadata: {labels: {sidecar.istio.io/inject: 'true'}}\nspec: {hostNetwork: true}", "shop",
+	  "host-network", false, "label sidecar.istio.io/inject is true" },
+	{ "", "metadata: {annotations: {sidecar.istio.io/inject: 'true'}}\nspec: {hostNetwork: true}", "shop",
+	  "host-network", false, "annotation sidecar.istio.io/inject is true" },
 	{ "", "spec: {hostNetwork: false}", "shop", "policy", true, NULL },
 	{ "", "spec: {os: {name: windows}}", "shop", "not-linux", false, NULL },
 	{ "", "spec: {os: {name: linux}}", "shop", "policy", true, NULL },
@@ -46,24 +47,27 @@ static const struct {
 	{ "neverInject: [{matchLabels: {a: b}}]", APP("a: c"), "shop", "policy", true, NULL },
 	{ "neverInject: [{matchLabels: {a: b}}]", BOTH("'true'", "x"), "shop", "label", true, NULL },
 	{ "policy: disabled\nalwaysInject: [{matchLabels: {a: b}}]", APP("a: b"), "shop", "always-inject", true, NULL },
-	{ "neverInject: [{matchLabels: {a: b}}]\nalwaysInject: [{matchLabels: {a: b}}]", APP("a: b"), "shop", "never-inject",
-	  false, NULL },
+	{ "neverInject: [{matchLabels: {a: b}}]\nalwaysInject: [{matchLabels: {a: b}}]", APP("a: b"), "shop",
+	  "never-inject", false, NULL },
 	{ "neverInject: [{}, {matchLabels: {}}]", APP("a: b"), "shop", "policy", true, NULL },
 	{ "neverInject: [{matchLabels: {a: b, c: d}}]", APP("a: b"), "shop", "policy", true, NULL },
 	{ "neverInject: [{matchLabels: {x: z}}, {matchLabels: {a: b}}]", APP("a: b"), "shop", "never-inject", false, NULL },
-	{ "neverInject: [{matchExpressions: [{key: a, operator: In, values: [x, b]}]}]", APP("a: b"), "shop", "never-inject",
-	  false, NULL },
-	{ "neverInject: [{matchExpressions: [{key: a, operator: In, values: [x]}]}]", APP("a: b"), "shop", "policy", true, NULL },
-	{ "neverInject: [{matchExpressions: [{key: z, operator: NotIn, values: [x]}]}]", APP("a: b"), "shop", "never-inject",
-	  false, NULL },
-	{ "neverInject: [{matchExpressions: [{key: a, operator: NotIn, values: [b]}]}]", APP("a: b"), "shop", "policy", true,
-	  NULL },
-	{ "neverInject: [{matchExpressions: [{key: a, operator: Exists}]}]", APP("a: b"), "shop", "never-inject", false, NULL },
-	{ "neverInject: [{matchExpressions: [{key: a, operator: DoesNotExist}]}]", APP("a: b"), "shop", "policy", true, NULL },
-	{ "neverInject: [{matchExpressions: [{key: z, operator: DoesNotExist}]}]", "spec: {}", "shop", "never-inject", false,
-	  NULL },
-	{ "neverInject: [{matchLabels: {a: b}, matchExpressions: [{key: z, operator: Exists}]}]", APP("a: b"), "shop", "policy",
+	{ "neverInject: [{matchExpressions: [{key: a, operator: In, values: [x, b]}]}]", APP("a: b"), "shop",
+	  "never-inject", false, NULL },
+	{ "neverInject: [{matchExpressions: [{key: a, operator: In, values: [x]}]}]", APP("a: b"), "shop", "policy",
 	  true, NULL },
+	{ "neverInject: [{matchExpressions: [{key: z, operator: NotIn, values: [x]}]}]", APP("a: b"), "shop",
+	  "never-inject", false, NULL },
+	{ "neverInject: [{matchExpressions: [{key: a, operator: NotIn, values: [b]}]}]", APP("a: b"), "shop", "policy",
+	  true, NULL },
+	{ "neverInject: [{matchExpressions: [{key: a, operator: Exists}]}]", APP("a: b"), "shop", "never-inject", false,
+	  NULL },
+	{ "neverInject: [{matchExpressions: [{key: a, operator: DoesNotExist}]}]", APP("a: b"), "shop", "policy", true,
+	  NULL },
+	{ "neverInject: [{matchExpressions: [{key: z, operator: DoesNotExist}]}]", "spec: {}", "shop", "never-inject",
+	  false, NULL },
+	{ "neverInject: [{matchLabels: {a: b}, matchExpressions: [{key: z, operator: Exists}]}]", APP("a: b"), "shop",
+	  "policy", true, NULL },
 };
 
 START_TEST(decision)
@@ -119,7 +123,7 @@ END_TEST
 /* The table of SPEC-inject 4.2, both ways */
 static const struct {
 	const char *revision, *namespace_labels, *pod_labels, *webhook; /* NULL: none */
-	const char *why;                                                 /* part of it, where there is none */
+	const char *why;                                                /* part of it, where there is none */
 } webhooks[] = {
 	{ "default", "istio-injection: enabled", "", "namespace", NULL },
 	{ "default", "istio-injection: enabled", "sidecar.istio.io/inject: 'true'", "namespace", NULL },
@@ -128,7 +132,8 @@ static const struct {
 	{ "default", "istio-injection: enabled, istio.io/rev: default", "", "namespace", NULL },
 	{ "default", "istio-injection: disabled", "sidecar.istio.io/inject: 'true'", NULL,
 	  "istio-injection=disabled of the namespace" },
-	{ "default", "istio-injection: disabled, istio.io/rev: default", "istio.io/rev: default", NULL, "istio-injection=disabled" },
+	{ "default", "istio-injection: disabled, istio.io/rev: default", "istio.io/rev: default", NULL,
+	  "istio-injection=disabled" },
 	{ "default", "istio.io/rev: default", "", "rev.namespace", NULL },
 	{ "default", "istio.io/rev: default", "istio.io/rev: canary", "rev.namespace", NULL },
 	{ "default", "istio.io/rev: canary", "istio.io/rev: default", NULL, "istio.io/rev=canary of the namespace" },
@@ -172,13 +177,13 @@ static const struct {
 	{ "{apiVersion: v1, kind: Pod, metadata: {name: x}, spec: {}}", "", NULL, NULL, NULL },
 	{ "{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}, spec: {template: {}}}", "/spec/template", "x",
 	  "Deployment", "apps/v1" },
-	{ "{apiVersion: extensions/v1beta1, kind: DaemonSet, metadata: {name: x}, spec: {template: {}}}", "/spec/template", "x",
-	  "DaemonSet", "extensions/v1beta1" },
+	{ "{apiVersion: extensions/v1beta1, kind: DaemonSet, metadata: {name: x}, spec: {template: {}}}",
+	  "/spec/template", "x", "DaemonSet", "extensions/v1beta1" },
 	{ "{apiVersion: apps/v1, kind: StatefulSet, spec: {template: {}}}", "/spec/template", "", "StatefulSet", "apps/v1" },
 	{ "{apiVersion: apps/v1, kind: ReplicaSet, metadata: {name: x}, spec: {template: {}}}", "/spec/template", "x",
 	  "ReplicaSet", "apps/v1" },
-	{ "{apiVersion: v1, kind: ReplicationController, metadata: {name: x}, spec: {template: {}}}", "/spec/template", "x",
-	  "ReplicationController", "v1" },
+	{ "{apiVersion: v1, kind: ReplicationController, metadata: {name: x}, spec: {template: {}}}", "/spec/template",
+	  "x", "ReplicationController", "v1" },
 	{ "{apiVersion: batch/v1, kind: Job, metadata: {name: x}, spec: {template: {}}}", "/spec/template", "x", "Job",
 	  "batch/v1" },
 	{ "{apiVersion: batch/v1beta1, kind: CronJob, metadata: {name: x}, spec: {jobTemplate: {spec: {template: {}}}}}",

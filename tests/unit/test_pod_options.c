@@ -29,10 +29,10 @@ static const struct pod_case args[] = {
 	{ "", POD("sidecar.istio.io/interceptionMode: NONE"), "/spec/initContainers", "" },
 	{ "", POD(T "includeOutboundIPRanges: '10.0.0.0/8, ::1'"), "args",
 	  HEAD "-i 10.0.0.0/8, ::1 -x  -b * -d 15090,15021,15020 --log_output_level=default:info" },
-	{ "", POD(T "includeOutboundIPRanges: ''," T "excludeOutboundIPRanges: 1.2.3.4," T "includeInboundPorts: ''"), "args",
-	  HEAD "-i  -x 1.2.3.4 -b  -d 15090,15021,15020 --log_output_level=default:info" },
-	{ CAPTURE("istio-service-cidr: 10.0.0.0/8, istio-service-exclude-cidr: '@/x', istio-inbound-ports: ''"), POD(""), "args",
-	  HEAD "-i 10.0.0.0/8 -x @/x -b  -d 15090,15021,15020 --log_output_level=default:info" },
+	{ "", POD(T "includeOutboundIPRanges: ''," T "excludeOutboundIPRanges: 1.2.3.4," T "includeInboundPorts: ''"),
+	  "args", HEAD "-i  -x 1.2.3.4 -b  -d 15090,15021,15020 --log_output_level=default:info" },
+	{ CAPTURE("istio-service-cidr: 10.0.0.0/8, istio-service-exclude-cidr: '@/x', istio-inbound-ports: ''"),
+	  POD(""), "args", HEAD "-i 10.0.0.0/8 -x @/x -b  -d 15090,15021,15020 --log_output_level=default:info" },
 	{ "", POD(T "excludeInboundPorts: ' 80,,90 ,'"), "/spec/initContainers/0/args/16", "15090,15021,80,90,15020" },
 	{ "", POD(T "excludeInboundPorts: '15020,80'"), "/spec/initContainers/0/args/16", "15090,15021,15020,80" },
 	{ CAPTURE("istio-local-exclude-ports: 7"), POD(""), "/spec/initContainers/0/args/16", "15090,15021,7,15020" },
@@ -42,7 +42,9 @@ static const struct pod_case args[] = {
 	{ "proxyConfig: {statusPort: 98}", POD(""), "/spec/initContainers/0/args/16", "15090,15021,98" },
 	{ "proxyPorts: '1'", POD(""), "/spec/initContainers/0/args/16", "1,15020" },
 	{ "proxyPorts: ''\nstatusPort: 0", POD(""), "/spec/initContainers/0/args/16", "" },
-	{ "", POD(T "includeOutboundPorts: ''," T "excludeOutboundPorts: '1'," T "kubevirtInterfaces: a," T "excludeInterfaces: ''"),
+	{ "",
+	  POD(T "includeOutboundPorts: ''," T "excludeOutboundPorts: '1'," T "kubevirtInterfaces: a," T
+		"excludeInterfaces: ''"),
 	  "args", HEAD MIDDLE "-q  -o 1 -k a -c  --log_output_level=default:info" },
 	{ CAPTURE("istio-outbound-ports: 1, istio-local-outbound-ports-exclude: 2, kube-virt-interfaces: a, "
 		  "istio-exclude-interfaces: b"),
@@ -50,15 +52,15 @@ static const struct pod_case args[] = {
 	{ "", POD("istio.io/reroute-virtual-interfaces: a," T "kubevirtInterfaces: b"), "args",
 	  HEAD MIDDLE "-k a --log_output_level=default:info" },
 	{ "", POD("sidecar.istio.io/agentLogLevel: default:debug"), "args", HEAD MIDDLE "--log_output_level=default:debug" },
-	{ CAPTURE("log_output_level: error, log_as_json: true, force-apply: true, native-nftables: true"), POD(""), "args",
-	  HEAD MIDDLE "--log_output_level=error --log_as_json --force-apply --native-nftables" },
+	{ CAPTURE("log_output_level: error, log_as_json: true, force-apply: true, native-nftables: true"), POD(""),
+	  "args", HEAD MIDDLE "--log_output_level=error --log_as_json --force-apply --native-nftables" },
 	{ CAPTURE("log_as_json: false, force-apply: false, native-nftables: false"), POD(""), "args", ALL },
 	{ "", POD("istio-init/proxy-uid: '7'"), "/spec/initContainers/0/args/6", "7" },
 	{ "", USER("runAsUser: 99"), "/spec/initContainers/0/args/6", "99" },
-	{ "overlays: {p: {spec: {containers: [{name: istio-proxy}]}}}", USER("runAsUser: 99"), "/spec/initContainers/0/args/6",
-	  "99" },
-	{ "overlays: {p: {spec: {containers: [{name: istio-proxy}]}}}", USER("runAsUser: 0"), "/spec/initContainers/0/args/6",
-	  "1337" },
+	{ "overlays: {p: {spec: {containers: [{name: istio-proxy}]}}}", USER("runAsUser: 99"),
+	  "/spec/initContainers/0/args/6", "99" },
+	{ "overlays: {p: {spec: {containers: [{name: istio-proxy}]}}}", USER("runAsUser: 0"),
+	  "/spec/initContainers/0/args/6", "1337" },
 	{ "overlays: {p: {spec: {containers: [{name: istio-proxy, securityContext: {runAsUser: 5}}]}}}",
 	  POD("istio-init/proxy-uid: '7,8'"), "/spec/initContainers/0/args/6", "7,8" },
 	/* every other option, in order */
@@ -89,8 +91,8 @@ static const struct pod_case args[] = {
 	/* the plugin makes the rules */
 	{ "init: cni", POD(""), "args", ALL " --run-validation --skip-rule-apply" },
 	{ "init: cni\ncapture: {force-apply: true, native-nftables: true, proxy-gid: 5, comments: true}",
-	  POD("istio-init/redirect-dns: 'true', istio-init/dual-stack: 'true', istio-init/drop-invalid: 'true'"), "args",
-	  ALL " --run-validation --skip-rule-apply --native-nftables --comments" },
+	  POD("istio-init/redirect-dns: 'true', istio-init/dual-stack: 'true', istio-init/drop-invalid: 'true'"),
+	  "args", ALL " --run-validation --skip-rule-apply --native-nftables --comments" },
 };
 
 START_TEST(arguments)
@@ -171,7 +173,8 @@ static void with_note(struct pod_run *run, const char *name, const char *value)
 			*to++ = '\\';
 		*to++ = *value;
 	}
-	snprintf(pod, sizeof(pod), "metadata: {annotations: {%s: \"%s\"}}\nspec: {containers: [{name: app}]}", name, quoted);
+	snprintf(pod, sizeof(pod), "metadata: {annotations: {%s: \"%s\"}}\nspec: {containers: [{name: app}]}", name,
+		 quoted);
 	pod_run(run, "overlays: {p: {}}\naliases: {al: [p]}", pod);
 }
 

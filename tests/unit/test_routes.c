@@ -43,9 +43,15 @@ static int see(const struct rtnl_query *query)
 	return netlink_parse(&answers, nlh, nlh->nlmsg_len);
 }
 
-#define RULE_FIELDS(f, m, k, t, p, o, l)                                                                                       \
-	{ .kind = ROUTE_RULE, .family = f, .mark = m, .mask = k, .table = t, .priority = p, .protocol = o, .plain = l }
-#define ROUTE_FIELDS(f, t, m, o, c) { .kind = ROUTE_ROUTE, .family = f, .table = t, .priority = m, .protocol = o, .scope = c }
+#define RULE_FIELDS(f, m, k, t, p, o, l) \
+	{ \
+		.kind = ROUTE_RULE, .family = f, .mark = m, .mask = k, .table = t, .priority = p, .protocol = o, \
+		.plain = l \
+	}
+#define ROUTE_FIELDS(f, t, m, o, c) \
+	{ \
+		.kind = ROUTE_ROUTE, .family = f, .table = t, .priority = m, .protocol = o, .scope = c \
+	}
 
 static const struct route_object rules[] = {
 	RULE_FIELDS(IPV4, 1337, UINT32_MAX, 133, 32765, RTPROT_UNSPEC, true),
@@ -181,7 +187,10 @@ START_TEST(route_that_is_another)
 END_TEST
 
 /* The last is the address: braces would end an argument of a macro. */
-#define ADDRESS(f, l, g, ...) { .kind = ROUTE_ADDRESS, .family = f, .address = { f, l, __VA_ARGS__ }, .flags = g }
+#define ADDRESS(f, l, g, ...) \
+	{ \
+		.kind = ROUTE_ADDRESS, .family = f, .address = { f, l, __VA_ARGS__ }, .flags = g \
+	}
 
 static const struct {
 	struct route_object address;
@@ -239,7 +248,10 @@ static const struct {
 	const char *kind;
 	bool peer_elsewhere, pod;
 } links[] = {
-	{ "veth", true, true }, { "veth", false, false }, { "macvlan", true, false }, { NULL, true, false },
+	{ "veth", true, true },
+	{ "veth", false, false },
+	{ "macvlan", true, false },
+	{ NULL, true, false },
 };
 
 START_TEST(link_to_a_pod)
@@ -353,9 +365,18 @@ START_TEST(messages_cut_short)
 }
 END_TEST
 
-#define WANT_REDIRECT { .inbound6 = true, .mark = 1337, .table = 133 }
-#define WANT_TPROXY { .inbound6 = true, .tproxy = FAMILY_BIT(IPV4), .mark = 1337, .table = 133 }
-#define WANT_NOTHING { .nothing = true, .mark = 1337, .table = 133 }
+#define WANT_REDIRECT \
+	{ \
+		.inbound6 = true, .mark = 1337, .table = 133 \
+	}
+#define WANT_TPROXY \
+	{ \
+		.inbound6 = true, .tproxy = FAMILY_BIT(IPV4), .mark = 1337, .table = 133 \
+	}
+#define WANT_NOTHING \
+	{ \
+		.nothing = true, .mark = 1337, .table = 133 \
+	}
 #define RULE(m, t, p) RULE_FIELDS(IPV4, m, UINT32_MAX, t, p, RTPROT_UNSPEC, true)
 #define FOREIGN(m, t, p) RULE_FIELDS(IPV4, m, UINT32_MAX, t, p, RTPROT_UNSPEC, false)
 #define ROUTE(t) ROUTE_FIELDS(IPV4, t, 0, RTPROT_BOOT, RT_SCOPE_HOST)
@@ -381,12 +402,20 @@ static const struct {
 	{ .want = WANT_TPROXY, .rules = { RULE(1337, 133, 40000) }, .routes = { ROUTE(133) }, .stale = true },
 	{ .want = WANT_TPROXY, .rules = { FOREIGN(1337, 133, 32765) }, .routes = { ROUTE(133) } },
 	/* of an older install: the same mark, or the one that live rules test */
-	{ .want = WANT_TPROXY, .rules = { RULE(1337, 133, 32765), RULE(1337, 99, 32764) }, .routes = { ROUTE(133), ROUTE(99) },
+	{ .want = WANT_TPROXY,
+	  .rules = { RULE(1337, 133, 32765), RULE(1337, 99, 32764) },
+	  .routes = { ROUTE(133), ROUTE(99) },
 	  .stale = true },
-	{ .want = WANT_TPROXY, .live_mark = 77, .rules = { RULE(1337, 133, 32765), RULE(77, 99, 32764) },
-	  .routes = { ROUTE(133), ROUTE(99) }, .stale = true },
-	{ .want = WANT_TPROXY, .live_mark = 77, .rules = { RULE(1337, 133, 32765), RULE(77, 133, 32765) },
-	  .routes = { ROUTE(133) }, .stale = true },
+	{ .want = WANT_TPROXY,
+	  .live_mark = 77,
+	  .rules = { RULE(1337, 133, 32765), RULE(77, 99, 32764) },
+	  .routes = { ROUTE(133), ROUTE(99) },
+	  .stale = true },
+	{ .want = WANT_TPROXY,
+	  .live_mark = 77,
+	  .rules = { RULE(1337, 133, 32765), RULE(77, 133, 32765) },
+	  .routes = { ROUTE(133) },
+	  .stale = true },
 	{ .want = WANT_REDIRECT, .rules = { RULE(1337, 133, 32765) }, .routes = { ROUTE(133) }, .stale = true },
 	{ .want = WANT_REDIRECT, .rules = { RULE(1337, 133, 32765) }, .stale = true },
 	/* of a run that was killed: whatever its mark, if all else is as we write it */
@@ -397,9 +426,13 @@ static const struct {
 	{ .want = WANT_REDIRECT, .rules = { RULE(9, 133, 32765) }, .routes = { ROUTE(99) }, .equal = true },
 	{ .want = WANT_REDIRECT, .rules = { RULE(1337, 99, 32765) }, .equal = true },
 	{ .want = WANT_REDIRECT, .rules = { FOREIGN(1337, 133, 32765) }, .routes = { ROUTE(133) }, .equal = true },
-	{ .want = WANT_REDIRECT, .rules = { FOREIGN(1337, 133, 32765), RULE(1337, 133, 32765) }, .routes = { ROUTE(133) },
+	{ .want = WANT_REDIRECT,
+	  .rules = { FOREIGN(1337, 133, 32765), RULE(1337, 133, 32765) },
+	  .routes = { ROUTE(133) },
 	  .equal = true },
-	{ .want = WANT_REDIRECT, .rules = { RULE(1337, 133, 32765), FOREIGN(1337, 133, 32765) }, .routes = { ROUTE(133) },
+	{ .want = WANT_REDIRECT,
+	  .rules = { RULE(1337, 133, 32765), FOREIGN(1337, 133, 32765) },
+	  .routes = { ROUTE(133) },
 	  .stale = true },
 	{ .want = WANT_REDIRECT, .routes = { ROUTE(133) }, .equal = true },
 	/* a clean */
@@ -409,7 +442,11 @@ static const struct {
 	{ .want = WANT_NOTHING, .no_address = true, .routes = { ROUTE(99) }, .equal = true },
 	{ .want = WANT_NOTHING, .no_address = true, .rules = { RULE(9, 133, 32765) }, .routes = { ROUTE(133) }, .stale = true },
 	{ .want = WANT_NOTHING, .no_address = true, .rules = { RULE(9, 133, 100) }, .routes = { ROUTE(133) }, .equal = true },
-	{ .want = WANT_NOTHING, .no_address = true, .live_mark = 77, .rules = { RULE(77, 99, 32765) }, .routes = { ROUTE(99) },
+	{ .want = WANT_NOTHING,
+	  .no_address = true,
+	  .live_mark = 77,
+	  .rules = { RULE(77, 99, 32765) },
+	  .routes = { ROUTE(99) },
 	  .stale = true },
 };
 

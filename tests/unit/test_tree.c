@@ -21,7 +21,7 @@ static void random_addr(uint8_t addr[16])
 static void clear_host_bits(struct prefix *p)
 {
 	for (unsigned bit = p->len; bit < 128; bit++)
-		p->addr[bit / 8] &= (uint8_t)~(0x80 >> bit % 8);
+		p->addr[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
 }
 
 static void flip_bit(uint8_t addr[16], unsigned bit)
@@ -103,7 +103,8 @@ static unsigned ruleset_jumps(const struct ruleset *rs)
 		auto_free unsigned *known = xcalloc(table->n_chains, sizeof(*known));
 
 		for (unsigned c = 0; c < table->n_chains; c++) {
-			unsigned jumps = table->chains[c].hook == HOOK_NONE ? 0 : count_jumps(rs, t, &table->chains[c], known);
+			unsigned jumps =
+				table->chains[c].hook == HOOK_NONE ? 0 : count_jumps(rs, t, &table->chains[c], known);
 
 			most = jumps > most ? jumps : most;
 		}
@@ -142,8 +143,12 @@ static void expect_same_decisions(const struct ruleset *linear, const struct rul
 	unsigned captured = 0;
 
 	for (unsigned i = 0; i < 400; i++) {
-		struct packet p = { .hook = i % 4 ? HOOK_OUTPUT : HOOK_PREROUTING, .family = i / 4 % 2 ? IPV6 : IPV4,
-				    .proto = IPPROTO_TCP, .dport = 80, .sport = 40000, .ctstate = CTSTATE_NEW };
+		struct packet p = { .hook = i % 4 ? HOOK_OUTPUT : HOOK_PREROUTING,
+				    .family = i / 4 % 2 ? IPV6 : IPV4,
+				    .proto = IPPROTO_TCP,
+				    .dport = 80,
+				    .sport = 40000,
+				    .ctstate = CTSTATE_NEW };
 		const struct cidr_list *list = i / 8 % 2 ? &cfg->outbound_cidrs : &cfg->outbound_cidrs_exclude;
 
 		random_addr(p.src);

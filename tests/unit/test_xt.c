@@ -17,8 +17,9 @@ Suite *suite_xt(void);
 static void use_verdict(void *entry, enum family family, const struct rule *rule)
 {
 	static const int verdicts[] = {
-		[TARGET_RETURN] = XT_RETURN, [TARGET_ACCEPT] = -NF_ACCEPT - 1, [TARGET_DROP] = -NF_DROP - 1,
-		[TARGET_JUMP] = 4096, [TARGET_GOTO] = 4096, [TARGET_NONE] = 512,
+		[TARGET_RETURN] = XT_RETURN,  [TARGET_ACCEPT] = -NF_ACCEPT - 1,
+		[TARGET_DROP] = -NF_DROP - 1, [TARGET_JUMP] = 4096,
+		[TARGET_GOTO] = 4096,         [TARGET_NONE] = 512,
 	};
 	struct xt_standard_target *target;
 
@@ -137,13 +138,15 @@ static const struct {
 	{ "multiport", false, 1, DATA(multiport, .flags = 1, .count = 1, .ports = { 1 }, .invert = 1) },
 	{ "multiport", false, 1, DATA(multiport, .flags = 2, .count = 2, .ports = { 1, 2 }, .invert = 1) },
 	{ "multiport", false, 1, DATA(multiport, .flags = 1, .count = 16, .invert = 1) },
-	{ "multiport", false, 1, DATA(multiport, .flags = 1, .count = 2, .ports = { 1, 2 }, .pflags = { 0, 1 }, .invert = 1) },
+	{ "multiport", false, 1,
+	  DATA(multiport, .flags = 1, .count = 2, .ports = { 1, 2 }, .pflags = { 0, 1 }, .invert = 1) },
 	{ "owner", false, 1, DATA(owner, .uid_min = 1, .uid_max = 1, .match = XT_OWNER_UID | XT_OWNER_GID) },
 	{ "owner", false, 1, DATA(owner, .match = XT_OWNER_SOCKET) },
 	{ "owner", false, 1, DATA(owner, .gid_min = 1, .gid_max = 1, .match = XT_OWNER_GID | XT_OWNER_SUPPL_GROUPS) },
 	{ "conntrack", false, 3, DATA(conntrack, .match_flags = XT_CONNTRACK_STATE, .state_mask = 128) },
 	{ "conntrack", false, 3, DATA(conntrack, .match_flags = XT_CONNTRACK_STATE | XT_CONNTRACK_PROTO, .state_mask = 1) },
-	{ "conntrack", false, 3, DATA(conntrack, .match_flags = XT_CONNTRACK_STATE | XT_CONNTRACK_STATE_ALIAS, .state_mask = 1) },
+	{ "conntrack", false, 3,
+	  DATA(conntrack, .match_flags = XT_CONNTRACK_STATE | XT_CONNTRACK_STATE_ALIAS, .state_mask = 1) },
 	{ "conntrack", false, 3, DATA(conntrack2, .match_flags = XT_CONNTRACK_STATE, .state_mask = 1) },
 	{ "comment", false, 0, { .comment = { { [0 ... XT_MAX_COMMENT_LEN - 1] = 'x' } } }, sizeof(struct xt_comment_info) },
 	{ "statistic", false, 0, DATA(mark, .mark = 1) },
@@ -169,7 +172,7 @@ START_TEST(stranger)
 
 	xt_rule_init(&live, rs, IPV4);
 	(strangers[_i].target ? xt_target_decode : xt_match_decode)(&live, strangers[_i].name, strangers[_i].revision,
-								   &strangers[_i].info, XT_ALIGN(strangers[_i].size));
+								    &strangers[_i].info, XT_ALIGN(strangers[_i].size));
 	ck_assert(live.rule.unknown);
 	ck_assert_uint_eq(live.rule.target.kind, strangers[_i].target ? TARGET_UNKNOWN : TARGET_NONE);
 	ruleset_free(rs);
@@ -295,7 +298,8 @@ END_TEST
 
 START_TEST(extensions)
 {
-	static const char *const names[] = { "tcp", "udp", "multiport", "owner", "conntrack", "mark", "connmark", "comment" };
+	static const char *const names[] = { "tcp",       "udp",  "multiport", "owner",
+					     "conntrack", "mark", "connmark",  "comment" };
 	static const char *const targets[] = { "REDIRECT", "TPROXY", "MARK", "CONNMARK", "CT" };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)

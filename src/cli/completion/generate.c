@@ -168,7 +168,8 @@ static void put_bash(void)
 	put_bash_commands();
 	printf("\tesac\n\tif [[ $cur != -* ]]; then\n\t\twords=\n"
 	       "\t\tif [[ $command == explain ]]; then\n\t\t\twords='%s'\n"
-	       "\t\telif [[ $COMP_CWORD -eq 1 || $COMP_CWORD -eq 2 && $command == help ]]; then\n\t\t\twords='", packet);
+	       "\t\telif [[ $COMP_CWORD -eq 1 || $COMP_CWORD -eq 2 && $command == help ]]; then\n\t\t\twords='",
+	       packet);
 	put_commands(ON_ALL, " ");
 	printf("'\n\t\tfi\n\tfi\n\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
 	       "\t[[ ${COMPREPLY[0]-} != *= ]] || compopt -o nospace\n}\n"
@@ -222,7 +223,8 @@ static void put_zsh(void)
 	}
 	printf("[[ $command == explain ]] && specs+=('*:packet:(%s)')\n"
 	       "[[ $command == help ]] && specs+=('2:command:{_describe command commands}')\n"
-	       "_arguments -s -S $specs '1:command:{_describe command commands}'\n", packet);
+	       "_arguments -s -S $specs '1:command:{_describe command commands}'\n",
+	       packet);
 }
 
 static void put_fish(void)
@@ -238,7 +240,8 @@ static void put_fish(void)
 	printf("\n\t\t\tcontains -- $word $argv\n\t\t\treturn\n\t\tend\n\tend\n"
 	       "\tcontains -- apply $argv\nend\n\ncomplete -c istio-init -f\n");
 	for (enum command c = 0; c < COMMANDS; c++) {
-		printf("complete -c istio-init -n '__fish_is_nth_token 1; or __istio_init_on help' -a %s -d '", commands[c].name);
+		printf("complete -c istio-init -n '__fish_is_nth_token 1; or __istio_init_on help' -a %s -d '",
+		       commands[c].name);
 		put_text(commands[c].help, "\\", "\\'");
 		printf("'\n");
 	}

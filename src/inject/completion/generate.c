@@ -35,7 +35,8 @@ struct option {
 };
 
 static const struct option options[] = {
-#define OPTION(letter, name, type, field, text, metavar, commands, help) { letter, name, #type, metavar, commands, help },
+#define OPTION(letter, name, type, field, text, metavar, commands, help) \
+	{ letter, name, #type, metavar, commands, help },
 #include "../options.def"
 #undef OPTION
 };
@@ -127,7 +128,10 @@ static void put_bash(void)
 
 static void put_zsh_option(const struct option *o, const char *dashes, const char *name)
 {
-	printf("\t\t'%s%s%s%s[", strcmp(o->type, "TEXTS") ? "" : "*", dashes, name, is_flag(o) ? "" : dashes[1] ? "=" : "+");
+	printf("\t\t'%s%s%s%s[", strcmp(o->type, "TEXTS") ? "" : "*", dashes, name,
+	       is_flag(o) ? "" :
+	       dashes[1]  ? "=" :
+			    "+");
 	put_text(o->help, "[]:", "'\\''");
 	printf("]");
 	if (takes_path(o))

@@ -203,7 +203,8 @@ static int legacy_prepare(struct engine *e, const struct plan *plan, unsigned fi
  * counters of its rules could not be put back.  Reads it again; returns 0 if it holds what @goal (NULL: nothing) asks
  * for, whoever wrote it, else @error.
  */
-static int verify_commit(const struct engine *e, struct legacy_table *t, int error, const struct ruleset *goal, unsigned flags)
+static int verify_commit(const struct engine *e, struct legacy_table *t, int error, const struct ruleset *goal,
+			 unsigned flags)
 {
 	struct legacy_table fresh = { .family = t->family, .id = t->id };
 	struct ruleset *now = ruleset_new(LAYOUT_IPTABLES, FAMILY_BOTH);
@@ -294,7 +295,8 @@ static void tell_stranger(enum backend_index backend, enum table_id table, enum 
 
 	(void)backend;
 	log_error("cannot undo: another program has written the " LEGACY_TABLE_FMT " of iptables-legacy since; it was left "
-		  "as it is", LEGACY_TABLE_ARG(&t));
+		  "as it is",
+		  LEGACY_TABLE_ARG(&t));
 }
 
 /* One try for one table: 0 if it is as it was, or has become somebody else's. */
@@ -328,7 +330,8 @@ static void legacy_undo(struct engine *e)
 			rc = undo_table(e, t);
 		if (t->written && rc) {
 			log_error("cannot undo: the old rules of the " LEGACY_TABLE_FMT " of iptables-legacy could not be put "
-				  "back: %s", LEGACY_TABLE_ARG(t), strerror(-rc));
+				  "back: %s",
+				  LEGACY_TABLE_ARG(t), strerror(-rc));
 			log_error("run istio-init with --reconcile, or istio-init clean, to get a known state");
 		}
 		t->written = false;

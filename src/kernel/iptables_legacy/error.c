@@ -43,7 +43,7 @@ static int permission_error(int error, struct err *err)
 int legacy_error_absent(struct err *err)
 {
 	int rc = err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP,
-			  "this kernel has no iptables-legacy: module ip_tables is not loaded or not built");
+			 "this kernel has no iptables-legacy: module ip_tables is not loaded or not built");
 
 	err_hint(err, "run `modprobe iptable_nat` on the node, or use --backend=nftables");
 	return rc;
@@ -219,8 +219,7 @@ static bool extension_is_loaded(const struct xt_extension *ext, enum family fami
 	char *rest = NULL, path[64];
 	size_t len;
 
-	snprintf(path, sizeof(path), "/proc/net/ip%s_tables_%s", family_digit(family),
-		 ext->target ? "targets" : "matches");
+	snprintf(path, sizeof(path), "/proc/net/ip%s_tables_%s", family_digit(family), ext->target ? "targets" : "matches");
 	if (read_file(path, PROC_FILE_LIMIT, &names, &len) < 0)
 		return true;
 	for (char *name = strtok_r(names, "\n", &rest); name; name = strtok_r(NULL, "\n", &rest))

@@ -77,77 +77,76 @@ static int result(int ok)
 }
 
 /* The functions of one library; @p: the prefix of its names, @entry_t: its entries. */
-#define DEFINE_IPTC(p, entry_t)                                                                               \
-	static int p##_open(const char *table, struct xtc_handle **h)                                         \
-	{                                                                                                     \
-		*h = p##_init(table);                                                                         \
-		return result(*h != NULL);                                                                    \
-	}                                                                                                     \
-	static const void *p##_first(const char *chain, struct xtc_handle *h)                                 \
-	{                                                                                                     \
-		return p##_first_rule(chain, h);                                                              \
-	}                                                                                                     \
-	static const void *p##_next(struct xtc_handle *h)                                                     \
-	{                                                                                                     \
-		return p##_next_rule(NULL, h);                                                                \
-	}                                                                                                     \
-	static const char *p##_target(const void *entry, struct xtc_handle *h)                                \
-	{                                                                                                     \
-		return p##_get_target(entry, h);                                                              \
-	}                                                                                                     \
-	static int p##_append(const char *chain, const void *entry, struct xtc_handle *h)                     \
-	{                                                                                                     \
-		return result(p##_append_entry(chain, entry, h));                                             \
-	}                                                                                                     \
-	static int p##_insert(const char *chain, const void *entry, unsigned at, struct xtc_handle *h)        \
-	{                                                                                                     \
-		return result(p##_insert_entry(chain, entry, at, h));                                         \
-	}                                                                                                     \
-	static int p##_delete(const char *chain, unsigned at, struct xtc_handle *h)                           \
-	{                                                                                                     \
-		return result(p##_delete_num_entry(chain, at, h));                                            \
-	}                                                                                                     \
-	static int p##_flush(const char *chain, struct xtc_handle *h)                                         \
-	{                                                                                                     \
-		return result(p##_flush_entries(chain, h));                                                   \
-	}                                                                                                     \
-	static int p##_create(const char *chain, struct xtc_handle *h)                                        \
-	{                                                                                                     \
-		return result(p##_create_chain(chain, h));                                                    \
-	}                                                                                                     \
-	static int p##_remove(const char *chain, struct xtc_handle *h)                                        \
-	{                                                                                                     \
-		return result(p##_delete_chain(chain, h));                                                    \
-	}                                                                                                     \
-	static const struct xt_counters *p##_counters(const void *entry)                                      \
-	{                                                                                                     \
-		return &((const entry_t *)entry)->counters;                                                   \
-	}                                                                                                     \
+#define DEFINE_IPTC(p, entry_t) \
+	static int p##_open(const char *table, struct xtc_handle **h) \
+	{ \
+		*h = p##_init(table); \
+		return result(*h != NULL); \
+	} \
+	static const void *p##_first(const char *chain, struct xtc_handle *h) \
+	{ \
+		return p##_first_rule(chain, h); \
+	} \
+	static const void *p##_next(struct xtc_handle *h) \
+	{ \
+		return p##_next_rule(NULL, h); \
+	} \
+	static const char *p##_target(const void *entry, struct xtc_handle *h) \
+	{ \
+		return p##_get_target(entry, h); \
+	} \
+	static int p##_append(const char *chain, const void *entry, struct xtc_handle *h) \
+	{ \
+		return result(p##_append_entry(chain, entry, h)); \
+	} \
+	static int p##_insert(const char *chain, const void *entry, unsigned at, struct xtc_handle *h) \
+	{ \
+		return result(p##_insert_entry(chain, entry, at, h)); \
+	} \
+	static int p##_delete(const char *chain, unsigned at, struct xtc_handle *h) \
+	{ \
+		return result(p##_delete_num_entry(chain, at, h)); \
+	} \
+	static int p##_flush(const char *chain, struct xtc_handle *h) \
+	{ \
+		return result(p##_flush_entries(chain, h)); \
+	} \
+	static int p##_create(const char *chain, struct xtc_handle *h) \
+	{ \
+		return result(p##_create_chain(chain, h)); \
+	} \
+	static int p##_remove(const char *chain, struct xtc_handle *h) \
+	{ \
+		return result(p##_delete_chain(chain, h)); \
+	} \
+	static const struct xt_counters *p##_counters(const void *entry) \
+	{ \
+		return &((const entry_t *)entry)->counters; \
+	} \
 	static int p##_count(const char *chain, unsigned at, struct xt_counters *counters, struct xtc_handle *h) \
-	{                                                                                                     \
-		/* the one place where it counts from 1 */                                                    \
-		return result(p##_set_counter(chain, at + 1, counters, h));                                   \
-	}                                                                                                     \
+	{ \
+		/* the one place where it counts from 1 */ \
+		return result(p##_set_counter(chain, at + 1, counters, h)); \
+	} \
 	static int p##_set(const char *chain, const char *policy, struct xt_counters *counters, struct xtc_handle *h) \
-	{                                                                                                     \
-		return result(p##_set_policy(chain, policy, counters, h));                                    \
-	}                                                                                                     \
-	static int p##_write(struct xtc_handle *h)                                                            \
-	{                                                                                                     \
-		return result(p##_commit(h));                                                                 \
+	{ \
+		return result(p##_set_policy(chain, policy, counters, h)); \
+	} \
+	static int p##_write(struct xtc_handle *h) \
+	{ \
+		return result(p##_commit(h)); \
 	}
 
 DEFINE_IPTC(iptc, struct ipt_entry)
 DEFINE_IPTC(ip6tc, struct ip6t_entry)
 
-#define IPTC_OPS(p)                                                                                          \
-	{                                                                                                    \
-		.init = p##_open, .free = p##_free, .first_chain = p##_first_chain,                          \
-		.next_chain = p##_next_chain, .first_rule = p##_first, .next_rule = p##_next,                \
-		.target = p##_target, .append = p##_append, .insert = p##_insert, .delete = p##_delete,      \
-		.flush = p##_flush, .create_chain = p##_create, .delete_chain = p##_remove,                  \
-		.counters = p##_counters, .set_counters = p##_count, .policy = p##_get_policy,               \
-		.set_policy = p##_set, .commit = p##_write,                                           \
+#define IPTC_OPS(p) \
+	{ \
+		.init = p##_open, .free = p##_free, .first_chain = p##_first_chain, .next_chain = p##_next_chain, \
+		.first_rule = p##_first, .next_rule = p##_next, .target = p##_target, .append = p##_append, \
+		.insert = p##_insert, .remove = p##_delete, .flush = p##_flush, .create_chain = p##_create, \
+		.delete_chain = p##_remove, .counters = p##_counters, .set_counters = p##_count, \
+		.policy = p##_get_policy, .set_policy = p##_set, .commit = p##_write, \
 	}
 
 const struct iptc legacy_iptc[FAMILIES] = { [IPV4] = IPTC_OPS(iptc), [IPV6] = IPTC_OPS(ip6tc) };

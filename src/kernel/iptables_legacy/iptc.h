@@ -23,7 +23,7 @@ struct iptc {
 	const char *(*target)(const void *entry, struct xtc_handle *h);
 	int (*append)(const char *chain, const void *entry, struct xtc_handle *h);
 	int (*insert)(const char *chain, const void *entry, unsigned position, struct xtc_handle *h);
-	int (*delete)(const char *chain, unsigned position, struct xtc_handle *h);
+	int (*remove)(const char *chain, unsigned position, struct xtc_handle *h);
 	int (*flush)(const char *chain, struct xtc_handle *h);
 	int (*create_chain)(const char *chain, struct xtc_handle *h);
 	int (*delete_chain)(const char *chain, struct xtc_handle *h);

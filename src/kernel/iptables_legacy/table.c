@@ -165,7 +165,7 @@ static int delete_rules(const struct legacy_table *t, const struct step *steps, 
 			gone = 0;
 		chain = step->chain;
 		for (unsigned k = 0; k < step->n && !rc; k++)
-			rc = legacy_iptc[t->family].delete(step->chain->name, step->first - gone, t->h);
+			rc = legacy_iptc[t->family].remove(step->chain->name, step->first - gone, t->h);
 		gone += step->n;
 	}
 	return rc;

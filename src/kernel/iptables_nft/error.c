@@ -16,7 +16,8 @@ static int fail_owner(const struct nfnl_refusal *r, struct err *err)
 {
 	int rc = err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP,
 			 "the kernel refuses the owner match of table %s: a UID or GID of it is not mapped in this user "
-			 "namespace, or the network namespace belongs to another one", r->table);
+			 "namespace, or the network namespace belongs to another one",
+			 r->table);
 
 	err_hint(err, "use --backend=nftables, which tests owners without that restriction");
 	return rc;
@@ -28,7 +29,7 @@ static const char *extension_name(const struct nfnl_refusal *r)
 	const struct nlattr *attr;
 
 	if (r->type == NFT_MSG_NEWRULE && r->expr && r->data && (!strcmp(r->expr, "match") || !strcmp(r->expr, "target")))
-		mnl_attr_for_each_nested(attr, r->data)
+		mnl_attr_for_each_nested (attr, r->data)
 			if (mnl_attr_get_type(attr) == NFTA_MATCH_NAME)
 				return mnl_attr_get_str(attr);
 	return NULL;
@@ -38,7 +39,8 @@ static int fail_missing(const struct nfnl_refusal *r, const struct xt_extension 
 {
 	err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP,
 		"this kernel lacks the xtables %s \"%s\" for table %s: module %s (%s), or nft_compat (CONFIG_NFT_COMPAT), is not "
-		"loaded or not built", ext->target ? "target" : "match", ext->name, r->table, ext->module, ext->option);
+		"loaded or not built",
+		ext->target ? "target" : "match", ext->name, r->table, ext->module, ext->option);
 	err_hint(err, "run `modprobe -a nft_compat %s` on the node, or use --backend=nftables", ext->module);
 	err->cause = nft_sets_zone(r) ? CAUSE_ZONES : CAUSE_OTHER;
 	return -EOPNOTSUPP;

@@ -43,8 +43,8 @@ static void delete_rules(struct nfnl_batch *batch, const struct step *step)
 	for (unsigned k = 0; k < step->n; k++) {
 		rule = step_iter_next(&it, step);
 		handle = nft_rule_handle(rule->raw);
-		mnl_attr_put(put_message(batch, NFT_MSG_DELRULE, 0, step, NFTA_RULE_CHAIN), NFTA_RULE_HANDLE, sizeof(handle),
-			     &handle);
+		mnl_attr_put(put_message(batch, NFT_MSG_DELRULE, 0, step, NFTA_RULE_CHAIN), NFTA_RULE_HANDLE,
+			     sizeof(handle), &handle);
 	}
 }
 
@@ -68,14 +68,15 @@ static int fail_inexpressible(const struct step *step, const struct rule *rule, 
 }
 
 /* @rule: as the layer holds it; @source: what it was unrolled from, which outlives the batch. */
-static int put_rule(struct nfnl_batch *batch, const struct step *step, const struct rule *rule, const struct rule *source,
-		    uint16_t flags, struct nlmsghdr **nlh, struct err *err)
+static int put_rule(struct nfnl_batch *batch, const struct step *step, const struct rule *rule,
+		    const struct rule *source, uint16_t flags, struct nlmsghdr **nlh, struct err *err)
 {
 	struct nftnl_rule *r = xchecked(nftnl_rule_alloc());
 	int rc = iptables_nft_rule_encode(r, rule, step->family);
 
 	if (!rc) {
-		*nlh = nfnl_batch_add(batch, RULE_ROOM, NFT_MSG_NEWRULE, nft_nfproto(step->family), NLM_F_CREATE | flags, source);
+		*nlh = nfnl_batch_add(batch, RULE_ROOM, NFT_MSG_NEWRULE, nft_nfproto(step->family),
+				      NLM_F_CREATE | flags, source);
 		nftnl_rule_set_str(r, NFTNL_RULE_TABLE, table_name(step->table));
 		nftnl_rule_set_str(r, NFTNL_RULE_CHAIN, step->chain->name);
 		nftnl_rule_nlmsg_build_payload(*nlh, r);

@@ -128,15 +128,18 @@ static int fail_too_long(const struct nfnl_batch *batch, size_t limit, struct er
 {
 	size_t bytes = nfnl_batch_bytes(batch), fixed = bytes - batch->items_bytes;
 	size_t fit = limit > fixed && batch->items_bytes ?
-			     (size_t)((double)(limit - fixed) * batch->items / (double)batch->items_bytes) : 0;
+			     (size_t)((double)(limit - fixed) * batch->items / (double)batch->items_bytes) :
+			     0;
 	char items[64];
 
 	name_items(batch, items, sizeof(items));
 	err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP,
 		"%u %s are too many for one nftables transaction in a user namespace: some %zu fit into the send buffer",
 		batch->items, items, fit);
-	err_hint(err, "raise the node's limit (sysctl net.core.wmem_max=%zu), use shorter lists or wider CIDRs, or run in the "
-		 "node's user namespace", bytes / 2 + 1024);
+	err_hint(err,
+		 "raise the node's limit (sysctl net.core.wmem_max=%zu), use shorter lists or wider CIDRs, or run in the "
+		 "node's user namespace",
+		 bytes / 2 + 1024);
 	return -EOPNOTSUPP;
 }
 
@@ -153,7 +156,8 @@ static int raise_limit(const struct nfnl_batch *batch, int fd, size_t bytes, str
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &want, sizeof(want)))
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &want, sizeof(want));
 	if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &have, &len))
-		return err_set(err, STATUS_FAILED, errno, "the size of the send buffer cannot be read: %s", strerror(errno));
+		return err_set(err, STATUS_FAILED, errno, "the size of the send buffer cannot be read: %s",
+			       strerror(errno));
 	return bytes <= (size_t)have - 32 ? 0 : fail_too_long(batch, (size_t)have - 32, err);
 }
 
@@ -177,8 +181,10 @@ static int batch_transmit(const struct nfnl_batch *batch, int fd, size_t bytes, 
 	if (errno == EPERM || errno == EACCES)
 		return nfnl_fail(errno, err);
 	rc = errno == EINTR ? EAGAIN : errno;
-	err_set(err, STATUS_FAILED, rc, "the transaction of %zu bytes cannot be sent to nf_tables: %s", bytes, strerror(rc));
-	err_hint(err, rc == ENOBUFS || rc == ENOMEM ? "raise the container's memory limit, or use shorter lists" : "run it again");
+	err_set(err, STATUS_FAILED, rc, "the transaction of %zu bytes cannot be sent to nf_tables: %s", bytes,
+		strerror(rc));
+	err_hint(err, rc == ENOBUFS || rc == ENOMEM ? "raise the container's memory limit, or use shorter lists" :
+						      "run it again");
 	return -rc;
 }
 
@@ -186,7 +192,7 @@ static const struct nlattr *find_attr(const struct nlattr *nest, uint16_t type)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each_nested(attr, nest)
+	mnl_attr_for_each_nested (attr, nest)
 		if (mnl_attr_get_type(attr) == type)
 			return attr;
 	return NULL;
@@ -198,12 +204,12 @@ static void blame_expr(struct nfnl_refusal *refusal, const struct nlmsghdr *nlh,
 	const char *at = (const char *)nlh + offset;
 	const struct nlattr *list = NULL, *attr, *expr;
 
-	mnl_attr_for_each(attr, nlh, sizeof(struct nfgenmsg))
+	mnl_attr_for_each (attr, nlh, sizeof(struct nfgenmsg))
 		if (mnl_attr_get_type(attr) == NFTA_RULE_EXPRESSIONS)
 			list = attr;
 	if (!list)
 		return;
-	mnl_attr_for_each_nested(expr, list) {
+	mnl_attr_for_each_nested (expr, list) {
 		if (at < (const char *)expr || at >= (const char *)expr + mnl_attr_get_len(expr))
 			continue;
 		attr = find_attr(expr, NFTA_EXPR_NAME);
@@ -244,13 +250,14 @@ static uint32_t answer_offset(const struct nlmsghdr *nlh, const struct nlmsgerr 
 			return 0;
 		skip += MNL_ALIGN(e->msg.nlmsg_len) - sizeof(e->msg);
 	}
-	mnl_attr_for_each(attr, nlh, skip)
+	mnl_attr_for_each (attr, nlh, skip)
 		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_OFFS && mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
 			return mnl_attr_get_u32(attr);
 	return 0;
 }
 
-static int fail_refused(const struct nfnl_batch *batch, const struct nlmsghdr *nlh, const struct nlmsgerr *e, struct err *err)
+static int fail_refused(const struct nfnl_batch *batch, const struct nlmsghdr *nlh, const struct nlmsgerr *e,
+			struct err *err)
 {
 	struct nfnl_refusal refusal = { .error = -e->error, .table = "", .chain = "" };
 	const struct nfnl_writer *writer = batch->writer;

@@ -25,7 +25,8 @@ int nfnl_fail(int error, struct err *err)
 	switch (error) {
 	case EPERM: /* whether NET_ADMIN is there was looked at first */
 	case EACCES:
-		err_set(err, STATUS_NOPERM, error, "the kernel refuses access to the nftables rules of this network namespace");
+		err_set(err, STATUS_NOPERM, error,
+			"the kernel refuses access to the nftables rules of this network namespace");
 		err_hint(err, HINT_DENIED);
 		return -error;
 	case EPROTONOSUPPORT: /* from socket */
@@ -91,7 +92,7 @@ const char *nfnl_attr_str(const struct nlmsghdr *nlh, uint16_t type)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, nlh, sizeof(struct nfgenmsg))
+	mnl_attr_for_each (attr, nlh, sizeof(struct nfgenmsg))
 		if (mnl_attr_get_type(attr) == type && mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
 			return mnl_attr_get_str(attr);
 	return "";
@@ -101,7 +102,7 @@ uint32_t nfnl_attr_u32(const struct nlmsghdr *nlh, uint16_t type)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, nlh, sizeof(struct nfgenmsg))
+	mnl_attr_for_each (attr, nlh, sizeof(struct nfgenmsg))
 		if (mnl_attr_get_type(attr) == type && mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
 			return ntohl(mnl_attr_get_u32(attr));
 	return 0;

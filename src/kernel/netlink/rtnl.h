@@ -18,10 +18,10 @@ struct rtnl {
 
 /* What to read: objects of one kind. */
 struct rtnl_query {
-	uint16_t type;                                          /* RTM_GET... */
-	uint16_t header;                                        /* bytes of the family header in question and answer */
-	void (*see)(const struct nlmsghdr *nlh, void *data);    /* called for each object */
-	void (*forget)(void *data);                             /* called before a dump begins, or begins anew */
+	uint16_t type;                                       /* RTM_GET... */
+	uint16_t header;                                     /* bytes of the family header in question and answer */
+	void (*see)(const struct nlmsghdr *nlh, void *data); /* called for each object */
+	void (*forget)(void *data);                          /* called before a dump begins, or begins anew */
 };
 
 /* 0 or -errno. */

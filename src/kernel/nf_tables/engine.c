@@ -35,7 +35,7 @@ struct engine {
 	struct nfnl *nfnl;
 	struct nft_dump dumps[NFT_BACKENDS];
 	struct nft_dump *into; /* the one that messages of the dump under way belong to; NULL: it depends on their table */
-	bool guard;              /* the one of a move is there */
+	bool guard;            /* the one of a move is there */
 	struct nfnl_batch batches[STAGES_MAX]; /* what is prepared */
 	unsigned n_batches, next;
 	const struct plan *plan;
@@ -51,7 +51,8 @@ static struct nft_dump *dump_of(struct engine *e, const struct nlmsghdr *nlh)
 
 	if (nfg->nfgen_family == NFPROTO_INET && nftables_table_find(table) != TABLES)
 		return &e->dumps[NFTABLES];
-	if ((nfg->nfgen_family == NFPROTO_IPV4 || nfg->nfgen_family == NFPROTO_IPV6) && iptables_nft_table_find(table) != TABLES)
+	if ((nfg->nfgen_family == NFPROTO_IPV4 || nfg->nfgen_family == NFPROTO_IPV6) &&
+	    iptables_nft_table_find(table) != TABLES)
 		return &e->dumps[IPTABLES_NFT];
 	return NULL;
 }
@@ -177,8 +178,8 @@ static void put_guard(struct nfnl_batch *batch, const struct engine *e, enum ste
 }
 
 /* The messages of some steps; @undo: what they add is what the dumps show. */
-static int put_steps(struct nfnl_batch *batch, const struct nft_dump *dumps, bool undo, const struct step *steps, unsigned n,
-		     struct err *err)
+static int put_steps(struct nfnl_batch *batch, const struct nft_dump *dumps, bool undo, const struct step *steps,
+		     unsigned n, struct err *err)
 {
 	struct nftables_writer writer = { .batch = batch, .dump = &dumps[NFTABLES], .undo = undo };
 	int rc = 0;
@@ -228,7 +229,9 @@ static void tell_left(const struct engine *e, const char *why)
 			continue;
 		last = step;
 		log_error("cannot undo: what was table %s %s before could not be put back: %s",
-			  step->backend == NFTABLES ? "inet" : step->family == IPV6 ? "ip6" : "ip",
+			  step->backend == NFTABLES ? "inet" :
+			  step->family == IPV6      ? "ip6" :
+						      "ip",
 			  step->backend == NFTABLES ? nftables_table_name(step->table) : table_name(step->table), why);
 	}
 }

@@ -54,7 +54,8 @@ bool nft_decoder_load(struct nft_decoder *d, const struct nftnl_expr *e, uint16_
 /* Addresses of the family that the rule has tested, ports of the protocol. */
 bool nft_decode_payload(struct nft_decoder *d, const struct nftnl_expr *e)
 {
-	uint32_t base = nftnl_expr_get_u32(e, NFTNL_EXPR_PAYLOAD_BASE), offset = nftnl_expr_get_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET);
+	uint32_t base = nftnl_expr_get_u32(e, NFTNL_EXPR_PAYLOAD_BASE),
+		 offset = nftnl_expr_get_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET);
 	uint32_t len = nftnl_expr_get_u32(e, NFTNL_EXPR_PAYLOAD_LEN);
 	enum family family = nft_decoder_family(d);
 	uint32_t src = nft_addr_offset(MATCH_SRC, family), dst = nft_addr_offset(MATCH_DST, family);
@@ -63,10 +64,11 @@ bool nft_decode_payload(struct nft_decoder *d, const struct nftnl_expr *e)
 		return false;
 	if (base == NFT_PAYLOAD_TRANSPORT_HEADER && len == sizeof(uint16_t) && offset <= 2 && offset % 2 == 0)
 		return nft_decoder_load(d, e, NFTNL_EXPR_PAYLOAD_DREG, offset ? MATCH_DPORT : MATCH_SPORT, len);
-	if (base == NFT_PAYLOAD_NETWORK_HEADER && d->rule.families == FAMILY_BIT(IPV4) && offset == IPV4_PROTOCOL_OFFSET && len == 1)
+	if (base == NFT_PAYLOAD_NETWORK_HEADER && d->rule.families == FAMILY_BIT(IPV4) &&
+	    offset == IPV4_PROTOCOL_OFFSET && len == 1)
 		return nft_decoder_load(d, e, NFTNL_EXPR_PAYLOAD_DREG, MATCH_PROTO, len);
-	if (base != NFT_PAYLOAD_NETWORK_HEADER || d->rule.families == FAMILY_BOTH || (offset != src && offset != dst) || !len ||
-	    len > family_addr_len(family))
+	if (base != NFT_PAYLOAD_NETWORK_HEADER || d->rule.families == FAMILY_BOTH || (offset != src && offset != dst) ||
+	    !len || len > family_addr_len(family))
 		return false;
 	return nft_decoder_load(d, e, NFTNL_EXPR_PAYLOAD_DREG, offset == src ? MATCH_SRC : MATCH_DST, len);
 }
@@ -76,14 +78,14 @@ bool nft_decode_bitwise(struct nft_decoder *d, const struct nftnl_expr *e)
 	struct nft_reg *from = reg_at(d, e, NFTNL_EXPR_BITWISE_SREG), reg = *from;
 	uint32_t mask_len, xor_len;
 	const uint8_t *mask = nftnl_expr_get(e, NFTNL_EXPR_BITWISE_MASK, &mask_len);
-	const uint8_t *xor = nftnl_expr_get(e, NFTNL_EXPR_BITWISE_XOR, &xor_len);
+	const uint8_t *xor_with = nftnl_expr_get(e, NFTNL_EXPR_BITWISE_XOR, &xor_len);
 
 	/* Operation 0 is NFT_BITWISE_BOOL. */
-	if (nftnl_expr_get_u32(e, NFTNL_EXPR_BITWISE_OP) || reg.holds != REG_FIELD || reg.masked || !mask || !xor ||
-	    mask_len != reg.len || xor_len != reg.len || reg.len > NFT_REG_BYTES)
+	if (nftnl_expr_get_u32(e, NFTNL_EXPR_BITWISE_OP) || reg.holds != REG_FIELD || reg.masked || !mask ||
+	    !xor_with || mask_len != reg.len || xor_len != reg.len || reg.len > NFT_REG_BYTES)
 		return false;
 	for (uint32_t i = 0; i < xor_len; i++)
-		if (xor[i])
+		if (xor_with[i])
 			return false;
 	reg.masked = true;
 	memcpy(reg.mask, mask, mask_len);
@@ -154,9 +156,11 @@ static bool decode_verdict(struct nft_decoder *d, const struct nftnl_expr *e)
 		if (!chain)
 			return false;
 		return nft_decoder_set_target(d, (struct target){
-			.kind = (int)nftnl_expr_get_u32(e, NFTNL_EXPR_IMM_VERDICT) == NFT_JUMP ? TARGET_JUMP : TARGET_GOTO,
-			.chain = ruleset_strdup(d->rs, chain),
-		});
+							 .kind = (int)nftnl_expr_get_u32(e, NFTNL_EXPR_IMM_VERDICT) == NFT_JUMP ?
+									 TARGET_JUMP :
+									 TARGET_GOTO,
+							 .chain = ruleset_strdup(d->rs, chain),
+						 });
 	default:
 		return false;
 	}
@@ -192,8 +196,8 @@ bool nft_decode_meta(struct nft_decoder *d, const struct nftnl_expr *e)
 		uint32_t len;
 	} keys[] = {
 		{ NFT_META_NFPROTO, MATCH_NFPROTO, 1 }, { NFT_META_L4PROTO, MATCH_PROTO, 1 },
-		{ NFT_META_IIFNAME, MATCH_IIF, 16 },	{ NFT_META_OIFNAME, MATCH_OIF, 16 },
-		{ NFT_META_SKUID, MATCH_UID, 4 },	{ NFT_META_SKGID, MATCH_GID, 4 },
+		{ NFT_META_IIFNAME, MATCH_IIF, 16 },    { NFT_META_OIFNAME, MATCH_OIF, 16 },
+		{ NFT_META_SKUID, MATCH_UID, 4 },       { NFT_META_SKGID, MATCH_GID, 4 },
 		{ NFT_META_MARK, MATCH_MARK, 4 },
 	};
 	uint32_t key = nftnl_expr_get_u32(e, NFTNL_EXPR_META_KEY);
@@ -279,7 +283,8 @@ void nft_decoder_run(struct nft_decoder *d, const struct nlmsghdr *nlh)
 	if (nft_rule_parse(nlh, r)) {
 		d->rule.unknown = true;
 	} else {
-		nftnl_expr_foreach(r, decode_expr, d);
+		nftnl_expr_foreach (r, decode_expr, d)
+			;
 		userdata = nftnl_rule_get_data(r, NFTNL_RULE_USERDATA, &len);
 		if (userdata)
 			decode_comment(d, userdata, len);

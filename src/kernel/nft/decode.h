@@ -90,8 +90,10 @@ bool nft_decoder_set_target(struct nft_decoder *d, struct target target);
 struct match *nft_decoder_push(struct nft_decoder *d, enum match_kind kind, bool invert);
 
 /* Turns a test of what a register holds (a FIELD) into a match; data as the register holds it. */
-bool nft_decoder_test_equal(struct nft_decoder *d, const struct nft_reg *reg, bool invert, const uint8_t *data, uint32_t len);
-bool nft_decoder_test_range(struct nft_decoder *d, const struct nft_reg *reg, bool invert, const uint8_t *lo, const uint8_t *hi);
+bool nft_decoder_test_equal(struct nft_decoder *d, const struct nft_reg *reg, bool invert, const uint8_t *data,
+			    uint32_t len);
+bool nft_decoder_test_range(struct nft_decoder *d, const struct nft_reg *reg, bool invert, const uint8_t *lo,
+			    const uint8_t *hi);
 
 /* Bytes of a register: a port, in network order; a mark or owner, in the machine's. */
 static inline uint16_t nft_reg_u16(const uint8_t *data)

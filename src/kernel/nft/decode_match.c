@@ -166,7 +166,8 @@ static bool test_addrs(struct nft_decoder *d, const struct nft_reg *reg, bool in
 	return true;
 }
 
-bool nft_decoder_test_range(struct nft_decoder *d, const struct nft_reg *reg, bool invert, const uint8_t *lo, const uint8_t *hi)
+bool nft_decoder_test_range(struct nft_decoder *d, const struct nft_reg *reg, bool invert, const uint8_t *lo,
+			    const uint8_t *hi)
 {
 	switch (reg->kind) {
 	case MATCH_SRC:

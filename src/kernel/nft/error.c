@@ -45,7 +45,8 @@ static const char *other_backends(const struct nfnl_refusal *r)
 
 /* "the rule of --redirect-dns in chain X, table inet Y" */
 #define RULE_FMT "the rule%s%s in chain %s, table %s %s"
-#define RULE_ARG(r) origin_of(r) ? " of " : "", origin_of(r) ? origin_of(r) : "", (r)->chain, family_word((r)->family), (r)->table
+#define RULE_ARG(r) \
+	origin_of(r) ? " of " : "", origin_of(r) ? origin_of(r) : "", (r)->chain, family_word((r)->family), (r)->table
 
 static const char *origin_of(const struct nfnl_refusal *r)
 {
@@ -73,13 +74,14 @@ static bool explain_rule(const struct nfnl_refusal *r, const struct nft_module *
 		err_hint(err, "use --dns-zones=off");
 	} else if (module) {
 		err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP,
-			"the kernel refuses " RULE_FMT ": module %s (%s) is not loaded or not built, or too old (%s)", RULE_ARG(r),
-			module->name, module->option, strerror(r->error));
+			"the kernel refuses " RULE_FMT ": module %s (%s) is not loaded or not built, or too old (%s)",
+			RULE_ARG(r), module->name, module->option, strerror(r->error));
 		err_hint(err, "run `modprobe %s` on the node, or use %s", module->name, other_backends(r));
 	} else {
 		err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP, "the kernel refuses " RULE_FMT ": %s%s%s", RULE_ARG(r),
 			r->expr ? r->expr : "", r->expr ? ": " : "", strerror(r->error));
-		err_hint(err, "a module may be missing: try `modprobe -a nft_redir nft_ct nft_tproxy nft_compat` on the node, or use %s",
+		err_hint(err,
+			 "a module may be missing: try `modprobe -a nft_redir nft_ct nft_tproxy nft_compat` on the node, or use %s",
 			 other_backends(r));
 	}
 	err->cause = nft_sets_zone(r) ? CAUSE_ZONES : CAUSE_OTHER;
@@ -109,8 +111,8 @@ static bool explain_table(const struct nfnl_refusal *r, struct err *err)
 	/* The first message: it also has to answer for the transaction as a whole. */
 	if (r->type != NFT_MSG_NEWTABLE || (r->error != EAFNOSUPPORT && r->error != EOPNOTSUPP))
 		return false;
-	err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP, "this kernel's nftables has no tables of family %s (CONFIG_NF_TABLES_%s)",
-		family_word(r->family), option);
+	err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP,
+		"this kernel's nftables has no tables of family %s (CONFIG_NF_TABLES_%s)", family_word(r->family), option);
 	err_hint(err, "use %s", other_backends(r));
 	return true;
 }
@@ -121,7 +123,8 @@ static bool explain_set(const struct nfnl_refusal *r, struct err *err)
 		return false;
 	err_set(err, STATUS_UNSUPPORTED, EOPNOTSUPP,
 		"the kernel refuses a set of table %s %s, which holds a list: module nf_tables_set (CONFIG_NF_TABLES_SET) is not "
-		"loaded or not built (%s)", family_word(r->family), r->table, strerror(r->error));
+		"loaded or not built (%s)",
+		family_word(r->family), r->table, strerror(r->error));
 	err_hint(err, "run `modprobe nf_tables_set` on the node, or use %s", other_backends(r));
 	return true;
 }
@@ -140,8 +143,9 @@ int nft_explain(const struct nfnl_refusal *r, const struct nft_module *behind, s
 	case EBUSY:
 		if (r->type != NFT_MSG_DELCHAIN)
 			break;
-		err_set(err, STATUS_FAILED, r->error, "chain %s of table %s %s is in use: a map or rule that is not Istio's leads to it",
-			r->chain, family_word(r->family), r->table);
+		err_set(err, STATUS_FAILED, r->error,
+			"chain %s of table %s %s is in use: a map or rule that is not Istio's leads to it", r->chain,
+			family_word(r->family), r->table);
 		err_hint(err, "find it with `nft list table %s %s` and remove it", family_word(r->family), r->table);
 		return -r->error;
 	case ENOENT:
@@ -151,7 +155,8 @@ int nft_explain(const struct nfnl_refusal *r, const struct nft_module *behind, s
 	case EPROTONOSUPPORT:
 	case ERANGE:
 	case EOVERFLOW:
-		if (explain_rule(r, behind ? behind : find_module(r), err) || explain_chain(r, err) || explain_table(r, err) || explain_set(r, err))
+		if (explain_rule(r, behind ? behind : find_module(r), err) || explain_chain(r, err) ||
+		    explain_table(r, err) || explain_set(r, err))
 			return -EOPNOTSUPP;
 		break;
 	}

@@ -11,7 +11,7 @@ static bool expr_has_name(const struct nlattr *expr)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each_nested(attr, expr)
+	mnl_attr_for_each_nested (attr, expr)
 		if (mnl_attr_get_type(attr) == NFTA_EXPR_NAME)
 			return mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0;
 	return false;
@@ -21,10 +21,10 @@ int nft_rule_parse(const struct nlmsghdr *nlh, struct nftnl_rule *r)
 {
 	const struct nlattr *attr, *expr;
 
-	mnl_attr_for_each(attr, nlh, sizeof(struct nfgenmsg)) {
+	mnl_attr_for_each (attr, nlh, sizeof(struct nfgenmsg)) {
 		if (mnl_attr_get_type(attr) != NFTA_RULE_EXPRESSIONS)
 			continue;
-		mnl_attr_for_each_nested(expr, attr)
+		mnl_attr_for_each_nested (expr, attr)
 			if (!expr_has_name(expr))
 				return -1;
 	}

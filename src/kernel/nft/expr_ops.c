@@ -15,9 +15,9 @@ struct expr_ops {
 	const char *name;
 };
 
-extern struct expr_ops expr_ops_bitwise, expr_ops_byteorder, expr_ops_cmp, expr_ops_counter, expr_ops_ct, expr_ops_immediate,
-	expr_ops_lookup, expr_ops_match, expr_ops_meta, expr_ops_payload, expr_ops_range, expr_ops_redir,
-	expr_ops_target, expr_ops_tproxy;
+extern struct expr_ops expr_ops_bitwise, expr_ops_byteorder, expr_ops_cmp, expr_ops_counter, expr_ops_ct,
+	expr_ops_immediate, expr_ops_lookup, expr_ops_match, expr_ops_meta, expr_ops_payload, expr_ops_range,
+	expr_ops_redir, expr_ops_target, expr_ops_tproxy;
 
 struct expr_ops *nftnl_expr_ops_lookup(const char *type);
 
@@ -25,9 +25,9 @@ struct expr_ops *nftnl_expr_ops_lookup(const char *type)
 {
 	/* The most frequent first. */
 	static struct expr_ops *const known[] = {
-		&expr_ops_cmp,     &expr_ops_meta,   &expr_ops_immediate, &expr_ops_payload, &expr_ops_counter,
-		&expr_ops_match,   &expr_ops_target, &expr_ops_bitwise,   &expr_ops_lookup,  &expr_ops_redir,
-		&expr_ops_ct,      &expr_ops_range,  &expr_ops_byteorder, &expr_ops_tproxy,
+		&expr_ops_cmp,   &expr_ops_meta,   &expr_ops_immediate, &expr_ops_payload, &expr_ops_counter,
+		&expr_ops_match, &expr_ops_target, &expr_ops_bitwise,   &expr_ops_lookup,  &expr_ops_redir,
+		&expr_ops_ct,    &expr_ops_range,  &expr_ops_byteorder, &expr_ops_tproxy,
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(known); i++)

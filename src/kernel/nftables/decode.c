@@ -31,7 +31,8 @@ static struct native_decoder *native(struct nft_decoder *d)
 
 static bool decode_meta(struct nft_decoder *d, const struct nftnl_expr *e)
 {
-	bool sets_mark = nftnl_expr_is_set(e, NFTNL_EXPR_META_SREG) && nftnl_expr_get_u32(e, NFTNL_EXPR_META_KEY) == NFT_META_MARK;
+	bool sets_mark = nftnl_expr_is_set(e, NFTNL_EXPR_META_SREG) &&
+			 nftnl_expr_get_u32(e, NFTNL_EXPR_META_KEY) == NFT_META_MARK;
 	const struct nft_reg *reg = sets_mark ? nft_decoder_reg(d, e, NFTNL_EXPR_META_SREG) : NULL;
 	struct native_decoder *n = native(d);
 
@@ -50,7 +51,8 @@ static bool decode_immediate(struct nft_decoder *d, const struct nftnl_expr *e)
 {
 	struct native_decoder *n = native(d);
 
-	if (d->rule.target.kind != TARGET_TPROXY || n->accepted || nftnl_expr_get_u32(e, NFTNL_EXPR_IMM_DREG) != NFT_REG_VERDICT ||
+	if (d->rule.target.kind != TARGET_TPROXY || n->accepted ||
+	    nftnl_expr_get_u32(e, NFTNL_EXPR_IMM_DREG) != NFT_REG_VERDICT ||
 	    (int)nftnl_expr_get_u32(e, NFTNL_EXPR_IMM_VERDICT) != NF_ACCEPT)
 		return nft_decode_immediate(d, e);
 	n->accepted = true;
@@ -110,7 +112,8 @@ static bool decode_ct(struct nft_decoder *d, const struct nftnl_expr *e)
 		return decode_set_ct(d, e, key);
 	if (key != NFT_CT_STATE && key != NFT_CT_MARK)
 		return false;
-	return nft_decoder_load(d, e, NFTNL_EXPR_CT_DREG, key == NFT_CT_STATE ? MATCH_CTSTATE : MATCH_CONNMARK, sizeof(uint32_t));
+	return nft_decoder_load(d, e, NFTNL_EXPR_CT_DREG, key == NFT_CT_STATE ? MATCH_CTSTATE : MATCH_CONNMARK,
+				sizeof(uint32_t));
 }
 
 static bool decode_redir(struct nft_decoder *d, const struct nftnl_expr *e)
@@ -119,7 +122,8 @@ static bool decode_redir(struct nft_decoder *d, const struct nftnl_expr *e)
 
 	if (reg->holds != REG_DATA || reg->len != sizeof(uint16_t) ||
 	    nftnl_expr_get_u32(e, NFTNL_EXPR_REDIR_FLAGS) & ~(uint32_t)NF_NAT_RANGE_PROTO_SPECIFIED ||
-	    (nftnl_expr_is_set(e, NFTNL_EXPR_REDIR_REG_PROTO_MAX) && nft_decoder_reg(d, e, NFTNL_EXPR_REDIR_REG_PROTO_MAX) != reg))
+	    (nftnl_expr_is_set(e, NFTNL_EXPR_REDIR_REG_PROTO_MAX) &&
+	     nft_decoder_reg(d, e, NFTNL_EXPR_REDIR_REG_PROTO_MAX) != reg))
 		return false;
 	return nft_decoder_set_target(d, (struct target){ .kind = TARGET_REDIRECT, .port = nft_reg_u16(reg->data) });
 }
@@ -130,8 +134,8 @@ static bool decode_tproxy(struct nft_decoder *d, const struct nftnl_expr *e)
 	uint32_t nfproto = nftnl_expr_get_u32(e, NFTNL_EXPR_TPROXY_FAMILY);
 	uint32_t ours = d->rule.families == FAMILY_BOTH ? NFPROTO_UNSPEC : nft_nfproto(nft_decoder_family(d));
 
-	if (reg->holds != REG_DATA || reg->len != sizeof(uint16_t) || nftnl_expr_is_set(e, NFTNL_EXPR_TPROXY_REG_ADDR) ||
-	    nfproto != ours)
+	if (reg->holds != REG_DATA || reg->len != sizeof(uint16_t) ||
+	    nftnl_expr_is_set(e, NFTNL_EXPR_TPROXY_REG_ADDR) || nfproto != ours)
 		return false;
 	return nft_decoder_set_target(d, (struct target){ .kind = TARGET_TPROXY, .port = nft_reg_u16(reg->data) });
 }
@@ -152,8 +156,8 @@ static const struct nft_expr_kind kinds[] = {
 	{},
 };
 
-struct rule *nftables_rule_decode(struct ruleset *rs, const struct nft_dump *dump, enum table_id table, const char *chain,
-			const struct nlmsghdr *nlh)
+struct rule *nftables_rule_decode(struct ruleset *rs, const struct nft_dump *dump, enum table_id table,
+				  const char *chain, const struct nlmsghdr *nlh)
 {
 	struct native_decoder n = { .dump = dump, .table = table };
 

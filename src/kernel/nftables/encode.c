@@ -27,7 +27,9 @@
 const char *nftables_table_name(enum table_id table)
 {
 	static const char *const names[TABLES] = {
-		[TABLE_MANGLE] = "istio-proxy-mangle", [TABLE_NAT] = "istio-proxy-nat", [TABLE_RAW] = "istio-proxy-raw",
+		[TABLE_MANGLE] = "istio-proxy-mangle",
+		[TABLE_NAT] = "istio-proxy-nat",
+		[TABLE_RAW] = "istio-proxy-raw",
 	};
 
 	return names[table];
@@ -71,7 +73,7 @@ static void add_load(struct nftnl_rule *r, const struct match *m)
 	case MATCH_SPORT:
 	case MATCH_DPORT:
 		nft_add_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, m->kind == MATCH_SPORT ? SPORT_OFFSET : DPORT_OFFSET,
-			    sizeof(uint16_t));
+				sizeof(uint16_t));
 		break;
 	default:
 		nft_add_meta(r, m->kind == MATCH_UID ? NFT_META_SKUID : NFT_META_SKGID);
@@ -284,7 +286,7 @@ static void add_comment(struct nftnl_rule *r, const char *comment)
 }
 
 struct nftnl_rule *nftables_rule_encode(struct nfnl_batch *batch, enum table_id table, const char *chain,
-				      const struct rule *rule, unsigned *sets)
+					const struct rule *rule, unsigned *sets)
 {
 	struct nftnl_rule *r = xchecked(nftnl_rule_alloc());
 

@@ -31,7 +31,8 @@ static const struct rule guard_rule = { .families = FAMILY_BOTH, .target = { .ki
 
 bool nftables_is_guard(const struct nlmsghdr *nlh)
 {
-	return NFNL_MSG_TYPE(nlh->nlmsg_type) == NFT_MSG_NEWTABLE && !strcmp(nfnl_attr_str(nlh, NFTA_TABLE_NAME), GUARD_TABLE);
+	return NFNL_MSG_TYPE(nlh->nlmsg_type) == NFT_MSG_NEWTABLE &&
+	       !strcmp(nfnl_attr_str(nlh, NFTA_TABLE_NAME), GUARD_TABLE);
 }
 
 static struct nlmsghdr *put_message(struct nfnl_batch *batch, uint16_t type, uint16_t flags)

@@ -39,7 +39,7 @@ struct nftables_writer {
 	const struct nft_dump *dump; /* what is live, or was, where it is put back */
 	bool undo;                   /* tables are put back as the dump shows them */
 	bool begun, sets_are_back[TABLES];
-	unsigned sets[TABLES];       /* the number of the next set */
+	unsigned sets[TABLES]; /* the number of the next set */
 };
 
 /* Adds the messages of a step of the native backend; to delete anything makes the commit wait for all CPUs. */
@@ -85,7 +85,7 @@ void nftables_put_set(struct nfnl_batch *batch, const char *table, const char *n
 
 /* The rule as nf_tables takes it, its sets added to the batch from number *@sets on.  Free with nftnl_rule_free. */
 struct nftnl_rule *nftables_rule_encode(struct nfnl_batch *batch, enum table_id table, const char *chain,
-				      const struct rule *rule, unsigned *sets);
+					const struct rule *rule, unsigned *sets);
 
 /* --- messages to ruleset --- */
 
@@ -98,10 +98,10 @@ void nftables_decode(struct nft_dump *dump);
  * set is not as nftables_put_set makes it.
  */
 bool nftables_set_decode(struct ruleset *rs, const struct nft_dump *dump, enum table_id table, const char *name,
-		       enum family family, bool network_order, struct match *m);
+			 enum family family, bool network_order, struct match *m);
 
 /* Adds a dumped rule to the chain that it names (@chain: as the model calls it), and returns it. */
-struct rule *nftables_rule_decode(struct ruleset *rs, const struct nft_dump *dump, enum table_id table, const char *chain,
-			const struct nlmsghdr *nlh);
+struct rule *nftables_rule_decode(struct ruleset *rs, const struct nft_dump *dump, enum table_id table,
+				  const char *chain, const struct nlmsghdr *nlh);
 
 #endif

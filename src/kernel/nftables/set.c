@@ -102,8 +102,8 @@ static void writer_begin(struct writer *w)
 {
 	size_t room = ELEMENTS_HEAD + w->left * ELEMENT_MAX;
 
-	w->nlh = nfnl_batch_add(w->batch, room < SET_MESSAGE_MAX ? room : SET_MESSAGE_MAX, NFT_MSG_NEWSETELEM, NFPROTO_INET,
-			       NLM_F_CREATE, NULL);
+	w->nlh = nfnl_batch_add(w->batch, room < SET_MESSAGE_MAX ? room : SET_MESSAGE_MAX, NFT_MSG_NEWSETELEM,
+				NFPROTO_INET, NLM_F_CREATE, NULL);
 	mnl_attr_put_strz(w->nlh, NFTA_SET_ELEM_LIST_TABLE, w->table);
 	mnl_attr_put_strz(w->nlh, NFTA_SET_ELEM_LIST_SET, w->set);
 	w->list = mnl_attr_nest_start(w->nlh, NFTA_SET_ELEM_LIST_ELEMENTS);
@@ -183,13 +183,17 @@ static void tell_byteorder(struct nlmsghdr *nlh)
 void nftables_put_set(struct nfnl_batch *batch, const char *table, const char *name, uint32_t id, const struct match *m)
 {
 	bool single = match_is_single(m);
-	struct writer w = { .batch = batch, .table = table, .set = name, .key = nftables_key_of(m, nftables_is_addr(m) ? m->prefixes->family : IPV4) };
+	struct writer w = { .batch = batch,
+			    .table = table,
+			    .set = name,
+			    .key = nftables_key_of(m, nftables_is_addr(m) ? m->prefixes->family : IPV4) };
 	struct nlmsghdr *nlh = nfnl_batch_add(batch, SET_ROOM, NFT_MSG_NEWSET, NFPROTO_INET, NLM_F_CREATE, NULL);
 	struct nlattr *nest;
 
 	mnl_attr_put_strz(nlh, NFTA_SET_TABLE, table);
 	mnl_attr_put_strz(nlh, NFTA_SET_NAME, name);
-	mnl_attr_put_u32(nlh, NFTA_SET_FLAGS, htonl(NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | (single ? 0u : NFT_SET_INTERVAL)));
+	mnl_attr_put_u32(nlh, NFTA_SET_FLAGS,
+			 htonl(NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | (single ? 0u : NFT_SET_INTERVAL)));
 	mnl_attr_put_u32(nlh, NFTA_SET_KEY_TYPE, htonl(w.key.type));
 	mnl_attr_put_u32(nlh, NFTA_SET_KEY_LEN, htonl(w.key.len));
 	mnl_attr_put_u32(nlh, NFTA_SET_ID, htonl(id));
@@ -208,4 +212,3 @@ void nftables_put_set(struct nfnl_batch *batch, const char *table, const char *n
 		put_intervals(&w, m);
 	writer_end(&w);
 }
-

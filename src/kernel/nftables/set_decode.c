@@ -42,11 +42,12 @@ static bool take_element(struct elements *list, const struct nlattr *nest, uint3
 	bool keyed = false;
 
 	memset(e, 0, sizeof(*e));
-	mnl_attr_for_each_nested(attr, nest) {
+	mnl_attr_for_each_nested (attr, nest) {
 		switch (mnl_attr_get_type(attr)) {
 		case NFTA_SET_ELEM_KEY:
 			value = mnl_attr_get_payload(attr);
-			if (mnl_attr_get_payload_len(attr) < MNL_ATTR_HDRLEN || !mnl_attr_ok(value, mnl_attr_get_payload_len(attr)) ||
+			if (mnl_attr_get_payload_len(attr) < MNL_ATTR_HDRLEN ||
+			    !mnl_attr_ok(value, mnl_attr_get_payload_len(attr)) ||
 			    mnl_attr_get_type(value) != NFTA_DATA_VALUE || mnl_attr_get_payload_len(value) != len)
 				return false;
 			memcpy(e->key, mnl_attr_get_payload(value), len);
@@ -83,10 +84,10 @@ static bool take_elements(struct elements *list, const struct nft_dump *dump, en
 	for (unsigned i = 0; i < dump->n; i++) {
 		if (!is_about(dump->messages[i], NFT_MSG_NEWSETELEM, table, name))
 			continue;
-		mnl_attr_for_each(attr, dump->messages[i], sizeof(struct nfgenmsg)) {
+		mnl_attr_for_each (attr, dump->messages[i], sizeof(struct nfgenmsg)) {
 			if (mnl_attr_get_type(attr) != NFTA_SET_ELEM_LIST_ELEMENTS)
 				continue;
-			mnl_attr_for_each_nested(element, attr)
+			mnl_attr_for_each_nested (element, attr)
 				if (!take_element(list, element, len))
 					return false;
 		}
@@ -190,8 +191,8 @@ static void value_span(const struct element *e, bool swap, struct span *span)
 	memcpy(span->last, span->first, sizeof(span->last));
 }
 
-static bool push_elements(struct items *items, const struct match *m, const struct nftables_key *key, enum family family,
-			  struct elements *list, bool interval, bool swap)
+static bool push_elements(struct items *items, const struct match *m, const struct nftables_key *key,
+			  enum family family, struct elements *list, bool interval, bool swap)
 {
 	struct span span;
 
@@ -222,13 +223,16 @@ static uint32_t find_set(const struct nft_dump *dump, enum table_id table, const
 
 		if (is_about(nlh, NFT_MSG_NEWSET, table, name))
 			return nfnl_attr_u32(nlh, NFTA_SET_KEY_LEN) == key_len &&
-			       (flags | NFT_SET_INTERVAL) == (NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_INTERVAL) ? flags : 0;
+					       (flags | NFT_SET_INTERVAL) ==
+						       (NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_INTERVAL) ?
+				       flags :
+				       0;
 	}
 	return 0;
 }
 
 bool nftables_set_decode(struct ruleset *rs, const struct nft_dump *dump, enum table_id table, const char *name,
-		       enum family family, bool network_order, struct match *m)
+			 enum family family, bool network_order, struct match *m)
 {
 	struct nftables_key key = nftables_key_of(m, family);
 	uint32_t flags = find_set(dump, table, name, key.len);

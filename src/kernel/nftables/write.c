@@ -45,7 +45,8 @@ static void delete_rules(struct nftables_writer *w, const struct step *step)
 	for (unsigned i = step->first; i < step->first + step->n; i++) {
 		uint64_t handle = nft_rule_handle(step->chain->rules[i].raw);
 
-		mnl_attr_put(put_message(w, NFT_MSG_DELRULE, 0, step, NFTA_RULE_CHAIN), NFTA_RULE_HANDLE, sizeof(handle), &handle);
+		mnl_attr_put(put_message(w, NFT_MSG_DELRULE, 0, step, NFTA_RULE_CHAIN), NFTA_RULE_HANDLE,
+			     sizeof(handle), &handle);
 	}
 }
 
@@ -104,7 +105,8 @@ static void put_rule(struct nftables_writer *w, const struct step *step, const s
 		put_back_sets(w, step->table);
 		nlh = nft_put_back(w->batch, rule->raw, flags);
 	} else {
-		r = nftables_rule_encode(w->batch, step->table, chain_name(step->table, step->chain), rule, &w->sets[step->table]);
+		r = nftables_rule_encode(w->batch, step->table, chain_name(step->table, step->chain), rule,
+					 &w->sets[step->table]);
 		nlh = nfnl_batch_add(w->batch, RULE_ROOM, NFT_MSG_NEWRULE, NFPROTO_INET, NLM_F_CREATE | flags, rule);
 		nftnl_rule_nlmsg_build_payload(nlh, r);
 		nftnl_rule_free(r);

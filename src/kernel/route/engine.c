@@ -14,9 +14,11 @@ struct engine {
 	struct rtnl rtnl;
 	struct route_reading reading;
 	const struct plan *plan;
-	struct { unsigned first, end; } stages[2]; /* steps that are prepared: before the rules, behind them */
+	struct {
+		unsigned first, end;
+	} stages[2]; /* steps that are prepared: before the rules, behind them */
 	unsigned n_stages, next;
-	const struct step **done;  /* all steps that were carried out and changed something, the oldest first */
+	const struct step **done; /* all steps that were carried out and changed something, the oldest first */
 	unsigned n_done;
 };
 
@@ -76,7 +78,9 @@ static int check_route(struct engine *e, const struct route_object *route, struc
 static enum route_step step_to_add(const struct route_object *object)
 {
 	static const enum route_step steps[] = {
-		[ROUTE_LO_UP] = ROUTE_STEP_LO, [ROUTE_ADDRESS] = ROUTE_STEP_ADDRESS, [ROUTE_RULE] = ROUTE_STEP_RULE,
+		[ROUTE_LO_UP] = ROUTE_STEP_LO,
+		[ROUTE_ADDRESS] = ROUTE_STEP_ADDRESS,
+		[ROUTE_RULE] = ROUTE_STEP_RULE,
 		[ROUTE_ROUTE] = ROUTE_STEP_ROUTE,
 	};
 
@@ -135,7 +139,8 @@ static void routes_undo(struct engine *e)
 		if (!rc && step->route->kind == ROUTE_LO_UP)
 			rc = remove_loopback(e);
 		if (rc && !(add ? rc == -EEXIST : is_gone(rc)))
-			log_error("cannot undo: %s: %s", route_text(step->route, add ? " add" : " del", text), strerror(-rc));
+			log_error("cannot undo: %s: %s", route_text(step->route, add ? " add" : " del", text),
+				  strerror(-rc));
 	}
 }
 

@@ -170,15 +170,15 @@ static void see_rule(const struct nlmsghdr *nlh, void *data)
 	    table == RT_TABLE_LOCAL || table == RT_TABLE_MAIN || table == RT_TABLE_DEFAULT)
 		return;
 	add_object(reading, &(struct route_object){
-		.kind = ROUTE_RULE,
-		.family = (uint8_t)family,
-		.mark = attr_u32(&attrs, FRA_FWMARK, 0),
-		.mask = attr_u32(&attrs, FRA_FWMASK, UINT32_MAX),
-		.table = table,
-		.priority = attr_u32(&attrs, FRA_PRIORITY, 0),
-		.protocol = attr_u8(&attrs, FRA_PROTOCOL, RTPROT_UNSPEC),
-		.plain = rule_is_plain(rule, &attrs),
-	});
+				    .kind = ROUTE_RULE,
+				    .family = (uint8_t)family,
+				    .mark = attr_u32(&attrs, FRA_FWMARK, 0),
+				    .mask = attr_u32(&attrs, FRA_FWMASK, UINT32_MAX),
+				    .table = table,
+				    .priority = attr_u32(&attrs, FRA_PRIORITY, 0),
+				    .protocol = attr_u8(&attrs, FRA_PROTOCOL, RTPROT_UNSPEC),
+				    .plain = rule_is_plain(rule, &attrs),
+			    });
 }
 
 static void forget_rules(void *data)
@@ -207,13 +207,13 @@ static void see_route(const struct nlmsghdr *nlh, void *data)
 	if (!family_from_af(route->rtm_family, &family) || !route_is_plain(route, &attrs))
 		return;
 	add_object(reading, &(struct route_object){
-		.kind = ROUTE_ROUTE,
-		.family = (uint8_t)family,
-		.table = attr_u32(&attrs, RTA_TABLE, route->rtm_table),
-		.priority = attr_u32(&attrs, RTA_PRIORITY, 0),
-		.protocol = route->rtm_protocol,
-		.scope = route->rtm_scope,
-	});
+				    .kind = ROUTE_ROUTE,
+				    .family = (uint8_t)family,
+				    .table = attr_u32(&attrs, RTA_TABLE, route->rtm_table),
+				    .priority = attr_u32(&attrs, RTA_PRIORITY, 0),
+				    .protocol = route->rtm_protocol,
+				    .scope = route->rtm_scope,
+			    });
 }
 
 static void forget_routes(void *data)

@@ -45,7 +45,8 @@ static uint8_t header_table(uint32_t table)
 static void put_rule(struct rtnl *rtnl, const struct route_object *rule, bool add)
 {
 	struct fib_rule_hdr *header;
-	struct nlmsghdr *nlh = rtnl_request(rtnl, add ? RTM_NEWRULE : RTM_DELRULE, change_flags(add), &header, sizeof(*header));
+	struct nlmsghdr *nlh =
+		rtnl_request(rtnl, add ? RTM_NEWRULE : RTM_DELRULE, change_flags(add), &header, sizeof(*header));
 
 	header->family = family_af(rule->family);
 	header->action = FR_ACT_TO_TBL;
@@ -62,7 +63,8 @@ static void put_rule(struct rtnl *rtnl, const struct route_object *rule, bool ad
 static void put_route(struct rtnl *rtnl, const struct route_object *route, bool add)
 {
 	struct rtmsg *header;
-	struct nlmsghdr *nlh = rtnl_request(rtnl, add ? RTM_NEWROUTE : RTM_DELROUTE, change_flags(add), &header, sizeof(*header));
+	struct nlmsghdr *nlh =
+		rtnl_request(rtnl, add ? RTM_NEWROUTE : RTM_DELROUTE, change_flags(add), &header, sizeof(*header));
 
 	header->rtm_family = family_af(route->family);
 	header->rtm_table = header_table(route->table);

@@ -57,13 +57,16 @@ int lock_take(const char *path, uint32_t wait_ms, struct err *err)
 		}
 		if (waited >= wait_ms) {
 			close(fd);
-			rc = err_set(err, STATUS_BUSY, EBUSY, "another program holds the xtables lock %s (waited %u ms)",
-				     path, wait_ms);
+			rc = err_set(err, STATUS_BUSY, EBUSY,
+				     "another program holds the xtables lock %s (waited %u ms)", path, wait_ms);
 			if (path == file)
-				err_hint(err, "find it with fuser -v %s, wait longer with --wait, or name another file in "
-					      "XTABLES_LOCKFILE", path);
+				err_hint(err,
+					 "find it with fuser -v %s, wait longer with --wait, or name another file in "
+					 "XTABLES_LOCKFILE",
+					 path);
 			else
-				err_hint(err, "wait longer with --wait; it is an istio-init that, like this one, cannot open %s",
+				err_hint(err,
+					 "wait longer with --wait; it is an istio-init that, like this one, cannot open %s",
 					 file);
 			return rc;
 		}

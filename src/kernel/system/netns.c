@@ -23,8 +23,10 @@ static int fail_enter(const char *path, int error, struct err *err)
 	if (error != EPERM)
 		return err_set(err, STATUS_FAILED, error, "--network-namespace %.200s: cannot enter it: %s", path,
 			       strerror(error));
-	err_set(err, STATUS_NOPERM, error, "--network-namespace %.200s: entering a network namespace takes the "
-					   "capability SYS_ADMIN, here and in the user namespace that owns it", path);
+	err_set(err, STATUS_NOPERM, error,
+		"--network-namespace %.200s: entering a network namespace takes the "
+		"capability SYS_ADMIN, here and in the user namespace that owns it",
+		path);
 	err_hint(err, "run as root on the node, or run istio-init inside the pod without --network-namespace");
 	return -error;
 }

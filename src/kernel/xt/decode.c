@@ -263,8 +263,7 @@ static bool decode_set_mark(struct xt_rule *live, const union xt_info *info)
 static bool connmark_mode(struct xt_rule *live, uint32_t ctmask, uint32_t nfmask, uint8_t mode)
 {
 	live->rule.target.kind = mode == XT_CONNMARK_SAVE ? TARGET_CONNMARK_SAVE : TARGET_CONNMARK_RESTORE;
-	return (mode == XT_CONNMARK_SAVE || mode == XT_CONNMARK_RESTORE) && ctmask == UINT32_MAX &&
-	       nfmask == UINT32_MAX;
+	return (mode == XT_CONNMARK_SAVE || mode == XT_CONNMARK_RESTORE) && ctmask == UINT32_MAX && nfmask == UINT32_MAX;
 }
 
 static bool decode_connmark1(struct xt_rule *live, const union xt_info *info)
@@ -322,8 +321,7 @@ static const struct decoder {
 	{ "mark", false, FAMILY_BOTH, REV(1), sizeof(struct xt_mark_mtinfo1), decode_mark },
 	{ "connmark", false, FAMILY_BOTH, REV(1), sizeof(struct xt_connmark_mtinfo1), decode_connmark },
 	{ "comment", false, FAMILY_BOTH, REV(0), sizeof(struct xt_comment_info), decode_comment },
-	{ "REDIRECT", true, FAMILY_BIT(IPV4), REV(0), sizeof(struct nf_nat_ipv4_multi_range_compat),
-	  decode_redirect4 },
+	{ "REDIRECT", true, FAMILY_BIT(IPV4), REV(0), sizeof(struct nf_nat_ipv4_multi_range_compat), decode_redirect4 },
 	{ "REDIRECT", true, FAMILY_BIT(IPV6), REV(0), sizeof(struct nf_nat_range), decode_redirect6 },
 	{ "TPROXY", true, FAMILY_BIT(IPV4), REV(0), sizeof(struct xt_tproxy_target_info), decode_tproxy0 },
 	{ "TPROXY", true, FAMILY_BOTH, REV(1), sizeof(struct xt_tproxy_target_info_v1), decode_tproxy },

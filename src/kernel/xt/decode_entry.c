@@ -15,7 +15,7 @@ static bool address_get(struct xt_rule *live, const struct xt_fields *f, unsigne
 		prefix.len++;
 	for (unsigned i = 0; i < f->addr_len; i++) {
 		unsigned bits = prefix.len > i * 8 ? prefix.len - i * 8 : 0;
-		uint8_t mask = bits >= 8 ? 0xff : (uint8_t)~(0xff >> bits);
+		uint8_t mask = bits >= 8 ? 0xff : (uint8_t) ~(0xff >> bits);
 
 		if (f->mask[side][i] != mask || f->addr[side][i] & ~mask)
 			return false;

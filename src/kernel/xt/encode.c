@@ -203,8 +203,7 @@ void xt_match_iter_init(struct xt_match_iter *it, const struct rule *rule)
 int xt_match_next(struct xt_match_iter *it, struct xt_blob *blob)
 {
 	for (; it->step < ARRAY_SIZE(encoders); it->step++, it->item = 0) {
-		int rc = it->kinds & encoders[it->step].kinds ?
-				  encoders[it->step].encode(it->rule, it->item, blob) : 0;
+		int rc = it->kinds & encoders[it->step].kinds ? encoders[it->step].encode(it->rule, it->item, blob) : 0;
 
 		if (rc) {
 			it->item++;
@@ -245,7 +244,10 @@ static void redirect_set(struct xt_blob *blob, enum family family, uint16_t port
 int xt_target_encode(const struct rule *rule, enum family family, struct xt_blob *blob)
 {
 	static const char *const verdicts[] = {
-		[TARGET_RETURN] = "RETURN", [TARGET_ACCEPT] = "ACCEPT", [TARGET_DROP] = "DROP", [TARGET_NONE] = "",
+		[TARGET_RETURN] = "RETURN",
+		[TARGET_ACCEPT] = "ACCEPT",
+		[TARGET_DROP] = "DROP",
+		[TARGET_NONE] = "",
 	};
 	const struct target *target = &rule->target;
 	union xt_info info = {};

@@ -72,12 +72,12 @@ struct xt_fields {
 static inline struct xt_fields xt_fields_of(union xt_head *head, enum family family)
 {
 	/* Both entries have the same members below their address part. */
-#define XT_FIELDS(e, p)                                                                                     \
-	.addr = { (uint8_t *)&(p)->src, (uint8_t *)&(p)->dst },                                             \
+#define XT_FIELDS(e, p) \
+	.addr = { (uint8_t *)&(p)->src, (uint8_t *)&(p)->dst }, \
 	.mask = { (uint8_t *)&(p)->smsk, (uint8_t *)&(p)->dmsk }, .iface = { (p)->iniface, (p)->outiface }, \
-	.iface_mask = { (p)->iniface_mask, (p)->outiface_mask }, .proto = &(p)->proto,                      \
-	.flags = &(p)->flags, .inverse = &(p)->invflags, .target_offset = &(e)->target_offset,              \
-	.next_offset = &(e)->next_offset, .counters = &(e)->counters, .size = sizeof(*(e))
+	.iface_mask = { (p)->iniface_mask, (p)->outiface_mask }, .proto = &(p)->proto, .flags = &(p)->flags, \
+	.inverse = &(p)->invflags, .target_offset = &(e)->target_offset, .next_offset = &(e)->next_offset, \
+	.counters = &(e)->counters, .size = sizeof(*(e))
 	if (family == IPV6)
 		return (struct xt_fields){ XT_FIELDS(&head->ip6, &head->ip6.ipv6), .flag_goto = IP6T_F_GOTO,
 					   .flag_proto = IP6T_F_PROTO, .addr_len = 16 };
