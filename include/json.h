@@ -13,7 +13,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "buffer.h"
 #include "err.h"
 #include "util.h"
 
@@ -100,24 +99,5 @@ static inline bool json_is_raw_number(const json_t *value)
 
 /* Equal, a number by its spelling, whatever the order of members. */
 bool json_same(const json_t *a, const json_t *b);
-
-/* JSON without a blank, members in their order. */
-void json_write(struct buffer *out, const json_t *value);
-/* The same in the arena of json_use_arena. */
-char *json_text(const json_t *value);
-/* Indented by two blanks a level; the first line is not, and no newline ends the last. */
-void json_write_pretty(struct buffer *out, const json_t *value);
-/* A JSON string of the bytes. */
-void json_write_string(struct buffer *out, const char *text, size_t len);
-
-/* @value, changed from @doc's root: the text of @doc with the new parts put in. */
-void json_splice(struct buffer *out, const struct document *doc, const json_t *value);
-
-/*
- * @value in block style, lines ended by @newline.  Scalars that are in @node's tree, too, keep the
- * user's text; @node is NULL, or how @old, from which @value was changed, was written.
- */
-void yaml_write(struct buffer *out, const json_t *value, const json_t *old, const struct json_node *node,
-		const char *newline);
 
 #endif

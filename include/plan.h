@@ -72,20 +72,15 @@ struct plan {
 	struct arena *arena;
 };
 
-/* A plan without steps, for plan_add_table. */
+/* Without steps, for plan_add_table; whole.  @live: after ownership_decide. */
 void plan_init(struct plan *plan, const struct live *live, const struct plan_want *want);
-
-/* @live: after ownership_decide. */
 void plan_make(struct plan *plan, const struct live *live, const struct plan_want *want);
 void plan_free(struct plan *plan);
 
-/* Whether the plan's steps are about the backend (BACKENDS: routes). */
+/* Whether any step is about the backend (BACKENDS: routes). */
 bool plan_touches(const struct plan *plan, enum backend_index backend);
 
-/*
- * Adds the steps for one table of one family of a backend (natively, FAMILIES).  @want: NULL for nothing.  For a
- * backend that has to begin anew with a table which a rival has changed.
- */
+/* Adds the steps for one table of one family of a backend (natively, FAMILIES).  @want: NULL for nothing. */
 void plan_add_table(struct plan *plan, enum backend_index backend, const struct ruleset *live,
 		    const struct ruleset *want, enum table_id table, enum family family, unsigned flags);
 #define PLAN_ANEW 1u       /* our rules are deleted and added, also those that are equal */
@@ -98,10 +93,9 @@ bool plan_table_is(enum backend_index backend, const struct ruleset *live, const
 		   enum table_id table, enum family family, unsigned flags);
 
 /*
- * The steps that take back what @done has done to a backend's tables: from @now, read after it and after
- * ownership_decide, to what was live before it.  Where Istio's rules of a table are not any more what @done made of
- * them, somebody else has written them: they stay, and @stranger is called.  @tables: a mask of those that @now shows;
- * @family: the one that it shows, or FAMILIES: all.
+ * The steps that take back what @done did to a backend's tables: from @now, after ownership_decide, to what was live.
+ * Where Istio's rules are not any more what @done made of them, somebody else wrote them: they stay, and @stranger is
+ * called.  @tables: a mask of those that @now shows; @family: the one that it shows, or FAMILIES: all.
  */
 void plan_undo(struct plan *undo, const struct plan *done, enum backend_index backend, const struct ruleset *now,
 	       unsigned tables, enum family family,

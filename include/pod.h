@@ -3,10 +3,9 @@
  * Injection: a pod in, the pod with istio-init and the proxy out.  Pure: no I/O, no
  * clock, no globals; the same input gives the same output.
  *
- * Values that a function does not change are shared between its input and its output
- * (the same json_t): who compares the two can take pointers first.  No input is ever
- * written to.  What is made lives in jansson's allocator and in @arena, and is never
- * released one by one: the caller ends the run's memory as a whole.
+ * Values that a function does not change are shared between its input and its output: who compares the two can take
+ * pointers first.  No input is ever written to.  What is made lives in jansson's allocator and in @arena, and is never
+ * released one by one.
  */
 #ifndef ISTIO_INIT_POD_H
 #define ISTIO_INIT_POD_H
@@ -39,7 +38,6 @@ enum pod_reason {
 };
 
 const char *pod_reason_word(enum pod_reason reason);
-
 /* Whose pod it is. */
 struct workload {
 	const char *name, *kind; /* kind as it is written: Deployment */
@@ -53,10 +51,7 @@ struct pod_place {
 	struct workload workload; /* of a Pod: name NULL, pod_inject finds the owner itself */
 };
 
-/*
- * Finds the pod of a document of one of the kinds that are handled.  Returns 1 and fills
- * @place; 0: no such kind; -EINVAL with @err: the kind is right, but what leads to the pod is not.
- */
+/* Finds the pod in a document: 1 with @place; 0: of no such kind; -EINVAL with @err: what leads to the pod is wrong. */
 int pod_find(json_t *document, struct pod_place *place, struct err *err);
 
 struct pod_request {
@@ -93,8 +88,8 @@ struct pod_result {
 };
 
 /*
- * Whether the pod is injected, and why.  Fills injected, reason, detail, warnings, pod.
- * -EINVAL with @err if the pod is not what a Pod is; err->status is STATUS_DATA.
+ * Whether it is injected, and why: fills injected, reason, detail, warnings, pod.  -EINVAL with @err (STATUS_DATA) if
+ * it is not what a Pod is.
  */
 int pod_decide(const struct pod_request *request, struct pod_result *result, struct err *err);
 

@@ -5,6 +5,7 @@
 #include "capture.h"
 #include "cli.h"
 #include "json.h"
+#include "json_write.h"
 #include "text.h"
 #include "util.h"
 #include "walk.h"

@@ -5,6 +5,7 @@
 
 #include "inject.h"
 #include "json.h"
+#include "json_write.h"
 
 /* One document and all of the text up to the next. */
 struct chunk {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "json_write.h"
 #include "patch.h"
 #include "text.h"
 #include "util.h"

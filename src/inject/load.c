@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "json_write.h"
 #include "nearest.h"
 
 #include "../cli/item.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "align.h"
+#include "json_write.h"
 
 #include <string.h>
 

@@ -6,6 +6,7 @@
 
 #include "align.h"
 #include "json.h"
+#include "json_write.h"
 #include "patching.h"
 
 #define STATUS_ANNOTATION "sidecar.istio.io/status"

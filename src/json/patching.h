@@ -4,6 +4,7 @@
 #define ISTIO_INIT_PATCHING_H
 
 #include "json.h"
+#include "json_write.h"
 
 /* In the order in which they are patched. */
 enum { INIT_LIST, APP_LIST, CONTAINER_LISTS };

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "json_write.h"
 #include "nodes.h"
 
 struct reader {

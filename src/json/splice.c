@@ -7,6 +7,7 @@
 
 #include "align.h"
 #include "json.h"
+#include "json_write.h"
 
 struct span {
 	const char *text;

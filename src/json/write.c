@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "json_write.h"
 
 /* Only what RFC 8259 demands is escaped: UTF-8 stays. */
 void json_write_string(struct buffer *out, const char *text, size_t len)

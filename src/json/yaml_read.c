@@ -8,6 +8,7 @@
 #include <yaml.h>
 
 #include "json.h"
+#include "json_write.h"
 #include "nodes.h"
 
 /* A value with what an alias of it needs to know. */

@@ -27,8 +27,7 @@ struct table_edit {
 	enum backend_index backend;
 	enum table_id id;
 	enum family family;
-	unsigned mask; /* of families */
-	unsigned flags;
+	unsigned mask, flags; /* @mask: of families */
 	const struct ruleset *live_rules, *want_rules;
 	const struct table *live, *want; /* @want: NULL for nothing */
 	struct steps rules_gone, chains_gone, chains, rules;

@@ -7,6 +7,7 @@
 #include "../cli/values.h"
 #include "injection.h"
 #include "json.h"
+#include "json_write.h"
 #include "path.h"
 #include "validate.h"
 

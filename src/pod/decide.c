@@ -4,6 +4,7 @@
 
 #include "injection.h"
 #include "json.h"
+#include "json_write.h"
 #include "selector.h"
 
 static const char *const words[REASONS] = {

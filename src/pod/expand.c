@@ -6,6 +6,7 @@
 #include "buffer.h"
 #include "injection.h"
 #include "json.h"
+#include "json_write.h"
 #include "reference.h"
 #include "validate.h"
 

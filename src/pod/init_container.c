@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "json_write.h"
 #include "merge.h"
 #include "options.h"
 

@@ -6,6 +6,7 @@
 #include "containers.h"
 #include "init_container.h"
 #include "json.h"
+#include "json_write.h"
 #include "merge.h"
 #include "options.h"
 #include "probes.h"

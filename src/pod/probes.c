@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "json_write.h"
 #include "settings.h"
 
 #define VARIABLE "ISTIO_KUBE_APP_PROBERS"

@@ -8,6 +8,7 @@
 #include "../cli/values.h"
 #include "addr.h"
 #include "json.h"
+#include "json_write.h"
 #include "probes.h"
 #include "settings.h"
 #include "validate.h"

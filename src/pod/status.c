@@ -4,6 +4,7 @@
 
 #include "injection.h"
 #include "json.h"
+#include "json_write.h"
 #include "status.h"
 
 /* A status that is no JSON object names nothing. */

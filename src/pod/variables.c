@@ -6,6 +6,7 @@
 
 #include "injection.h"
 #include "json.h"
+#include "json_write.h"
 
 /* @key: what follows the colon of a variable with a key, else NULL. */
 typedef const char *variable(struct injection *in, const char *key);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "json_write.h"
 #include "log.h"
 #include "patch.h"
 #include "patch_apply.h"

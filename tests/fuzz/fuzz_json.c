@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "json_write.h"
 
 /* A change of every kind: a member and an item more, one less, one other. */
 static json_t *change(const json_t *value, unsigned *n)

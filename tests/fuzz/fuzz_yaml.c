@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "json_write.h"
 
 static void check_write(const struct document *doc, struct arena *arena, const struct json_node *node, const char *newline)
 {

@@ -7,6 +7,7 @@
 
 #include "../../src/inject/load.h"
 #include "json.h"
+#include "json_write.h"
 
 static void prepare(struct pod_run *run, const char *config, const char *pod, const char *namespace)
 {

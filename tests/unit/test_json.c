@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "json_write.h"
 
 Suite *suite_json(void);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "json.h"
+#include "json_write.h"
 #include "patch.h"
 
 Suite *suite_patch(void);

@@ -6,6 +6,7 @@
 #include "../../src/inject/load.h"
 #include "../../src/pod/merge.h"
 #include "json.h"
+#include "json_write.h"
 #include "pod_run.h"
 
 Suite *suite_pod_overlay(void);

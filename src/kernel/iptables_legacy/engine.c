@@ -14,6 +14,7 @@
 #include "iptables_legacy/iptc.h"
 #include "log.h"
 #include "ownership.h"
+#include "plan.h"
 #include "util.h"
 
 /* How often a table is tried again after a rival was faster, when another table is already written. */
