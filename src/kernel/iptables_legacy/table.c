@@ -152,7 +152,7 @@ static bool is_about(const struct step *step, const struct legacy_table *t, enum
 /* Single rules of chains that stay: the further down, the more are gone before them. */
 static int delete_rules(const struct legacy_table *t, const struct step *steps, unsigned n)
 {
-	const struct chain *chain = NULL;
+	const struct step *last = NULL;
 	unsigned gone = 0;
 	int rc = 0;
 
@@ -161,9 +161,9 @@ static int delete_rules(const struct legacy_table *t, const struct step *steps, 
 
 		if (!is_about(step, t, STEP_DELETE, STEP_RULES) || step->with)
 			continue;
-		if (step->chain != chain)
+		if (!last || step->chain != last->chain)
 			gone = 0;
-		chain = step->chain;
+		last = step;
 		for (unsigned k = 0; k < step->n && !rc; k++)
 			rc = legacy_iptc[t->family].remove(step->chain->name, step->first - gone, t->h);
 		gone += step->n;
