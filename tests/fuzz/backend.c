@@ -30,9 +30,10 @@ static const struct ruleset *wanted(enum layout layout)
 	static struct ruleset *rulesets[2];
 	static struct config cfg;
 
-	if (!rulesets[layout]) {
+	if (!rulesets[LAYOUT_NATIVE]) {
 		fuzz_config(&cfg, words);
-		rulesets[layout] = capture_build(&cfg, &(struct capture_options){ layout, FAMILY_BOTH, true });
+		for (enum layout l = LAYOUT_IPTABLES; l <= LAYOUT_NATIVE; l++)
+			rulesets[l] = capture_build(&cfg, &(struct capture_options){ l, FAMILY_BOTH, true });
 	}
 	return rulesets[layout];
 }

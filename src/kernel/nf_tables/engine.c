@@ -177,20 +177,22 @@ static void put_guard(struct nfnl_batch *batch, const struct engine *e, enum ste
 		nftables_put_guard(batch, e->plan->want.routes.mark);
 }
 
-/* The messages of some steps; @undo: what they add is what the dumps show. */
-static int put_steps(struct nfnl_batch *batch, const struct nft_dump *dumps, bool undo, const struct step *steps,
-		     unsigned n, struct err *err)
+/* The messages of the steps [first, first + n); @undo: what they add is what the dumps show. */
+static int put_steps(struct nfnl_batch *batch, const struct nft_dump *dumps, bool undo, const struct plan *plan,
+		     unsigned first, unsigned n, struct err *err)
 {
 	struct nftables_writer writer = { .batch = batch, .dump = &dumps[NFTABLES], .undo = undo };
 	int rc = 0;
 
-	for (unsigned i = 0; i < n && !rc; i++) {
-		if (steps[i].with == STEP_WITH_TABLE || steps[i].kind == STEP_GUARD)
+	for (unsigned i = first; i < first + n && !rc; i++) {
+		const struct step *step = &plan->steps[i];
+
+		if (step->with == STEP_WITH_TABLE || step->kind == STEP_GUARD)
 			continue;
-		if (steps[i].backend == NFTABLES)
-			nftables_put_step(&writer, &steps[i]);
+		if (step->backend == NFTABLES)
+			nftables_put_step(&writer, step);
 		else
-			rc = iptables_nft_put_step(batch, undo ? dumps[IPTABLES_NFT].rs : NULL, &steps[i], err);
+			rc = iptables_nft_put_step(batch, undo ? dumps[IPTABLES_NFT].rs : NULL, step, err);
 	}
 	return rc;
 }
@@ -204,7 +206,7 @@ static int nf_tables_prepare(struct engine *e, const struct plan *plan, unsigned
 	for (unsigned i = first; i < first + n; i++)
 		if (plan->steps[i].kind == STEP_GUARD)
 			put_guard(batch, e, plan->steps[i].action);
-	return put_steps(batch, e->dumps, false, &plan->steps[first], n, err);
+	return put_steps(batch, e->dumps, false, plan, first, n, err);
 }
 
 static int nf_tables_commit(struct engine *e, struct err *err)
@@ -261,7 +263,7 @@ static int undo_once(struct engine *e, struct engine *now, struct err *err)
 	for (enum backend_index b = 0; b < NFT_BACKENDS && !rc; b++) {
 		ownership_decide(now->dumps[b].rs, e->plan->want.known);
 		plan_undo(&undo, e->plan, b, now->dumps[b].rs, (1u << TABLES) - 1, FAMILIES, tell_stranger);
-		rc = put_steps(&batch, e->dumps, true, undo.steps, undo.n, err);
+		rc = put_steps(&batch, e->dumps, true, &undo, 0, undo.n, err);
 		plan_free(&undo);
 	}
 	rc = rc ? rc : nfnl_batch_send(&batch, err);
