@@ -6,6 +6,7 @@
 
 #include "backends.h"
 #include "command.h"
+#include "log.h"
 #include "print.h"
 #include "text.h"
 
@@ -33,6 +34,27 @@ static void print_routes(const struct plan *plan, bool color)
 	}
 }
 
+/*
+ * An apply finds out by writing whether the kernel has conntrack zones, and leaves them out where it has none.  Nothing
+ * that only looks can tell, so the difference stays one, and what would settle it is said.
+ */
+static void warn_of_zones(const struct context *ctx, const struct plan_want *want)
+{
+	struct plan_want without = *want;
+	struct ruleset *rules;
+	struct plan plan;
+
+	if (ctx->cfg->dns_zones != AUTO)
+		return;
+	without.rules = rules = context_wanted(ctx, backend_layout(want->backend), ctx->families, false);
+	plan_make(&plan, &ctx->live, &without);
+	if (!plan.n && !plan.blocked)
+		log_warn("nothing but conntrack zones is missing; if this kernel has none (apply warns of it), "
+			 "compare with --dns-zones=off");
+	plan_free(&plan);
+	ruleset_free(rules);
+}
+
 /* The plan that an apply would make, of what it would find. */
 static int diff(struct context *ctx, struct err *err)
 {
@@ -52,6 +74,8 @@ static int diff(struct context *ctx, struct err *err)
 	warn_of_left_rules(ctx);
 	print_rules_diff(ctx, &plan, color);
 	print_routes(&plan, color);
+	if (plan.n)
+		warn_of_zones(ctx, &want);
 	rc = plan.n || plan.blocked ? STATUS_DIFFERENT : STATUS_DONE;
 	plan_free(&plan);
 	ruleset_free(rules);

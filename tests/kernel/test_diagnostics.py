@@ -334,6 +334,25 @@ def test_no_zones_in_auto(netns, backend):
     warning, _ = result.stderr.splitlines()
     assert "without conntrack zones" in warning and "CONFIG_NF_CONNTRACK_ZONES" in warning
     lib.checked(netns.istio_init("diff", *DNS, "--dns-zones=off", f"--backend={backend}"))
+    # The same again: one table is tried, refused, and nothing else is touched.
+    before = netns.snapshot()
+    result = netns.istio_init(*DNS, f"--backend={backend}",
+                              prefix=strace(netns, "inject=setsockopt:error=EOPNOTSUPP:when=1"))
+    lib.checked(result)
+    assert "without conntrack zones" in result.stderr and "unchanged" in result.stderr
+    assert netns.snapshot() == before
+    # Who only looks cannot know why they are missing.
+    result = netns.istio_init("diff", *DNS, f"--backend={backend}")
+    assert result.returncode == 2 and result.stdout.count("\n+*raw") == 2, result
+    assert "nothing but conntrack zones is missing" in result.stderr and "--dns-zones=off" in result.stderr
+
+
+def test_what_is_missing_beside_zones_is_a_difference(netns, backend):
+    """Then --dns-zones=off would not settle it, and nothing is said of it."""
+    lib.checked(netns.istio_init(*DNS, "--dns-zones=off", f"--backend={backend}"))
+    for more, said in ([], True), (["--dns-zones=on"], False), (["-x", "10.9.0.0/16"], False):
+        result = netns.istio_init("diff", *DNS, *more, f"--backend={backend}")
+        assert (result.returncode, "--dns-zones=off" in result.stderr) == (2, said), result
 
 
 def transaction(args):
