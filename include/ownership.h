@@ -35,7 +35,7 @@ struct chain_edit {
 	const unsigned *places; /* NULL, or where each wanted rule stood: behind so many foreign rules */
 	bool own;               /* the chain is ours: no live rule of it is foreign */
 	bool same_families;     /* natively: rules are equal only for the same families */
-	bool anew;              /* nothing stays */
+	bool anew;              /* what would stay goes, and is added where it stood */
 	bool shared_go;         /* what is shared and not wanted goes; else it is left alone */
 
 	/* the answer, caller's, all zero before */

@@ -275,7 +275,7 @@ static bool rules_same(const void *data, unsigned i, unsigned j)
 	const struct comparison *c = data;
 	const struct rule *live = c->edit->live[c->own[i]], *want = &c->edit->want[j];
 
-	if (c->edit->anew || (c->edit->same_families && live->families != want->families))
+	if ((c->edit->anew && c->edit->own) || (c->edit->same_families && live->families != want->families))
 		return false;
 	if (live->unknown || want->unknown)
 		return live->id && live->id == want->id;
@@ -362,5 +362,11 @@ void ownership_edit(const struct chain_edit *edit)
 	for (unsigned l = 0; l < c.n; l++)
 		edit->goes[c.own[l]] = !kept[l] && (edit->shared_go || edit->live[c.own[l]]->owner == RULE_OURS);
 	place_new(edit, at);
+	/* Among others' rules each is made anew where it stands, also what is shared: else it would be there once more. */
+	if (edit->anew) {
+		for (unsigned l = 0; l < c.n; l++)
+			edit->goes[c.own[l]] |= kept[l];
+		memset(edit->stays, 0, edit->n_want * sizeof(*edit->stays));
+	}
 	free(c.own);
 }

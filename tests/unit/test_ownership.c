@@ -121,8 +121,10 @@ static const struct {
 	{ CHAIN("Xn", "a", "Xna") },
 	{ CHAIN("nXa", "", "nX") },
 	{ CHAIN("nXa", "", "X"), .shared_go = true },
-	/* all anew goes where the old ones stood */
-	{ CHAIN("XaYbZ", "ab", "XabYZ"), .anew = true },
+	/* all anew goes where the old ones stood, and what is shared is not there once more */
+	{ CHAIN("XaYbZ", "ab", "XaYbZ"), .anew = true },
+	{ CHAIN("XnYna", "na", "XnYna"), .anew = true },
+	{ CHAIN("XnYb", "nac", "XnacY"), .anew = true },
 	/* an undo: behind as many foreign rules as before */
 	{ CHAIN("XYb", "ac", "aXYc"), .undo = true, .places = { 0, 2 } },
 	{ CHAIN("XYc", "ab1", "XaYb1"), .undo = true, .places = { 1, 2, 2 } },
