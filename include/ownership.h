@@ -40,6 +40,7 @@ struct chain_edit {
 
 	/* the answer, caller's, all zero before */
 	bool *goes;       /* of each live rule */
+	bool *left;       /* of each live rule, or NULL: it is shared, there more often than wanted, and left alone */
 	unsigned *before; /* of each wanted rule: to be put in front of the live rule of that number, n_live: at the end */
 	bool *stays;      /* of each wanted rule: it is there already */
 };

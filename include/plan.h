@@ -67,6 +67,9 @@ struct plan {
 	unsigned n;
 	enum plan_refusal refusal;
 	enum backend_index elsewhere; /* of PLAN_ELSEWHERE */
+	/* Live rules that are shared, and there more often than wanted: they stay, and are no difference. */
+	const struct rule **left;
+	unsigned n_left;
 	/* Where rules are wanted, but would decide nothing: a table that sleeps, a chain that is not hooked in. */
 	const struct step *blocked;
 	struct arena *arena;

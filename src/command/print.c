@@ -12,15 +12,37 @@
 /* Of rules that are left alone, so many are shown. */
 #define LEFT_SHOWN 4
 
+static bool is_left(const struct plan *plan, const struct rule *rule)
+{
+	for (unsigned i = 0; i < plan->n_left; i++)
+		if (plan->left[i] == rule)
+			return true;
+	return false;
+}
+
+/* What is shared, and the plan leaves alone, is printed no more than what is foreign. */
+static void disown_left(struct ruleset *live, const struct plan *plan)
+{
+	for (enum table_id t = 0; t < TABLES && plan->n_left; t++)
+		for (unsigned c = 0; c < live->tables[t].n_chains; c++)
+			for (unsigned i = 0; i < live->tables[t].chains[c].n_rules; i++) {
+				struct rule *rule = &live->tables[t].chains[c].rules[i];
+
+				if (is_left(plan, rule))
+					rule->owner = RULE_FOREIGN;
+			}
+}
+
 void print_rules_diff(const struct context *ctx, const struct plan *plan, bool color)
 {
 	for (enum backend_index b = 0; b < BACKENDS; b++) {
-		const struct ruleset *live = ctx->live.rules[b];
+		struct ruleset *live = ctx->live.rules[b];
 		bool wanted = b == plan->want.backend;
 		struct ruleset *nothing;
 
 		if (!live || !(wanted || plan_touches(plan, b)))
 			continue;
+		disown_left(live, plan);
 		nothing = ruleset_new(live->layout, 0);
 		text_print_diff(stdout, live, wanted ? plan->want.rules : nothing, color);
 		ruleset_free(nothing);

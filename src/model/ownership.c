@@ -359,8 +359,13 @@ void ownership_edit(const struct chain_edit *edit)
 			i++;
 		at[j] = c.own[i++];
 	}
-	for (unsigned l = 0; l < c.n; l++)
-		edit->goes[c.own[l]] = !kept[l] && (edit->shared_go || edit->live[c.own[l]]->owner == RULE_OURS);
+	for (unsigned l = 0; l < c.n; l++) {
+		bool goes = edit->shared_go || edit->live[c.own[l]]->owner == RULE_OURS;
+
+		edit->goes[c.own[l]] = !kept[l] && goes;
+		if (edit->left)
+			edit->left[c.own[l]] = !kept[l] && !goes;
+	}
 	place_new(edit, at);
 	/* Among others' rules each is made anew where it stands, also what is shared: else it would be there once more. */
 	if (edit->anew) {

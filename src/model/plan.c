@@ -164,6 +164,7 @@ void plan_make(struct plan *plan, const struct live *live, const struct plan_wan
 void plan_free(struct plan *plan)
 {
 	free(plan->steps);
+	free(plan->left);
 	arena_free(plan->arena);
 }
 

@@ -67,7 +67,6 @@ static void push_rules_with(struct table_edit *e, const struct chain *chain, enu
 	struct step step = step_of(e, STEP_DELETE, STEP_RULES);
 
 	step.with = (uint8_t)with;
-	step.n = 0;
 	for (unsigned i = 0; i < chain->n_rules; i++)
 		step.n += (chain->rules[i].families & e->mask) != 0;
 	push_rules(&e->rules_gone, step, chain);
@@ -163,13 +162,10 @@ static void edit_chain(struct table_edit *e, const struct chain *live, const str
 	unsigned n_live = 0, n_want = 0, *places = NULL;
 	auto_free const struct rule **rules = xcalloc((live ? live->n_rules : 0) + 1, sizeof(*rules));
 	struct rule *wanted = list_rules(e, want, &n_want, &places);
-	auto_free bool *goes = NULL, *stays = xcalloc(n_want + 1, sizeof(*stays));
-	auto_free unsigned *before = xcalloc(n_want + 1, sizeof(*before));
 
 	for (unsigned i = 0; live && i < live->n_rules; i++)
 		if (live->rules[i].families & e->mask)
 			rules[n_live++] = &live->rules[i];
-	goes = xcalloc(n_live + 1, sizeof(*goes));
 	struct chain_edit edit = {
 		.live = rules,
 		.n_live = n_live,
@@ -180,14 +176,19 @@ static void edit_chain(struct table_edit *e, const struct chain *live, const str
 		.same_families = e->family == FAMILIES,
 		.anew = e->flags & PLAN_ANEW,
 		.shared_go = !e->want || e->flags & PLAN_SHARED_GO,
-		.goes = goes,
-		.before = before,
-		.stays = stays,
+		.goes = arena_alloc(e->plan->arena, n_live * sizeof(*edit.goes)),
+		.left = arena_alloc(e->plan->arena, n_live * sizeof(*edit.left)),
+		.before = arena_alloc(e->plan->arena, n_want * sizeof(*edit.before)),
+		.stays = arena_alloc(e->plan->arena, n_want * sizeof(*edit.stays)),
 	};
 
 	ownership_edit(&edit);
 	push_deletions(e, live, &edit);
 	push_additions(e, want, &edit);
+	for (unsigned i = 0; i < n_live; i++)
+		if (edit.left[i])
+			*(const struct rule **)array_push(&e->plan->left, &e->plan->n_left, sizeof(*e->plan->left)) =
+				rules[i];
 }
 
 /* Rule by rule the same: what most second runs find. */
