@@ -80,6 +80,7 @@ static int report_refusal(struct context *ctx, void *data, struct err *err)
 {
 	const struct order *order = data;
 
+	warn_of_left_rules(ctx);
 	switch (order->plan.refusal) {
 	case PLAN_ELSEWHERE:
 		return fail_elsewhere(order, err);
@@ -126,12 +127,8 @@ static int write_plan(struct context *ctx, struct order *order, struct err *err)
 {
 	int rc = transaction_run(ctx, &order->plan, err);
 
-	if (rc)
-		return rc;
-	order->changed = true;
-	if (order->plan.elsewhere != BACKENDS)
-		log_info("removed the Istio rules of backend %s", backend_name(order->plan.elsewhere));
-	return 0;
+	order->changed = !rc;
+	return rc;
 }
 
 /* 1 if it was refused for what is live: see report_refusal. */
@@ -152,7 +149,6 @@ static int attempt_apply(struct context *ctx, void *data, struct err *err)
 		*err = ctx->errs[backend_engine(order->index)];
 	} else {
 		make_plan(ctx, order);
-		warn_of_left_rules(ctx);
 		if (order->plan.refusal && !ctx->cfg->reconcile)
 			return 1;
 		rc = order->plan.blocked ? fail_blocked(order->plan.blocked, err) :
@@ -183,6 +179,11 @@ static void log_summary(const struct context *ctx, const struct order *order, ui
 {
 	uint64_t us = clock_us() - start;
 
+	warn_of_left_rules(ctx);
+	if (order->no_zones)
+		log_warn("DNS is captured without conntrack zones: %s", order->zones_err.what);
+	if (order->plan.elsewhere != BACKENDS)
+		log_info("removed the Istio rules of backend %s", backend_name(order->plan.elsewhere));
 	log_info("%s: %u rules (%s) through %s (%s) in %u.%02u ms",
 		 order->changed ? "applied" : "unchanged, all was right already", ruleset_count_rules(order->want),
 		 families_text(ctx), backend_name(order->index), order->choice.reason, (unsigned)(us / 1000),
@@ -266,8 +267,6 @@ static int apply(struct context *ctx, uint64_t start, struct validation *proof, 
 	struct order order = { .proof = proof };
 	int rc = apply_rules(ctx, &order, err);
 
-	if (!rc && order.no_zones)
-		log_warn("DNS is captured without conntrack zones: %s", order.zones_err.what);
 	if (!rc)
 		log_summary(ctx, &order, start);
 	order_forget(&order);

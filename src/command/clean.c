@@ -22,7 +22,6 @@ static int attempt_clean(struct context *ctx, void *data, struct err *err)
 	int rc;
 
 	plan_make(&plan, &ctx->live, &want);
-	warn_of_left_rules(ctx);
 	*changed = plan.n;
 	rc = transaction_run(ctx, &plan, err);
 	plan_free(&plan);
@@ -43,6 +42,8 @@ int command_clean(const struct config *cfg, struct err *err)
 	rc = context_open(&ctx, cfg, INTENT_CLEAN, err);
 	if (!rc)
 		rc = transaction_attempt(&ctx, &(struct attempt){ attempt_clean, NULL, &changed }, err);
+	if (!rc)
+		warn_of_left_rules(&ctx);
 	if (!rc)
 		log_info(changed ? "removed the Istio rules, address and routes" : "nothing to clean");
 	context_close(&ctx);

@@ -49,13 +49,23 @@ void print_rules_diff(const struct context *ctx, const struct plan *plan, bool c
 	}
 }
 
+/* Rules of the two families often have one text. */
+static bool is_listed(const struct chain *chain, unsigned n, const struct rule *rule)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (chain->rules[i].owner == RULE_FOREIGN && rule_equal(&chain->rules[i], rule))
+			return true;
+	return false;
+}
+
 /* Adds the rules of one chain that may be of an older install, but cannot be told from a user's own. */
 static void list_left(FILE *out, const struct chain *chain, enum table_id table, unsigned *n)
 {
 	for (unsigned i = 0; i < chain->n_rules; i++) {
 		const struct rule *rule = &chain->rules[i];
 
-		if (rule->owner != RULE_FOREIGN || !ownership_is_shareable(rule, table, chain->hook))
+		if (rule->owner != RULE_FOREIGN || !ownership_is_shareable(rule, table, chain->hook) ||
+		    is_listed(chain, i, rule))
 			continue;
 		if ((*n)++ >= LEFT_SHOWN)
 			continue;

@@ -10,7 +10,7 @@ void print_rules_diff(const struct context *ctx, const struct plan *plan, bool c
 
 /*
  * One warning that names interface RETURNs, as -c and -k make them, which stay beside an install although nobody asks
- * for them any more.
+ * for them any more, as the last reading found them.  Not while a lock is held.
  */
 void warn_of_left_rules(const struct context *ctx);
 
