@@ -172,7 +172,7 @@ class Netns:
     def plumbing(self):
         """Rules, routes and addresses beside the tables."""
         for _ in range(100):
-            text = self.sh("ip rule; ip -6 rule; ip route show table all; ip -6 route show table all; ip addr")
+            text = self.sh("ip rule; ip -6 rule; ip -4 route show table all; ip -6 route show table all; ip addr")
             # The kernel adds the route of an address a little later than the address.
             if "inet6 ::6/" not in text or "local ::6 dev lo" in text:
                 break
