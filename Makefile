@@ -199,7 +199,7 @@ check-faults:
 	@.ci/as-root
 	@.ci/packages test
 	@$(MAKE) --no-print-directory $(jobs) all
-	@ISTIO_INIT_FAULTS=all tests/run -k "test_faults or test_diff_and_apply or test_random_states"
+	@ISTIO_INIT_FAULTS=all tests/run -k 'test_faults or test_unlike_runs or test_diff_and_apply or test_random_states'
 
 check-builds:
 	@.ci/packages builds

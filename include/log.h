@@ -13,7 +13,7 @@ struct log_options {
 	int fd; /* where lines go; 2 by default */
 };
 
-/* The only writable global of the program: set once, after the options are known. */
+/* Set once, after the options are known: with what log_hold keeps, the only writable globals of the program. */
 void log_setup(const struct log_options *options);
 
 /* The name that lines begin with, if it is not istio-init. */
@@ -26,6 +26,13 @@ bool log_enabled(enum log_level level);
  * as \n, \t or \xNN, so that a value of the user's can never make a second line.
  */
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * From log_hold to log_release lines are kept in memory instead of being written: who reads them could keep a lock from
+ * others.  If they become too many, lines below a warning are left out first; how many is said.
+ */
+void log_hold(void);
+void log_release(void);
 
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
 #define log_info(...) log_line(LOG_INFO, __VA_ARGS__)

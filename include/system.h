@@ -20,10 +20,16 @@ uint64_t caps_effective(void);
 void caps_keep(uint64_t keep);
 
 /*
- * The xtables lock: best effort.  Waits up to @wait_ms while somebody holds it.  Where the file
- * cannot be opened, the netns that we are in is locked instead.  Returns a descriptor to close, -1 if
- * neither can be had (with a debug line), or -EBUSY with @err (STATUS_BUSY) when the wait ran out.
+ * The locks of a run that writes, descriptors or -1: of the netns itself, which all runs in it have in common, whatever
+ * mount namespace they come from; and the xtables lock, the file @path, for the stock tools.  Each is best effort (a
+ * debug line says what cannot be had), but while somebody else holds one it is waited for until @deadline_us (clock_us):
+ * then -EBUSY with @err (STATUS_BUSY), and none is held.  While they are held the log is held back (log_hold), as who
+ * reads it may take his time.
  */
-int lock_take(const char *path, uint32_t wait_ms, struct err *err);
+struct locks {
+	int netns, xtables;
+};
+int locks_take(struct locks *locks, const char *path, uint64_t deadline_us, struct err *err);
+void locks_release(struct locks *locks);
 
 #endif

@@ -14,6 +14,18 @@ static const char *program = "istio-init";
 /* Bytes of the finished line; what is longer is cut. */
 #define LINE_MAX_LEN 4096
 
+/* Bytes of lines that are held back, and how many of them are for warnings and errors alone. */
+#define HELD_MAX (64 << 10)
+#define HELD_FOR_ERRORS (16 << 10)
+
+/* Untouched pages cost nothing, and an undo that says what it cannot put back may find no memory. */
+static struct {
+	bool on;
+	size_t len;
+	unsigned lost;
+	char text[HELD_MAX];
+} held;
+
 struct line {
 	size_t len;
 	char text[LINE_MAX_LEN];
@@ -113,6 +125,25 @@ static void print_time(char *stamp, size_t size)
 		 now.tv_nsec / 1000);
 }
 
+/* Nobody is left to be told if stderr is gone. */
+static void put(const char *line, size_t len)
+{
+	if (write(options.fd, line, len) < 0)
+		return;
+}
+
+static void hold(enum log_level level, const char *line, size_t len)
+{
+	size_t room = HELD_MAX - (level > LOG_WARN ? HELD_FOR_ERRORS : 0);
+
+	if (held.len + len > room) {
+		held.lost++;
+		return;
+	}
+	memcpy(held.text + held.len, line, len);
+	held.len += len;
+}
+
 void log_line(enum log_level level, const char *fmt, ...)
 {
 	char text[LINE_MAX_LEN / 2], stamp[96];
@@ -138,7 +169,28 @@ void log_line(enum log_level level, const char *fmt, ...)
 		line_put_escaped(&line, text);
 	}
 	line.text[line.len++] = '\n';
-	/* Nobody is left to be told if stderr is gone. */
-	if (write(options.fd, line.text, line.len) < 0)
-		return;
+	if (held.on)
+		hold(level, line.text, line.len);
+	else
+		put(line.text, line.len);
+}
+
+void log_hold(void)
+{
+	held.on = true;
+}
+
+void log_release(void)
+{
+	const char *line = held.text, *end = held.text + held.len;
+	unsigned lost = held.lost;
+
+	held.on = false;
+	held.len = held.lost = 0;
+	for (const char *next; line < end; line = next) {
+		next = (const char *)memchr(line, '\n', (size_t)(end - line)) + 1;
+		put(line, (size_t)(next - line));
+	}
+	if (lost)
+		log_warn("%u more lines did not fit into memory", lost);
 }

@@ -28,6 +28,7 @@ void *xchecked(void *p)
 {
 	if (p)
 		return p;
+	log_release();
 	log_error("out of memory: raise the container's memory limit");
 	_exit(STATUS_FAILED);
 }

@@ -75,21 +75,22 @@ static int fail_beaten(const struct context *ctx, struct err *err)
 
 int transaction_attempt(struct context *ctx, const struct attempt *a, struct err *err)
 {
-	uint64_t deadline = clock_us() + (uint64_t)ctx->cfg->wait_ms * 1000, now;
-	int lock, rc;
+	uint64_t deadline_us = clock_us() + (uint64_t)ctx->cfg->wait_ms * 1000;
+	struct locks locks;
+	int rc;
 
 	for (;;) {
-		now = clock_us();
-		lock = lock_take(ctx->cfg->lock_file, now < deadline ? (uint32_t)((deadline - now) / 1000) : 0, err);
-		rc = lock < -1 ? lock : context_read(ctx, err);
+		rc = locks_take(&locks, ctx->cfg->lock_file, deadline_us, err);
+		if (rc)
+			return rc;
+		rc = context_read(ctx, err);
 		rc = rc ? rc : a->attempt(ctx, a->data, err);
-		if (lock >= 0)
-			close(lock);
+		locks_release(&locks);
 		if (rc > 0)
 			return a->report(ctx, a->data, err);
 		if (rc != -EAGAIN)
 			return rc;
-		if (clock_us() >= deadline)
+		if (clock_us() >= deadline_us)
 			return fail_beaten(ctx, err);
 		wait_a_little();
 	}

@@ -13,8 +13,8 @@ int transaction_run(struct context *ctx, const struct plan *plan, struct err *er
 
 /*
  * Reads what is live and calls @attempt, again and again while one of the two says -EAGAIN, until --wait runs out
- * (STATUS_BUSY).  Holds the xtables lock (where it can be had) meanwhile, but not any more while @report tells what
- * the last attempt has found, if that returned a number above 0.  Returns what the last attempt, or @report, returned.
+ * (STATUS_BUSY).  Holds the locks (see system.h) meanwhile, from before the first look until after an undo, but not any
+ * more while @report tells what the last attempt has found, if that returned a number above 0.  Returns what the last attempt, or @report, returned.
  */
 struct attempt {
 	int (*attempt)(struct context *ctx, void *data, struct err *err);

@@ -2,6 +2,7 @@
 /* Every suite of the unit tests, one line each. */
 SUITE(addr)
 SUITE(heap)
+SUITE(log)
 SUITE(merge)
 SUITE(nft)
 SUITE(nft_answers)
