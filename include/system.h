@@ -3,7 +3,6 @@
 #ifndef ISTIO_INIT_SYSTEM_H
 #define ISTIO_INIT_SYSTEM_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "err.h"
@@ -11,8 +10,9 @@
 /* Enters the network namespace at @path (its user namespace too where that is needed). */
 int netns_enter(const char *path, struct err *err);
 
-/* Whether this is the machine's initial network namespace (it alone has bpf_jit_enable). */
-bool netns_is_initial(void);
+/* Whose the netns is that we are in; UNKNOWN where /proc/sys is missing, masked or closed. */
+enum netns_place { NETNS_POD, NETNS_INITIAL, NETNS_UNKNOWN };
+enum netns_place netns_place(void);
 
 /* Effective capabilities of this thread, as a bit mask. */
 uint64_t caps_effective(void);

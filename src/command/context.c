@@ -40,26 +40,32 @@ static int check_privileges(struct context *ctx, struct err *err)
 	return 0;
 }
 
-/* A pod's rules in the host's netns cut the node off from its cluster. */
+/* A pod's rules in the host's netns cut the node off from its cluster: what may be the host's is taken for it. */
 static int check_not_host(const struct config *cfg, struct err *err)
 {
-	int rc;
+	enum netns_place place = cfg->allow_host_netns ? NETNS_POD : netns_place();
+	bool sure = place == NETNS_INITIAL;
+	int rc = 0;
 
-	if (cfg->allow_host_netns || !netns_is_initial())
+	if (place == NETNS_POD)
 		return 0;
 	if (cfg->as_upstream) {
 		rc = netns_has_pod_links(err);
 		if (rc < 0)
 			return rc;
 		if (!rc) {
-			log_warn("this is the machine's initial network namespace: all its traffic will be redirected");
+			log_warn("this %s the machine's initial network namespace: all its traffic will be redirected",
+				 sure ? "is" : "may be");
 			return 0;
 		}
 	}
 	rc = err_set(err, STATUS_NOPERM, EPERM,
-		     "this is the machine's own network namespace, not a pod's: the rules would cut the node off");
-	err_hint(err, "name the pod's namespace with --network-namespace, leave sidecar injection off for pods with "
-		      "hostNetwork: true, or say --allow-host-netns if it is meant");
+		     sure ? "this is the machine's own network namespace, not a pod's: the rules would cut the node off" :
+			    "this may be the machine's own network namespace, where the rules would cut the node off: "
+			    "/proc/sys/net/core, which tells, is missing, masked or closed");
+	err_hint(err, sure ? "name the pod's namespace with --network-namespace, leave sidecar injection off for pods with "
+			     "hostNetwork: true, or say --allow-host-netns if it is meant" :
+			     "mount /proc and let it be read, or say --allow-host-netns if this is a pod");
 	return rc;
 }
 

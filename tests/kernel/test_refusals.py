@@ -116,19 +116,29 @@ def test_network_namespace_option(netns, backend):
             assert lib.tables(target.save("ipv6")) == lib.tables(wanted.save("ipv6")) == {}
 
 
-# The machine's own namespace is known by an entry of /proc that it alone has.  What follows
+# The machine's own namespace is known by entries of /proc that it alone has.  What follows
 # runs in a fresh namespace whose /proc/sys/net/core, in a mount namespace of its own, shows one.
 HOST = """
 mount --make-rprivate /
-mkdir -p "$1"; cp /proc/sys/net/core/somaxconn "$1"; echo 0 >"$1/bpf_jit_enable"
+mkdir -p "$1"; cp /proc/sys/net/core/somaxconn "$1"; echo 0 >"$1/$2"
 mount --bind "$1" /proc/sys/net/core
-shift; exec "$@"
+shift 2; exec "$@"
 """
 
 
-def as_host(netns, name, *args):
+def as_host(netns, name, *args, entry="netdev_budget"):
     assert os.stat(netns.path) != os.stat("/proc/self/ns/net")
-    return netns.run(["unshare", "-m", "sh", "-ec", HOST, "sh", netns.dir / "core", name, *args])
+    return netns.run(["unshare", "-m", "sh", "-ec", HOST, "sh", netns.dir / "core", entry, name, *args])
+
+
+@pytest.mark.parametrize("entry", ["netdev_budget", "dev_weight", "netdev_max_backlog", "bpf_jit_enable"])
+def test_any_entry_of_the_machines_own_namespace_tells_it(netns, entry):
+    """Not every kernel has each of them: the last needs CONFIG_BPF_JIT."""
+    assert pathlib.Path("/proc/sys/net/core", entry).exists() or entry == "bpf_jit_enable"
+    assert netns.run(["test", "-e", f"/proc/sys/net/core/{entry}"]).returncode == 1
+    before = netns.snapshot()
+    refused(as_host(netns, lib.BINARY, "--sidecar", entry=entry), 77, "this is the machine's own", "--allow-host-netns")
+    assert netns.snapshot() == before
 
 
 @pytest.mark.parametrize("args", [["--sidecar"], ["apply", "--sidecar"], ["clean"], ["--cleanup-only"]])
@@ -171,6 +181,57 @@ def test_as_upstream_a_node_with_pods_is_refused(netns, backend):
 def test_as_upstream_a_veth_pair_of_its_own_is_no_pod(netns, backend):
     netns.ip("link add veth0 type veth peer name veth1")
     lib.checked(as_host(netns, lib.BINARY, "istio-iptables", "--sidecar", f"--backend={backend}"))
+
+
+# What keeps from telling whose namespace it is.
+MASKS = {"no /proc": "mount -t tmpfs none /proc", "processes alone": "mount -t proc -o subset=pid proc /proc",
+         "no sysctls": "mount -t tmpfs none /proc/sys", "an empty folder": "mount -t tmpfs none /proc/sys/net/core",
+         "a look-alike": "mount -t tmpfs none /proc/sys/net/core; touch /proc/sys/net/core/somaxconn"}
+
+
+def masked(mask):
+    return ["unshare", "-m", "sh", "-ec", f'{MASKS[mask]}; exec "$@"', "sh"]
+
+
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("args", [["--sidecar"], ["clean"]])
+def test_what_cannot_be_told_from_the_machines_own_namespace_is_refused(netns, mask, args):
+    lib.checked(netns.istio_init("--sidecar", "-p", "16001", "--backend=nftables"))
+    before = netns.snapshot()
+    refused(netns.istio_init(*args, prefix=masked(mask)), 77, "may be the machine's own", "/proc", "--allow-host-netns")
+    assert netns.snapshot() == before
+    lib.checked(netns.istio_init("--dry-run", "--sidecar", prefix=masked(mask)))
+    allowed = ["--sidecar", "--reconcile", "--backend=nftables", "--allow-host-netns"]
+    lib.checked(netns.istio_init(*allowed, prefix=masked(mask)))
+    lib.checked(netns.istio_init("diff", "--sidecar"))
+
+
+@pytest.mark.parametrize("call, error", [("open", "EACCES"), ("getdents64", "EIO"), ("fstatfs", "EPERM")])
+def test_a_list_that_a_policy_refuses_tells_nothing(netns, call, error):
+    """Also one that breaks off: what it has not shown may be what counts."""
+    before = netns.snapshot()
+    for when in 1, 2:
+        result = netns.istio_init("--sidecar", prefix=[
+            "strace", "-qq", "-o", netns.dir / "trace", "-P", "/proc/sys/net/core", "-e",
+            f"inject={call}:error={error}:when={when}"])
+        if "INJECTED" not in (netns.dir / "trace").read_text():
+            break
+        refused(result, 77, "may be the machine's own", "--allow-host-netns")
+        assert netns.snapshot() == before
+    assert when == 2 or call == "getdents64"
+
+
+def test_as_upstream_what_cannot_be_told_is_taken_for_the_machine(netns):
+    upstream = ["istio-iptables", "--sidecar", "--backend=nftables"]
+    result = netns.istio_init(*upstream, prefix=masked("no sysctls"))
+    lib.checked(result)
+    assert "warn: this may be the machine's initial network namespace" in result.stderr
+    lib.checked(netns.istio_init("clean"))
+    with lib.Netns() as pod:
+        netns.ip(f"link add veth0 type veth peer name eth0 netns {pod.path}")
+        before = netns.snapshot()
+        refused(netns.istio_init(*upstream, prefix=masked("no sysctls")), 77, "--allow-host-netns")
+        assert netns.snapshot() == before
 
 
 # Root of a user namespace may change nothing in a network namespace that it does not own,

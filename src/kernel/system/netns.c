@@ -3,18 +3,13 @@
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "system.h"
 #include "util.h"
-
-bool netns_is_initial(void)
-{
-	/* net/core/sysctl_net_core.c registers it for init_net only. */
-	return access("/proc/sys/net/core/bpf_jit_enable", F_OK) == 0;
-}
 
 #define HINT_PATH "name a file like /run/netns/POD or /proc/PID/ns/net of a running process"
 
