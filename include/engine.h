@@ -24,7 +24,7 @@ struct engine;
 struct engine_ops {
 	/*
 	 * Reads everything, foreign rules included, into @live; it stays the engine's, until close.  Nothing is changed
-	 * by looking: no table is created.  -ENOENT: nobody can tell what there is (no /proc).
+	 * by looking: no table is created (but see live.clean).  -ENOENT: nobody can tell what there is (no /proc).
 	 */
 	int (*read)(struct engine **engine, struct live *live, struct err *err);
 

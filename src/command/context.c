@@ -152,7 +152,7 @@ int context_open(struct context *ctx, const struct config *cfg, enum intent inte
 	/* What is there may be older than what is on now. */
 	if (intent == INTENT_SHOW || intent == INTENT_CLEAN)
 		ctx->families = FAMILY_BOTH;
-	ctx->live.all_routes = intent == INTENT_CLEAN;
+	ctx->live.clean = intent == INTENT_CLEAN;
 	return 0;
 }
 
@@ -168,7 +168,7 @@ static void forget(struct context *ctx)
 		close_engine(ctx, i);
 	ruleset_free(ctx->known);
 	ctx->known = NULL;
-	ctx->live = (struct live){ .all_routes = ctx->live.all_routes };
+	ctx->live = (struct live){ .clean = ctx->live.clean };
 }
 
 void context_close(struct context *ctx)
@@ -183,6 +183,9 @@ static bool may_leave_out(const struct context *ctx, enum engine_index i, int rc
 
 	if (rc == -EOPNOTSUPP)
 		goto debug;
+	/* What cannot be looked at may be what is to go, and needs the routes. */
+	if (ctx->intent == INTENT_CLEAN)
+		return false;
 	/* We have NET_ADMIN: a policy keeps us from nf_tables, and legacy is the way around it. */
 	if (i == ENGINE_NF_TABLES && named == BACKEND_IPTABLES_LEGACY && (rc == -EPERM || rc == -EACCES))
 		goto debug;
@@ -217,6 +220,8 @@ static int read_engine(struct context *ctx, enum engine_index i, struct err *err
 	if (!rc)
 		return 0;
 	close_engine(ctx, i);
+	if (ctx->intent == INTENT_CLEAN && i == ENGINE_X_TABLES && !(ctx->caps & CAP_BIT(CAP_NET_RAW)))
+		err_hint(err, "nothing was removed: add NET_RAW to securityContext.capabilities.add, or run it as root");
 	ctx->errs[i] = *err;
 	/* What can be seen is shown first. */
 	return ctx->intent == INTENT_SHOW || may_leave_out(ctx, i, rc, err) ? 0 : rc;

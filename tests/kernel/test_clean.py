@@ -333,24 +333,67 @@ def test_what_cannot_be_looked_at_is_not_taken_for_nothing(netns, backend, comma
     assert failed and result.returncode == 0
 
 
-def test_without_the_right_to_look_at_legacy_tables_the_rest_is_cleaned(netns):
+ONLY_ADMIN = ["setpriv", "--bounding-set=-all,+net_admin", "--inh-caps=-all"]
+
+
+def ambient(caps):
+    """As nobody, to whom the kernel does not show the list of legacy tables (as to all but root and DAC_READ_SEARCH)."""
+    return ["setpriv", f"--reuid={lib.NOBODY}", f"--regid={lib.NOBODY}", "--clear-groups",
+            f"--inh-caps=-all,{caps}", f"--ambient-caps=-all,{caps}"]
+
+
+def test_without_legacy_tables_nothing_keeps_from_a_clean(netns):
+    before = netns.state()
+    lib.checked(netns.istio_init(*MARKED, "--backend=nftables", prefix=ONLY_ADMIN))
+    lib.checked(netns.istio_init("clean", prefix=ONLY_ADMIN))
+    assert netns.state() == before
+    assert netns.sh("cat /proc/net/ip_tables_names /proc/net/ip6_tables_names") == ""
+
+
+def test_without_the_right_to_look_at_legacy_tables_all_stays(netns, backend, public):
+    """What is there may be Istio's: rules, and the routes that they need, stay together."""
+    netns.sh("iptables-legacy -t nat -A OUTPUT -p tcp --dport 9 -j ACCEPT")
+    empty = netns.state()
+    lib.checked(netns.istio_init(*MARKED, f"--backend={backend}"))
+    before = netns.snapshot()
+    for binary, prefix in (lib.BINARY, ONLY_ADMIN), (public / "istio-init", ambient("+net_admin")):
+        result = netns.run([*prefix, binary, "clean"])
+        assert (result.returncode, result.stdout) == (77, "") and len(result.stderr.splitlines()) == 2
+        assert "iptables-legacy" in result.stderr and "NET_RAW" in result.stderr and "nothing was removed" in result.stderr
+        assert netns.snapshot() == before
+    lib.checked(netns.istio_init("clean"))
+    assert netns.state() == empty
+
+
+@pytest.mark.parametrize("part, live, status", [("nftables-by-policy", "iptables-legacy", 77),
+                                                ("legacy", "nftables", 1), ("legacy", "iptables-legacy", 1)])
+def test_what_a_policy_forbids_to_look_at_keeps_all(netns, part, live, status):
+    netns.sh("iptables-legacy -t nat -A OUTPUT -p tcp --dport 9 -j ACCEPT")
+    lib.checked(netns.istio_init(*MARKED, f"--backend={live}"))
+    before = netns.snapshot()
+    result = netns.istio_init("clean", prefix=["/usr/bin/python3", "-B", lib.ROOT / "tests/deny.py", part])
+    assert result.returncode == status, result.stderr
+    assert netns.snapshot() == before
+
+
+def test_another_user_with_the_capabilities_cleans_all(netns, backend, public):
+    """The list of legacy tables is closed to him, the tables are not."""
     netns.sh("iptables-legacy -t nat -A OUTPUT -p tcp --dport 9 -j ACCEPT")
     before = netns.state()
-    only = ["setpriv", "--bounding-set=-all,+net_admin", "--inh-caps=-all"]
-    lib.checked(netns.istio_init(*MARKED, "--backend=nftables", prefix=only))
-    result = netns.istio_init("clean", prefix=only)
-    assert result.returncode == 0 and "iptables-legacy" in result.stderr and "NET_RAW" in result.stderr
+    user = [*ambient("+net_admin,+net_raw"), public / "istio-init"]
+    lib.checked(netns.istio_init(*MARKED, f"--backend={backend}"))
+    assert "removed the Istio rules" in netns.run([*user, "clean"]).stderr
     assert netns.state() == before
+    result = netns.run([*user, "clean"])
+    assert result.returncode == 0 and "nothing to clean" in result.stderr
 
 
-@pytest.mark.parametrize("args", [["clean"], ["--sidecar"], ["diff", "--sidecar"]])
+@pytest.mark.parametrize("args", [["--sidecar"], ["diff", "--sidecar"]])
 def test_as_another_user_with_the_capabilities_it_is_said_what_cannot_be_seen(netns, public, args):
-    """The kernel shows the list of legacy tables to root alone (and to CAP_DAC_READ_SEARCH)."""
+    """Nor is an empty table made to see it, but for a clean."""
     lib.checked(netns.istio_init(*MARKED, "--backend=iptables-legacy"))
     before = [netns.save(family) for family in lib.FAMILIES]
-    caps = "-all,+net_admin,+net_raw"
-    result = netns.run(["setpriv", f"--reuid={lib.NOBODY}", f"--regid={lib.NOBODY}", "--clear-groups",
-                        f"--inh-caps={caps}", f"--ambient-caps={caps}", public / "istio-init", *args])
+    result = netns.run([*ambient("+net_admin,+net_raw"), public / "istio-init", *args])
     assert result.returncode == (2 if "diff" in args else 0)
     assert "warn: the rules of iptables-legacy cannot be looked at and stay as they are" in result.stderr
     assert [lib.tables(netns.save(family)) for family in lib.FAMILIES] == list(map(lib.tables, before))

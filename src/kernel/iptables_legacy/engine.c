@@ -45,6 +45,21 @@ static int read_names(enum family family, char **names, struct err *err)
 	return rc < 0 && (rc != -ENOENT || access("/proc/net", F_OK)) ? legacy_error_names(family, -rc, err) : 0;
 }
 
+/* The same for who may not read the list: of our tables alone, and those of which there was none are made. */
+static int ask_names(enum family family, char **names, struct err *err)
+{
+	char text[64] = "";
+	int rc = 0;
+
+	for (enum table_id t = 0; t < TABLES && rc >= 0; t++) {
+		rc = legacy_iptc_ask(family, table_name(t));
+		if (rc > 0)
+			strcat(strcat(text, table_name(t)), "\n");
+	}
+	*names = *text ? xstrdup(text) : NULL;
+	return rc < 0 ? legacy_error_names(family, -rc, err) : 0;
+}
+
 static bool names_have(const char *names, const char *name)
 {
 	size_t len = strlen(name);
@@ -134,8 +149,12 @@ static int legacy_read(struct engine **engine, struct live *live, struct err *er
 	int rc = 0;
 
 	*engine = e;
-	for (enum family f = 0; f < FAMILIES && !rc; f++)
+	for (enum family f = 0; f < FAMILIES && !rc; f++) {
 		rc = read_names(f, &e->names[f], err);
+		/* An empty table more is less than rules that stay. */
+		if (rc && live->clean)
+			rc = ask_names(f, &e->names[f], err);
+	}
 	if (!rc && !e->names[IPV4] && !e->names[IPV6])
 		return legacy_error_absent(err);
 	e->live = ruleset_new(LAYOUT_IPTABLES, FAMILY_BOTH);

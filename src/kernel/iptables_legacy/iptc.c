@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 #include <net/if.h> /* before any <linux/netfilter...> header */
 #include <sys/socket.h>
 
@@ -38,6 +39,22 @@ int legacy_keep(int fd)
 {
 	(void)fd;
 	return 0;
+}
+
+/* Nothing is asked for but whether the table's rules have 0 bytes: where it is there it answers, by EAGAIN. */
+int legacy_iptc_ask(enum family family, const char *table)
+{
+	int level = family == IPV6 ? SOL_IPV6 : SOL_IP;
+	int fd = legacy_socket(family == IPV6 ? AF_INET6 : AF_INET, SOCK_RAW, IPPROTO_RAW);
+	struct ipt_get_entries entries = { .size = 0 }; /* ip6tables' is the same */
+	socklen_t len = sizeof(entries);
+
+	if (fd < 0)
+		return errno == EAFNOSUPPORT ? 0 : -errno;
+	strncpy(entries.name, table, sizeof(entries.name) - 1);
+	if (!getsockopt(fd, level, IPT_SO_GET_ENTRIES, &entries, &len) || errno == EAGAIN)
+		return 1;
+	return errno == ENOENT || errno == ENOPROTOOPT ? 0 : -errno;
 }
 
 void legacy_iptc_close(void)

@@ -35,6 +35,13 @@ struct iptc {
 };
 extern const struct iptc legacy_iptc[FAMILIES];
 
+/*
+ * Whether the netns has the table, for who may not read the list of tables: 1, 0 or -errno.  The kernel makes one that
+ * it can have and has not (xt_find_table_lock of net/netfilter/x_tables.c): no request tells without.  No module is
+ * loaded for it.
+ */
+int legacy_iptc_ask(enum family family, const char *table);
+
 /* Closes the sockets that all handles share; none of them may be used any more. */
 void legacy_iptc_close(void);
 

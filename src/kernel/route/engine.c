@@ -32,7 +32,7 @@ static int routes_read(struct engine **engine, struct live *live, struct err *er
 		return route_fail(ROUTE_STEP_SOCKET, rc, err);
 	rc = route_read_lo(&e->rtnl, &e->reading);
 	rc = rc ? rc : route_read_rules(&e->rtnl, &e->reading);
-	rc = rc ? rc : route_read_routes(&e->rtnl, &e->reading, live->all_routes);
+	rc = rc ? rc : route_read_routes(&e->rtnl, &e->reading, live->clean);
 	if (rc)
 		return route_fail(ROUTE_STEP_READ, rc, err);
 	live->routes = &e->reading.routes;
