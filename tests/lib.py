@@ -15,7 +15,6 @@ import socket
 import subprocess
 import tempfile
 import threading
-import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BINARY = pathlib.Path(os.environ.get("ISTIO_INIT", ROOT / "build/istio-init")).resolve()
@@ -170,14 +169,12 @@ class Netns:
         checked(self.run([f"{tool}-{flavour}-restore", "--noflush"], input=text))
 
     def plumbing(self):
-        """Rules, routes and addresses beside the tables."""
-        for _ in range(100):
-            text = self.sh("ip rule; ip -6 rule; ip -4 route show table all; ip -6 route show table all; ip addr")
-            # The kernel adds the route of an address a little later than the address.
-            if "inet6 ::6/" not in text or "local ::6 dev lo" in text:
-                break
-            time.sleep(0.01)
-        return re.sub(r"(?<=_lft )\d+sec|(?<=expires )\d+sec", "", text)
+        """Rules, routes and addresses beside the tables, without what the kernel makes of them in its own time: the
+        route of an address, that an address is checked for duplicates, what is left of its life, the queue that a lo
+        keeps once it was up."""
+        text = self.sh("ip rule; ip -6 rule; ip -4 route show table all; ip -6 route show table all; ip addr")
+        return re.sub(r"(?m)^(local|anycast) \S+ dev .* proto kernel .*\n| tentative\b|qdisc \w+ |"
+                      r"(?<=_lft )\d+sec|(?<=expires )\d+sec", "", text)
 
     def snapshot(self):
         """All that an apply may change here, counters included, as text."""

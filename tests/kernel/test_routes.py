@@ -2,7 +2,6 @@
 """Which addresses, ip rules and routes count as Istio's, and the way back when one of them fails."""
 
 import itertools
-import re
 
 import lib
 import pytest
@@ -139,11 +138,6 @@ def test_the_next_run_finds_the_rule_of_a_killed_one_whatever_its_mark(pod, back
             break
 
 
-def settled(pod):
-    """Without what the kernel adds to an address a moment later, and the queue that a lo keeps once it was up."""
-    return re.sub(r"(?m)^local ::6 dev lo .*\n|qdisc \w+ ", "", pod.plumbing())
-
-
 FAULTS = [("socket", "EMFILE"), ("sendto", "EOPNOTSUPP"), ("recvmsg", "ENOBUFS")]
 
 
@@ -155,7 +149,7 @@ def test_each_netlink_call_may_fail(backend, call, error, start):
     args = bare if start == "other" else tproxy
     with lib.Netns() as fresh:
         lib.checked(fresh.istio_init(*args))
-        complete = settled(fresh)
+        complete = fresh.plumbing()
     failed, when, injected = 0, 0, True
     while injected:
         when += 1
@@ -163,16 +157,16 @@ def test_each_netlink_call_may_fail(backend, call, error, start):
             if start == "other":
                 lib.checked(pod.istio_init(*tproxy))
                 pod.sh("ip addr del ::6/128 dev lo; ip addr add ::6/128 dev lo")
-            before = settled(pod)
+            before = pod.plumbing()
             result = pod.istio_init(*args, prefix=["strace", "-qq", "-o", pod.dir / "trace", "-e", f"trace={call}",
                                                    "-e", f"inject={call}:error={error}:when={when}"])
             injected = "INJECTED" in (pod.dir / "trace").read_text()
             if result.returncode == 0:
-                assert settled(pod) == complete
+                assert pod.plumbing() == complete
             else:
                 failed += 1
                 assert result.returncode in (1, 69, 75, 77) and result.stderr
-                assert settled(pod) == before, (when, result.stderr)
+                assert pod.plumbing() == before, (when, result.stderr)
                 if start == "other":
                     lib.checked(pod.istio_init("diff", *tproxy))
                 else:
