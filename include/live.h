@@ -13,8 +13,11 @@ struct live {
 	struct ruleset *rules[BACKENDS]; /* NULL: this kernel does not have it, or it could not be looked at */
 	bool has_others;                 /* rules of any legacy table that is none of ours */
 	bool guard;                      /* a move from one backend to another was cut off (STEP_GUARD) */
-	bool clean; /* asked for: routes that no ip rule leads to, and tables that can only be told by making them, too */
 	struct routes *routes;
+
+	/* Asked for by who reads: also what nothing leads to. */
+	uint32_t table; /* routes in this one, 0: none */
+	bool clean;     /* legacy tables that can only be told by making them */
 };
 
 #endif

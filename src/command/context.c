@@ -153,6 +153,7 @@ int context_open(struct context *ctx, const struct config *cfg, enum intent inte
 	if (intent == INTENT_SHOW || intent == INTENT_CLEAN)
 		ctx->families = FAMILY_BOTH;
 	ctx->live.clean = intent == INTENT_CLEAN;
+	ctx->live.table = intent == INTENT_CLEAN ? cfg->tproxy_table : 0;
 	return 0;
 }
 
@@ -168,7 +169,7 @@ static void forget(struct context *ctx)
 		close_engine(ctx, i);
 	ruleset_free(ctx->known);
 	ctx->known = NULL;
-	ctx->live = (struct live){ .clean = ctx->live.clean };
+	ctx->live = (struct live){ .clean = ctx->live.clean, .table = ctx->live.table };
 }
 
 void context_close(struct context *ctx)

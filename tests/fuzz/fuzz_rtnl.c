@@ -39,7 +39,7 @@ static void check_again(const struct routes *routes)
 static void run_routes(const struct routes_want *routes)
 {
 	struct engine *engine = NULL;
-	struct live live = { .clean = routes->nothing };
+	struct live live = { .table = routes->nothing ? routes->table : 0 };
 	struct plan_want want = { .backend = BACKENDS, .routes = *routes };
 	struct err err = { 0 };
 	struct plan plan;

@@ -2,6 +2,7 @@
 """Which addresses, ip rules and routes count as Istio's, and the way back when one of them fails."""
 
 import itertools
+import re
 
 import lib
 import pytest
@@ -186,3 +187,42 @@ def test_clean_finds_the_marks_of_all_backends(netns):
         netns.ip(f"{family} route add local default dev lo table 5")
     lib.checked(netns.istio_init("clean"))
     assert netns.plumbing() == before
+
+
+MANY = 100_000
+
+
+@pytest.fixture(scope="module")
+def router():
+    """A machine with that many routes in its main table, and a rule of ours to another one."""
+    with lib.Netns() as machine:
+        batch = machine.dir / "batch"
+        batch.write_text("".join(f"route add 10.{n >> 16}.{n >> 8 & 255}.{n & 255}/32 dev lo\n" for n in range(MANY)))
+        machine.sh(f"ip -batch {batch}")
+        yield machine
+
+
+def received(netns, *args, inject=()):
+    """How many bytes a run is sent over netlink."""
+    trace = netns.dir / "trace"
+    prefix = ["strace", "-qq", "-o", trace, "-e", "trace=recvmsg,recvfrom,setsockopt", *inject]
+    lib.checked(netns.istio_init(*args, prefix=prefix))
+    return sum(int(size) for size in re.findall(r"(?m)^recv.* = (\d+)$", trace.read_text()))
+
+
+def test_routes_of_other_tables_cost_nothing(router, backend):
+    lib.checked(router.istio_init(*TPROXY, f"--backend={backend}"))
+    for args in [*TPROXY, f"--backend={backend}"], ["diff", *TPROXY], ["clean"]:
+        assert received(router, *args) < 40_000, args
+    assert "fwmark" not in router.ip("rule")
+
+
+def test_a_kernel_that_cannot_narrow_a_dump_shows_all(router):
+    """Before Linux 4.20: what is read is the same."""
+    args = [*TPROXY, "--backend=nftables"]
+    old = ["-e", "inject=setsockopt:error=ENOPROTOOPT:when=1"]
+    lib.checked(router.istio_init(*args))
+    assert received(router, *args, inject=old) > MANY * 40
+    assert re.search(r"SOL_NETLINK, .*INJECTED", (router.dir / "trace").read_text())
+    assert received(router, "clean", inject=old) > MANY * 40
+    assert "fwmark" not in router.ip("rule") and router.ip("route show table 133") == ""

@@ -61,15 +61,25 @@ int rtnl_get(struct rtnl *rtnl, const struct rtnl_query *query, void *data)
 	return exchange(rtnl, &answers);
 }
 
+bool rtnl_narrow(struct rtnl *rtnl)
+{
+	int on = 1;
+
+	return !mnl_socket_setsockopt(rtnl->link.socket, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
+}
+
 int rtnl_dump(struct rtnl *rtnl, const struct rtnl_query *query, void *data)
 {
 	for (int attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
 		struct netlink_answers answers;
+		struct nlmsghdr *nlh;
 		void *header;
 		int rc;
 
 		query->forget(data);
-		rtnl_request(rtnl, query->type, NLM_F_DUMP, &header, query->header);
+		nlh = rtnl_request(rtnl, query->type, NLM_F_DUMP, &header, query->header);
+		if (query->narrow)
+			query->narrow(nlh, header, data);
 		answers = rtnl_answers(rtnl, query, data);
 		rc = exchange(rtnl, &answers);
 		if (rc || !answers.interrupted)

@@ -22,6 +22,8 @@ struct rtnl_query {
 	uint16_t header;                                     /* bytes of the family header in question and answer */
 	void (*see)(const struct nlmsghdr *nlh, void *data); /* called for each object */
 	void (*forget)(void *data);                          /* called before a dump begins, or begins anew */
+	/* NULL, or adds to the request (nlh, and the family header) what to show of all; see rtnl_narrow */
+	void (*narrow)(struct nlmsghdr *nlh, void *header, const void *data);
 };
 
 /* 0 or -errno. */
@@ -37,7 +39,10 @@ int rtnl_do(struct rtnl *rtnl);
 /* Sends the request in rtnl->buf for one object, and shows it to @query. */
 int rtnl_get(struct rtnl *rtnl, const struct rtnl_query *query, void *data);
 
-/* Dumps the objects of all families.  -EINTR: they changed again and again while they were read. */
+/* From here on the kernel shows only what a dump asks for (Linux 4.20); false: it shows all, whatever is asked for. */
+bool rtnl_narrow(struct rtnl *rtnl);
+
+/* Dumps the objects of all families, unless narrowed.  -EINTR: they changed again and again while they were read. */
 int rtnl_dump(struct rtnl *rtnl, const struct rtnl_query *query, void *data);
 
 /* The answers to the request in rtnl->buf; @query: NULL if only the acknowledgement counts. */

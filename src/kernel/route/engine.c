@@ -32,7 +32,7 @@ static int routes_read(struct engine **engine, struct live *live, struct err *er
 		return route_fail(ROUTE_STEP_SOCKET, rc, err);
 	rc = route_read_lo(&e->rtnl, &e->reading);
 	rc = rc ? rc : route_read_rules(&e->rtnl, &e->reading);
-	rc = rc ? rc : route_read_routes(&e->rtnl, &e->reading, live->clean);
+	rc = rc ? rc : route_read_routes(&e->rtnl, &e->reading, live->table);
 	if (rc)
 		return route_fail(ROUTE_STEP_READ, rc, err);
 	live->routes = &e->reading.routes;
@@ -59,7 +59,7 @@ static int change(struct engine *e, const struct route_object *object, bool add)
 /* The kernel says that the table has a default route: a rival's, which is ours as well, or somebody else's. */
 static int check_route(struct engine *e, const struct route_object *route, struct err *err)
 {
-	int rc = route_read_routes(&e->rtnl, &e->reading, true);
+	int rc = route_read_routes(&e->rtnl, &e->reading, route->table);
 
 	if (rc)
 		return route_fail(ROUTE_STEP_READ, rc, err);

@@ -52,7 +52,7 @@ static void forget_links(void *data)
 	*(bool *)data = false;
 }
 
-const struct rtnl_query links_query = { RTM_GETLINK, sizeof(struct ifinfomsg), see_link, forget_links };
+const struct rtnl_query links_query = { RTM_GETLINK, sizeof(struct ifinfomsg), see_link, forget_links, NULL };
 
 int netns_has_pod_links(struct err *err)
 {
@@ -104,7 +104,7 @@ static void see_route(const struct nlmsghdr *nlh, void *data)
 
 bool netns_find_route(struct netns_route *route, enum family family, const uint8_t *dst, uint32_t mark)
 {
-	static const struct rtnl_query query = { RTM_NEWROUTE, sizeof(struct rtmsg), see_route, NULL };
+	static const struct rtnl_query query = { RTM_NEWROUTE, sizeof(struct rtmsg), see_route, NULL, NULL };
 	struct rtnl rtnl = { 0 };
 	struct rtmsg *header;
 	struct nlmsghdr *nlh;

@@ -134,14 +134,23 @@ static void add_object(struct route_reading *reading, const struct route_object 
 	*(struct route_object *)array_push(&reading->routes.objects, &reading->routes.n, sizeof(*object)) = *object;
 }
 
-/* A dump that begins anew; of the other kind what is there stays. */
+/* Whether a dump of routes is about it. */
+static bool is_asked_for(const struct route_reading *reading, enum family family, uint32_t table)
+{
+	return !reading->table || (table == reading->table && family == reading->family);
+}
+
+/* A dump that begins anew: of what it does not show, what is there stays. */
 static void forget_kind(struct route_reading *reading, enum route_kind kind)
 {
 	unsigned kept = 0;
 
-	for (unsigned i = 0; i < reading->routes.n; i++)
-		if (reading->routes.objects[i].kind != kind)
-			reading->routes.objects[kept++] = reading->routes.objects[i];
+	for (unsigned i = 0; i < reading->routes.n; i++) {
+		const struct route_object *object = &reading->routes.objects[i];
+
+		if (object->kind != kind || (kind == ROUTE_ROUTE && !is_asked_for(reading, object->family, object->table)))
+			reading->routes.objects[kept++] = *object;
+	}
 	reading->routes.n = kept;
 }
 
@@ -202,14 +211,17 @@ static void see_route(const struct nlmsghdr *nlh, void *data)
 	struct route_reading *reading = data;
 	struct attrs attrs;
 	enum family family;
+	uint32_t table;
 
 	parse_attrs(nlh, sizeof(*route), &attrs);
-	if (!family_from_af(route->rtm_family, &family) || !route_is_plain(route, &attrs))
+	table = attr_u32(&attrs, RTA_TABLE, route->rtm_table);
+	if (!family_from_af(route->rtm_family, &family) || !is_asked_for(reading, family, table) ||
+	    !route_is_plain(route, &attrs))
 		return;
 	add_object(reading, &(struct route_object){
 				    .kind = ROUTE_ROUTE,
 				    .family = (uint8_t)family,
-				    .table = attr_u32(&attrs, RTA_TABLE, route->rtm_table),
+				    .table = table,
 				    .priority = attr_u32(&attrs, RTA_PRIORITY, 0),
 				    .protocol = route->rtm_protocol,
 				    .scope = route->rtm_scope,
@@ -221,10 +233,23 @@ static void forget_routes(void *data)
 	forget_kind(data, ROUTE_ROUTE);
 }
 
-const struct rtnl_query route_query_lo = { RTM_GETLINK, sizeof(struct ifinfomsg), see_lo, NULL };
-const struct rtnl_query route_query_addresses = { RTM_GETADDR, sizeof(struct ifaddrmsg), see_address, forget_addresses };
-const struct rtnl_query route_query_rules = { RTM_GETRULE, sizeof(struct fib_rule_hdr), see_rule, forget_rules };
-const struct rtnl_query route_query_routes = { RTM_GETROUTE, sizeof(struct rtmsg), see_route, forget_routes };
+static void narrow_routes(struct nlmsghdr *nlh, void *header, const void *data)
+{
+	const struct route_reading *reading = data;
+	struct rtmsg *route = header;
+
+	if (!reading->table)
+		return;
+	route->rtm_family = family_af(reading->family);
+	route->rtm_type = RTN_LOCAL;
+	mnl_attr_put_u32(nlh, RTA_TABLE, reading->table);
+}
+
+const struct rtnl_query route_query_lo = { RTM_GETLINK, sizeof(struct ifinfomsg), see_lo, NULL, NULL };
+const struct rtnl_query route_query_addresses = { RTM_GETADDR, sizeof(struct ifaddrmsg), see_address, forget_addresses,
+						  NULL };
+const struct rtnl_query route_query_rules = { RTM_GETRULE, sizeof(struct fib_rule_hdr), see_rule, forget_rules, NULL };
+const struct rtnl_query route_query_routes = { RTM_GETROUTE, sizeof(struct rtmsg), see_route, forget_routes, narrow_routes };
 
 static int read_lo_flags(struct rtnl *rtnl, struct route_reading *reading)
 {
@@ -270,12 +295,56 @@ int route_read_rules(struct rtnl *rtnl, struct route_reading *reading)
 	return rtnl->answered && (rc == -EOPNOTSUPP || rc == -EAFNOSUPPORT) ? 0 : rc;
 }
 
-/* Without a rule that leads to it a route means nothing, but to a clean after a run that was killed. */
-int route_read_routes(struct rtnl *rtnl, struct route_reading *reading, bool all)
+/* @table: 0 for all of all families. */
+static int read_table(struct rtnl *rtnl, struct route_reading *reading, enum family family, uint32_t table)
 {
-	for (unsigned i = 0; i < reading->routes.n && !all; i++)
-		all = reading->routes.objects[i].kind == ROUTE_RULE && reading->routes.objects[i].plain;
-	return all ? rtnl_dump(rtnl, &route_query_routes, reading) : 0;
+	int rc;
+
+	reading->family = family;
+	reading->table = table;
+	rc = rtnl_dump(rtnl, &route_query_routes, reading);
+	/* There is no such table, or no such family. */
+	return rtnl->answered && (rc == -ENOENT || rc == -EOPNOTSUPP || rc == -EAFNOSUPPORT) ? 0 : rc;
+}
+
+static bool is_plain_rule(const struct route_object *object)
+{
+	return object->kind == ROUTE_RULE && object->plain;
+}
+
+/* Whether one of the @n first rules leads where this one does. */
+static bool is_led_to(const struct routes *routes, unsigned n, const struct route_object *rule)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (is_plain_rule(&routes->objects[i]) && routes->objects[i].family == rule->family &&
+		    routes->objects[i].table == rule->table)
+			return true;
+	return false;
+}
+
+/* Without a rule that leads to it a route means nothing, but to a clean after a run that was killed. */
+int route_read_routes(struct rtnl *rtnl, struct route_reading *reading, uint32_t table)
+{
+	const struct routes *routes = &reading->routes;
+	unsigned n = routes->n;
+	bool any = table;
+	int rc = 0;
+
+	for (unsigned i = 0; i < n && !any; i++)
+		any = is_plain_rule(&routes->objects[i]);
+	if (!any)
+		return 0;
+	if (!rtnl_narrow(rtnl))
+		return read_table(rtnl, reading, IPV4, 0);
+	for (enum family f = 0; f < FAMILIES && table && !rc; f++)
+		rc = read_table(rtnl, reading, f, table);
+	for (unsigned i = 0; i < n && !rc; i++) {
+		const struct route_object rule = routes->objects[i]; /* they move while routes are added */
+
+		if (is_plain_rule(&rule) && rule.table != table && !is_led_to(routes, i, &rule))
+			rc = read_table(rtnl, reading, rule.family, rule.table);
+	}
+	return rc;
 }
 
 void route_reading_free(struct route_reading *reading)

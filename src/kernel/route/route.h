@@ -18,17 +18,20 @@ extern const struct rtnl_query links_query;
 
 struct route_reading {
 	struct routes routes;
+	/* Of which table of which family routes are read; 0: of all */
+	uint32_t table;
+	enum family family;
 	struct route_object inbound6;
 	bool lo_has_ipv6;
 };
 
 /*
- * Each reads its part anew; 0 or -errno.  Of routes those that lead to nowhere but lo: only if @all, or if an ip rule
- * that has been read leads to such.
+ * Each reads its part anew; 0 or -errno.  Of routes those that lead to nowhere but lo, in tables that an ip rule of our
+ * kind leads to, as far as rules have been read, and in @table (0: none): a machine may have many others.
  */
 int route_read_lo(struct rtnl *rtnl, struct route_reading *reading);
 int route_read_rules(struct rtnl *rtnl, struct route_reading *reading);
-int route_read_routes(struct rtnl *rtnl, struct route_reading *reading, bool all);
+int route_read_routes(struct rtnl *rtnl, struct route_reading *reading, uint32_t table);
 void route_reading_free(struct route_reading *reading);
 
 /* A request that adds or deletes an object, built in rtnl->buf.  Of lo: that sets it up or down. */
