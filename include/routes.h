@@ -41,8 +41,8 @@ struct routes_want {
 	bool nothing;          /* a clean */
 	bool inbound6;         /* ::6/128 on lo */
 	unsigned tproxy;       /* mask of families with ip rule and route */
-	uint32_t mark, table;  /* of the options: of these, and of the live marks, are Istio's rules and routes */
-	const uint32_t *marks; /* those that live Istio rules test, @n_marks of them */
+	uint32_t mark, table;  /* of the options */
+	const uint32_t *marks; /* of TPROXY installs, live or wanted, @n_marks of them: ip rules for these are Istio's */
 	unsigned n_marks;
 };
 

@@ -109,11 +109,10 @@ static int fail_blocked(const struct step *blocked, struct err *err)
 static void make_plan(struct context *ctx, struct order *order)
 {
 	enum layout layout = backend_layout(order->index);
-	uint32_t marks[BACKENDS];
 	struct plan_want want = {
 		.backend = order->index,
 		.known = ctx->known,
-		.routes = context_wanted_routes(ctx, marks),
+		.routes = context_wanted_routes(ctx),
 		.force = ctx->cfg->force_apply,
 	};
 

@@ -11,11 +11,10 @@
  */
 static int attempt_clean(struct context *ctx, void *data, struct err *err)
 {
-	uint32_t marks[BACKENDS];
 	struct plan_want want = {
 		.backend = BACKENDS,
 		.known = ctx->known,
-		.routes = context_wanted_routes(ctx, marks),
+		.routes = context_wanted_routes(ctx),
 	};
 	bool *changed = data;
 	struct plan plan;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "log.h"
 #include "ownership.h"
 #include "system.h"
+#include "util.h"
 
 #define CAP_BIT(cap) (1ull << (cap))
 
@@ -169,6 +171,9 @@ static void forget(struct context *ctx)
 		close_engine(ctx, i);
 	ruleset_free(ctx->known);
 	ctx->known = NULL;
+	free(ctx->marks);
+	ctx->marks = NULL;
+	ctx->n_marks = 0;
 	ctx->live = (struct live){ .clean = ctx->live.clean, .table = ctx->live.table };
 }
 
@@ -245,6 +250,15 @@ static void decide_owners(struct context *ctx)
 			ownership_decide(ctx->live.rules[b], ctx->known);
 }
 
+static void find_marks(struct context *ctx)
+{
+	if (ctx->cfg->mode == MODE_TPROXY)
+		*(uint32_t *)array_push(&ctx->marks, &ctx->n_marks, sizeof(*ctx->marks)) = ctx->cfg->tproxy_mark;
+	for (enum backend_index b = 0; b < BACKENDS; b++)
+		if (ctx->live.rules[b])
+			ownership_add_marks(ctx->live.rules[b], &ctx->marks, &ctx->n_marks);
+}
+
 int context_read(struct context *ctx, struct err *err)
 {
 	int rc;
@@ -258,9 +272,11 @@ int context_read(struct context *ctx, struct err *err)
 	}
 	for (enum engine_index i = ENGINE_NF_TABLES; i < ENGINES && !rc && ctx->intent != INTENT_PROBE; i++)
 		rc = read_engine(ctx, i, err);
-	if (!rc)
-		decide_owners(ctx);
-	return rc;
+	if (rc)
+		return rc;
+	decide_owners(ctx);
+	find_marks(ctx);
+	return 0;
 }
 
 struct ruleset *context_wanted(const struct context *ctx, enum layout layout, unsigned families, bool zones)
@@ -268,15 +284,17 @@ struct ruleset *context_wanted(const struct context *ctx, enum layout layout, un
 	return capture_build(ctx->cfg, &(struct capture_options){ .layout = layout, .families = families, .zones = zones });
 }
 
-struct routes_want context_wanted_routes(const struct context *ctx, uint32_t marks[BACKENDS])
+struct routes_want context_wanted_routes(const struct context *ctx)
 {
 	const struct config *cfg = ctx->cfg;
 	bool tproxy = cfg->mode == MODE_TPROXY && (cfg->inbound_ports.n || cfg->inbound_ports.all);
-	struct routes_want want = { .mark = cfg->tproxy_mark, .table = cfg->tproxy_table, .marks = marks };
+	struct routes_want want = {
+		.mark = cfg->tproxy_mark,
+		.table = cfg->tproxy_table,
+		.marks = ctx->marks,
+		.n_marks = ctx->n_marks,
+	};
 
-	for (enum backend_index b = 0; b < BACKENDS; b++)
-		if (ctx->live.rules[b])
-			marks[want.n_marks++] = ownership_live_mark(ctx->live.rules[b]);
 	if (ctx->intent == INTENT_CLEAN) {
 		want.nothing = true;
 		return want;

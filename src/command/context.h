@@ -24,6 +24,8 @@ struct context {
 	struct engine *engines[ENGINES];
 	int rcs[ENGINES]; /* what reading each said: 0, or why live has nothing of it */
 	struct err errs[ENGINES];
+	uint32_t *marks; /* of TPROXY installs, live or wanted, @n_marks of them */
+	unsigned n_marks;
 	struct ruleset *known; /* see struct plan_want; NULL where nobody has iptables rules */
 };
 
@@ -42,7 +44,7 @@ int context_read(struct context *ctx, struct err *err);
 /* The rules that the options ask for; @zones: with the conntrack-zone rules where they are asked for. */
 struct ruleset *context_wanted(const struct context *ctx, enum layout layout, unsigned families, bool zones);
 
-/* What routes the options ask for, with the marks of all live installs.  @marks: room for one a backend. */
-struct routes_want context_wanted_routes(const struct context *ctx, uint32_t marks[BACKENDS]);
+/* What routes the options ask for, and whose are Istio's; valid until the next context_read. */
+struct routes_want context_wanted_routes(const struct context *ctx);
 
 #endif

@@ -59,9 +59,8 @@ static void warn_of_zones(const struct context *ctx, const struct plan_want *wan
 static int diff(struct context *ctx, struct err *err)
 {
 	bool color = use_color(ctx->cfg);
-	uint32_t marks[BACKENDS];
 	struct choice choice;
-	struct plan_want want = { .routes = context_wanted_routes(ctx, marks), .known = ctx->known };
+	struct plan_want want = { .routes = context_wanted_routes(ctx), .known = ctx->known };
 	struct ruleset *rules;
 	struct plan plan;
 	int rc = backends_choose(&choice, ctx, err);

@@ -64,33 +64,43 @@ static const struct shape shapes[] = {
 	  .value = 1, .beside = true },
 };
 
-/* Marks of TPROXY installs: the live one's, the wanted one's. */
+/* Marks of TPROXY installs: the live ones, the wanted one. */
 struct marks {
-	uint32_t value[2];
+	uint32_t *values;
+	unsigned n;
 };
 
-uint32_t ownership_live_mark(const struct ruleset *live)
+static void add_mark(uint32_t mark, uint32_t **marks, unsigned *n)
 {
-	bool native = live->layout == LAYOUT_NATIVE;
-	const struct chain *chain = ruleset_find(live, TABLE_MANGLE, native ? "istio-inbound" : "ISTIO_INBOUND");
+	for (unsigned i = 0; i < *n; i++)
+		if ((*marks)[i] == mark)
+			return;
+	*(uint32_t *)array_push(marks, n, sizeof(mark)) = mark;
+}
+
+void ownership_add_marks(const struct ruleset *rs, uint32_t **marks, unsigned *n)
+{
+	bool native = rs->layout == LAYOUT_NATIVE;
+	const struct chain *chain = ruleset_find(rs, TABLE_MANGLE, native ? "istio-inbound" : "ISTIO_INBOUND");
 	const struct match *mark;
 
 	for (unsigned i = 0; chain && i < chain->n_rules; i++) {
 		mark = rule_match(&chain->rules[i], MATCH_MARK);
 		if (mark && !mark->invert && chain->rules[i].target.kind == TARGET_RETURN)
-			return mark->mark.value;
+			add_mark(mark->mark.value, marks, n);
 	}
-	chain = ruleset_find(live, TABLE_MANGLE, native ? "istio-divert" : "ISTIO_DIVERT");
+	chain = ruleset_find(rs, TABLE_MANGLE, native ? "istio-divert" : "ISTIO_DIVERT");
 	for (unsigned i = 0; chain && i < chain->n_rules; i++)
 		if (chain->rules[i].target.kind == TARGET_MARK)
-			return chain->rules[i].target.mark.value;
-	return DEFAULT_MARK;
+			add_mark(chain->rules[i].target.mark.value, marks, n);
 }
 
 static bool is_plain_mark(const struct match *m, const struct marks *marks)
 {
-	return !m->invert && m->mark.mask == UINT32_MAX &&
-	       (m->mark.value == marks->value[0] || m->mark.value == marks->value[1]);
+	for (unsigned i = 0; i < marks->n; i++)
+		if (m->mark.value == marks->values[i])
+			return !m->invert && m->mark.mask == UINT32_MAX;
+	return false;
 }
 
 static bool is_port(const struct match *m, uint16_t port)
@@ -228,8 +238,13 @@ static uint8_t families_of_ours(const struct ruleset *rs)
 
 void ownership_decide(struct ruleset *live, const struct ruleset *want)
 {
-	struct marks marks = { { ownership_live_mark(live), want ? ownership_live_mark(want) : DEFAULT_MARK } };
+	struct marks marks = { NULL, 0 };
 
+	/* Of an install that was taken apart nothing may tell its mark: most have this one. */
+	add_mark(DEFAULT_MARK, &marks.values, &marks.n);
+	ownership_add_marks(live, &marks.values, &marks.n);
+	if (want)
+		ownership_add_marks(want, &marks.values, &marks.n);
 	for (enum table_id t = 0; t < TABLES; t++)
 		for (unsigned c = 0; c < live->tables[t].n_chains; c++) {
 			struct chain *chain = &live->tables[t].chains[c];
@@ -242,6 +257,7 @@ void ownership_decide(struct ruleset *live, const struct ruleset *want)
 					      (uint8_t)owner_of(live, &chain->rules[i], chain, t, wanted, &marks);
 		}
 	live->families = families_of_ours(live);
+	free(marks.values);
 }
 
 bool ownership_has_ours(const struct ruleset *live)

@@ -34,7 +34,7 @@ static bool mark_is_ours(const struct judge *j, uint32_t mark)
 	for (unsigned i = 0; i < j->want->n_marks; i++)
 		if (j->want->marks[i] == mark)
 			return true;
-	return mark == j->want->mark;
+	return false;
 }
 
 static bool tproxy_is_wanted(const struct judge *j, enum family family, uint32_t table)
@@ -89,13 +89,18 @@ static bool rule_is_shadowed(const struct judge *j, const struct route_object *r
 	return false;
 }
 
-/* Of a run that was killed there may be no live rules to tell its mark: then our priority, table and route do. */
+/*
+ * Of a run that was killed there may be no live rules to tell its mark: then our priority, table and route do; before
+ * the route is there, also the mark, and that the rule does not say who wrote it, as one of ip(8)'s does.
+ */
 static bool rule_is_orphan(const struct judge *j, const struct route_object *rule)
 {
-	return rule->priority == RULE_PRIORITY && rule->table == j->want->table && has_route(j, rule->family, rule->table);
+	if (rule->priority != RULE_PRIORITY || rule->table != j->want->table)
+		return false;
+	return has_route(j, rule->family, rule->table) || (rule->mark == j->want->mark && !rule->protocol);
 }
 
-/* Istio's shape and mark, with the route of Istio's shape (or to the table of the options), and not wanted. */
+/* Of a TPROXY install by its mark, with the route of Istio's shape (or to the table of the options), and not wanted. */
 static bool rule_is_stale(const struct judge *j, const struct route_object *rule)
 {
 	if (!rule->plain || rule_is_wanted(j, rule) || rule_is_shadowed(j, rule))

@@ -189,6 +189,61 @@ def test_clean_finds_the_marks_of_all_backends(netns):
     assert netns.plumbing() == before
 
 
+OWN = "ip rule add fwmark 1337 lookup 133 priority 100; ip route add local default dev lo table 133"
+
+
+@pytest.mark.parametrize("own", [OWN, OWN.replace("ip ", "ip -6 ")])
+def test_in_redirect_mode_a_users_own_rule_of_istios_mark_and_table_is_his(pod, own):
+    pod.sh(own)
+    before = pod.plumbing()
+    lib.checked(pod.istio_init("clean"))
+    assert pod.plumbing() == before
+    assert "applied" in pod.apply("--sidecar").stderr
+    assert "fwmark" not in pod.istio_init("diff", "--sidecar", "-p", "16001").stdout
+    lib.checked(pod.apply("--sidecar", "-p", "16001", "--reconcile"))
+    lib.checked(pod.istio_init("clean"))
+    assert pod.plumbing() == before
+
+
+@pytest.mark.parametrize("command", [["clean"], ["--sidecar", "--reconcile"]])
+def test_of_a_live_tproxy_install_all_rules_of_its_mark_go(pod, command):
+    """Also those that runs of istio-iptables have added once more each time, before the first."""
+    before = pod.plumbing()
+    lib.checked(pod.apply(*TPROXY))
+    for family in "-4", "-6":
+        pod.ip(f"{family} rule add fwmark 1337 lookup 133")
+        pod.ip(f"{family} rule add fwmark 1337 lookup 133")
+    assert pod.ip("rule").count("fwmark 0x539 lookup 133") == 3
+    lib.checked(pod.apply(*command))
+    assert "fwmark" not in pod.ip("rule") + pod.ip("-6 rule")
+    lib.checked(pod.istio_init("clean"))
+    assert pod.plumbing() == before
+
+
+@pytest.mark.backends("iptables-legacy", "iptables-nft")
+def test_no_live_mark_is_lost(netns, backend):
+    """Somebody has given each family, and each backend, a mark and a table of its own."""
+    before, flavour = netns.plumbing(), backend.rpartition("-")[2]
+    lib.checked(netns.istio_init(*TPROXY, "-t", "5", "-r", "5", "--backend=nftables"))
+    native = netns.sh("nft list ruleset")
+    lib.checked(netns.istio_init("clean"))
+    saved = {}
+    for mark in 7, 8:
+        lib.checked(netns.istio_init(*TPROXY, "-t", mark, "-r", mark, f"--backend={backend}"))
+        family = "ipv4" if mark == 7 else "ipv6"
+        saved[family] = netns.save(family, flavour=flavour)
+        lib.checked(netns.istio_init("clean"))
+    for family, text in saved.items():
+        netns.restore(family, text, flavour=flavour)
+    lib.checked(netns.run(["nft", "-f", "-"], input=native))
+    for family, marks in ("-4", (5, 7)), ("-6", (5, 8)):
+        for mark in marks:
+            netns.ip(f"{family} rule add fwmark {mark} lookup {mark} pref 300")
+            netns.ip(f"{family} route add local default dev lo table {mark}")
+    lib.checked(netns.istio_init("clean"))
+    assert netns.plumbing() == before
+
+
 MANY = 100_000
 
 

@@ -62,10 +62,10 @@ def test_show_and_clean_do_without_ipv6(netns):
 
 
 def test_a_diff_tells_what_an_apply_tells_of_an_older_mark(netns, backend):
-    args = ["--sidecar", "-t", "5", "-r", "5", f"--backend={backend}"]
+    args = ["--sidecar", f"--backend={backend}"]
     lib.checked(netns.istio_init(*args))
     assert netns.istio_init("diff", *args).returncode == 0
-    netns.ip("rule add fwmark 1337 lookup 133 pref 32765")
+    netns.ip("rule add fwmark 5 lookup 133 pref 32765")
     netns.ip("route add local default dev lo table 133")
     assert netns.istio_init(*args).returncode == 1
     assert netns.istio_init("diff", *args).returncode == 2

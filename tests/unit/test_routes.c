@@ -379,6 +379,7 @@ END_TEST
 	}
 #define RULE(m, t, p) RULE_FIELDS(IPV4, m, UINT32_MAX, t, p, RTPROT_UNSPEC, true)
 #define FOREIGN(m, t, p) RULE_FIELDS(IPV4, m, UINT32_MAX, t, p, RTPROT_UNSPEC, false)
+#define BY_IP(m, t, p) RULE_FIELDS(IPV4, m, UINT32_MAX, t, p, RTPROT_BOOT, true)
 #define ROUTE(t) ROUTE_FIELDS(IPV4, t, 0, RTPROT_BOOT, RT_SCOPE_HOST)
 
 static const struct {
@@ -418,8 +419,13 @@ static const struct {
 	  .stale = true },
 	{ .want = WANT_REDIRECT, .rules = { RULE(1337, 133, 32765) }, .routes = { ROUTE(133) }, .stale = true },
 	{ .want = WANT_REDIRECT, .rules = { RULE(1337, 133, 32765) }, .stale = true },
+	{ .want = WANT_REDIRECT, .live_mark = 1337, .rules = { RULE(1337, 133, 100) }, .routes = { ROUTE(133) }, .stale = true },
 	/* of a run that was killed: whatever its mark, if all else is as we write it */
 	{ .want = WANT_REDIRECT, .rules = { RULE(9, 133, 32765) }, .routes = { ROUTE(133) }, .stale = true },
+	/* a user's own: no TPROXY install is live or wanted */
+	{ .want = WANT_REDIRECT, .rules = { RULE(1337, 133, 100) }, .routes = { ROUTE(133) }, .equal = true },
+	{ .want = WANT_REDIRECT, .rules = { BY_IP(1337, 133, 32765) }, .equal = true },
+	{ .want = WANT_NOTHING, .no_address = true, .rules = { RULE(1337, 133, 32764) }, .routes = { ROUTE(133) }, .equal = true },
 	/* somebody else's: another mark, no such route, or not to be told from a rule that tests more */
 	{ .want = WANT_REDIRECT, .rules = { RULE(9, 99, 32765) }, .routes = { ROUTE(99) }, .equal = true },
 	{ .want = WANT_REDIRECT, .rules = { RULE(9, 133, 32764) }, .routes = { ROUTE(133) }, .equal = true },
@@ -472,9 +478,13 @@ START_TEST(judgement)
 		.objects = objects,
 	};
 	unsigned missing = 0, stale = 0;
+	uint32_t marks[2];
 
-	want.marks = &judgements[_i].live_mark;
-	want.n_marks = judgements[_i].live_mark != 0;
+	if (judgements[_i].live_mark)
+		marks[want.n_marks++] = judgements[_i].live_mark;
+	if (want.tproxy)
+		marks[want.n_marks++] = want.mark;
+	want.marks = marks;
 	for (unsigned i = 0; i < 3 && judgements[_i].rules[i].table; i++)
 		objects[live.n++] = judgements[_i].rules[i];
 	for (unsigned i = 0; i < 2 && judgements[_i].routes[i].table; i++)
