@@ -35,11 +35,12 @@ struct chain_edit {
 	unsigned n_live;
 	const struct rule *want;
 	unsigned n_want;
-	const unsigned *places; /* NULL, or where each wanted rule stood: behind so many foreign rules */
-	bool own;               /* the chain is ours: no live rule of it is foreign */
-	bool same_families;     /* natively: rules are equal only for the same families */
-	bool anew;              /* what would stay goes, and is added where it stood */
-	bool shared_go;         /* what is shared and not wanted goes; else it is left alone */
+	/* NULL, or where each wanted rule stood: behind so many foreign rules; and behind the last: of so many in all */
+	const unsigned *places;
+	bool own;           /* the chain is ours: no live rule of it is foreign */
+	bool same_families; /* natively: rules are equal only for the same families */
+	bool anew;          /* what would stay goes, and is added where it stood */
+	bool shared_go;     /* what is shared and not wanted goes; else it is left alone */
 
 	/* the answer, caller's, all zero before */
 	bool *goes;       /* of each live rule */
@@ -59,6 +60,9 @@ struct chain_edit {
  * Those that stay keep their places.  A new one goes behind the wanted one before it; the first ones go in front of
  * the first that stays.  If none stays: where the old ones stood; if there were none: at the end.  Those for the very
  * top (rule->top) go there unless a wanted one stands before them.
+ *
+ * With @places, a rule stays only where it stood, unless there are more foreign rules by now, or fewer: then nobody
+ * knows which are meant, and the order among ours is what counts.
  */
 void ownership_edit(const struct chain_edit *edit);
 

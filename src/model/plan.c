@@ -210,11 +210,13 @@ void plan_undo(struct plan *undo, const struct plan *done, enum backend_index ba
 	const struct ruleset *made = backend == done->want.backend ? done->want.rules : NULL;
 	struct unit units[FAMILIES * TABLES];
 	unsigned n = list_units(units, before, NULL), flags = PLAN_SHARED_GO | (backend == NFTABLES ? PLAN_ANEW_ALL : 0);
+	unsigned youngest = 0;
 	bool anew = false;
 
 	plan_init(undo, done->live, &done->want);
 	sort_by_age(units, n, before);
 	for (unsigned i = 0; i < n; i++) {
+		const struct table *is = &now->tables[units[i].table];
 		unsigned mask = family_mask(units[i].family);
 		bool written = was_written(done, backend, units[i]);
 		bool was = before->tables[units[i].table].present & mask;
@@ -230,7 +232,9 @@ void plan_undo(struct plan *undo, const struct plan *done, enum backend_index ba
 			continue;
 		}
 		/* The kernel lists tables by age: behind one that has to be made again the others are made again, too. */
-		anew |= backend != IPTABLES_LEGACY && was && !(now->tables[units[i].table].present & mask);
+		anew |= backend != IPTABLES_LEGACY && was &&
+			(!(is->present & mask) || (backend == NFTABLES && is->age[IPV4] < youngest));
+		youngest = is->age[IPV4];
 		if (written || (anew && was))
 			plan_add_table(undo, backend, now, back, units[i].table, units[i].family,
 				       flags | (anew ? PLAN_TABLE_ANEW : 0));

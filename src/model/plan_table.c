@@ -115,6 +115,7 @@ static struct rule *list_rules(struct table_edit *e, const struct chain *chain, 
 		memcpy(list[*n].matches, rule->matches, rule->n_matches * sizeof(*rule->matches));
 		(*places)[(*n)++] = foreign;
 	}
+	(*places)[*n] = foreign;
 	return list;
 }
 
@@ -245,10 +246,11 @@ static void block(struct table_edit *e, enum step_kind kind, const struct chain 
 	e->plan->blocked = blocked;
 }
 
-/* A chain of ours that goes, and comes back. */
-static bool is_made_anew(const struct table_edit *e, const struct chain *live)
+/* A chain of ours that goes, and comes back.  Only an undo wants one that is not hooked in: if it was not. */
+static bool is_made_anew(const struct table_edit *e, const struct chain *live, const struct chain *want)
 {
-	return chain_is_ours(e->live_rules, live) && (e->flags & PLAN_ANEW_ALL || live->misplaced & e->mask);
+	return chain_is_ours(e->live_rules, live) &&
+	       (e->flags & PLAN_ANEW_ALL || (live->misplaced ^ want->misplaced) & e->mask);
 }
 
 static void edit_live_chain(struct table_edit *e, const struct chain *live)
@@ -258,7 +260,7 @@ static void edit_live_chain(struct table_edit *e, const struct chain *live)
 
 	if (!want && !ours)
 		return;
-	if (want ? is_made_anew(e, live) : own || builtin_goes(e, live)) {
+	if (want ? is_made_anew(e, live, want) : own || builtin_goes(e, live)) {
 		push_rules_with(e, live, STEP_WITH_CHAIN);
 		push_chain(e, &e->chains_gone, STEP_DELETE, live, STEP_BY_ITSELF);
 	} else if (e->flags & PLAN_ANEW || !want || !chain_is_right(e, live, want)) {
@@ -281,7 +283,7 @@ static void add_missing_chains(struct table_edit *e, bool empty)
 		const struct chain *live = empty ? NULL : find_chain(e->live_rules, e->id, want->name, e->mask);
 		unsigned at = n;
 
-		if (!(want->families & e->mask) || (live && !is_made_anew(e, live)) ||
+		if (!(want->families & e->mask) || (live && !is_made_anew(e, live, want)) ||
 		    (!chain_is_ours(e->want_rules, want) && want->hook == HOOK_NONE))
 			continue;
 		for (; at && chains[at - 1]->age[f] > want->age[f]; at--)
@@ -373,7 +375,8 @@ static void edit_table(struct plan *plan, enum backend_index backend, const stru
 		.want = is_wanted(want, table, family_mask(family)) ? &want->tables[table] : NULL,
 	};
 	bool present = e.live->present & e.mask, ours = has_ours(live, e.live, e.mask);
-	bool strange = e.live->strange & e.mask, empty = !present;
+	/* Only an undo wants a table that sleeps: if it did. */
+	bool strange = (e.live->strange ^ (e.want ? e.want->strange : 0)) & e.mask, empty = !present;
 	struct steps added = { 0 };
 
 	if (present && ((!e.want && ours) || (backend == NFTABLES && strange) || flags & PLAN_TABLE_ANEW) &&

@@ -7,79 +7,63 @@
 #include <string.h>
 
 #include "ownership.h"
+#include "rule_words.h"
 #include "util.h"
 
 Suite *suite_ownership(void);
 
-/*
- * A chain is a word of letters, a rule each:
- *
- *   a-m  ours, a jump to ISTIO_A ...; two of one letter are copies of each other
- *   n-z  shared, "-o eth0n -j RETURN"
- *   A-Z  foreign
- *   0-9  ours, but nobody can read what else it tests
- *   ^    before a wanted rule: for the very top
- */
 #define RULES_MAX 32
 
-struct word {
-	struct rule rules[RULES_MAX];
-	struct match matches[RULES_MAX];
-	struct iface ifaces[RULES_MAX];
-	char names[RULES_MAX][12];
-	unsigned n;
-};
-
-static void read_word(struct word *w, const char *text)
+/* The chain that the edit makes of the live one, as a word. */
+static char *carry_out(const struct chain_edit *edit)
 {
-	bool top = false;
+	char *after = NULL;
+	size_t len;
+	FILE *out = open_memstream(&after, &len);
 
-	memset(w, 0, sizeof(*w));
-	for (; *text; text++) {
-		struct rule *rule = &w->rules[w->n];
-		bool shared = *text >= 'n' && *text <= 'z', digit = *text >= '0' && *text <= '9';
-
-		if (*text == '^') {
-			top = true;
-			continue;
-		}
-		snprintf(w->names[w->n], sizeof(w->names[w->n]), "ISTIO_%c", *text);
-		snprintf(w->ifaces[w->n].name, sizeof(w->ifaces->name), "eth%c", *text);
-		w->matches[w->n] = (struct match){ .kind = MATCH_OIF, .n = 1, .ifaces = &w->ifaces[w->n] };
-		*rule = (struct rule){
-			.families = FAMILY_BIT(IPV4),
-			.top = top,
-			.unknown = digit,
-			.id = digit ? (uint64_t)*text : 0,
-			.owner = *text >= 'A' && *text <= 'Z' ? RULE_FOREIGN :
-				 shared                       ? RULE_SHARED :
-								RULE_OURS,
-			.n_matches = shared,
-			.matches = &w->matches[w->n],
-			.target = shared ? (struct target){ .kind = TARGET_RETURN } :
-					   (struct target){ .kind = TARGET_JUMP, .chain = w->names[w->n] },
-		};
-		top = false;
-		w->n++;
-	}
-}
-
-static char letter_of(const struct rule *rule)
-{
-	return rule->target.kind == TARGET_RETURN ? rule->matches->ifaces->name[3] : rule->target.chain[6];
-}
-
-/* The chain that the edit makes of the live one. */
-static void carry_out(char *after, const struct chain_edit *edit)
-{
 	for (unsigned i = 0; i <= edit->n_live; i++) {
 		for (unsigned j = 0; j < edit->n_want; j++)
 			if (!edit->stays[j] && edit->before[j] == i)
-				*after++ = letter_of(&edit->want[j]);
+				word_print(out, &edit->want[j], FAMILY_BIT(IPV4));
 		if (i < edit->n_live && !edit->goes[i])
-			*after++ = letter_of(edit->live[i]);
+			word_print(out, edit->live[i], FAMILY_BIT(IPV4));
 	}
-	*after = '\0';
+	fclose(out);
+	return after;
+}
+
+/* What becomes of a chain, of which @how says all but the rules. */
+static char *edit_words(struct chain_edit how, const char *live, const char *want)
+{
+	struct ruleset *rs = ruleset_new(LAYOUT_IPTABLES, FAMILY_BOTH);
+	bool goes[RULES_MAX] = { false }, stays[RULES_MAX] = { false };
+	unsigned before[RULES_MAX] = { 0 };
+	const struct rule *rules[RULES_MAX];
+	const struct chain *chain;
+	char *after;
+
+	word_append(rs, TABLE_MANGLE, "OUTPUT", FAMILY_BIT(IPV4), live);
+	word_append(rs, TABLE_NAT, "OUTPUT", FAMILY_BIT(IPV4), want);
+	chain = ruleset_find(rs, TABLE_MANGLE, "OUTPUT");
+	for (how.n_live = 0; how.n_live < chain->n_rules; how.n_live++)
+		rules[how.n_live] = &chain->rules[how.n_live];
+	chain = ruleset_find(rs, TABLE_NAT, "OUTPUT");
+	how.live = rules;
+	how.want = chain->rules;
+	how.n_want = chain->n_rules;
+	how.goes = goes;
+	how.before = before;
+	how.stays = stays;
+	ownership_edit(&how);
+	after = carry_out(&how);
+	/* New ones never pass each other, else they would come out in another order, rule by rule. */
+	for (unsigned j = 0, last = 0; j < how.n_want; j++)
+		if (!stays[j]) {
+			ck_assert_uint_le(last, before[j]);
+			last = before[j];
+		}
+	ruleset_free(rs);
+	return after;
 }
 
 #define CHAIN(before, wanted, result) .live = before, .want = wanted, .after = result
@@ -87,7 +71,7 @@ static void carry_out(char *after, const struct chain_edit *edit)
 static const struct {
 	const char *live, *want, *after;
 	bool anew, shared_go;
-	unsigned places[4]; /* with @undo */
+	unsigned places[5]; /* with @undo */
 	bool undo;
 } cases[] = {
 	{ CHAIN("", "ab", "ab") },
@@ -126,87 +110,65 @@ static const struct {
 	{ CHAIN("XnYna", "na", "XnYna"), .anew = true },
 	{ CHAIN("XnYb", "nac", "XnacY"), .anew = true },
 	/* an undo: behind as many foreign rules as before */
-	{ CHAIN("XYb", "ac", "aXYc"), .undo = true, .places = { 0, 2 } },
-	{ CHAIN("XYc", "ab1", "XaYb1"), .undo = true, .places = { 1, 2, 2 } },
-	{ CHAIN("XaY", "ba", "XbaY"), .undo = true, .places = { 1, 1 } },
-	{ CHAIN("X", "a", "Xa"), .undo = true, .places = { 3 } },
+	{ CHAIN("XYb", "ac", "aXYc"), .undo = true, .places = { 0, 2, 2 } },
+	{ CHAIN("XYc", "ab1", "XaYb1"), .undo = true, .places = { 1, 2, 2, 2 } },
+	{ CHAIN("XaY", "ba", "XbaY"), .undo = true, .places = { 1, 1, 2 } },
+	{ CHAIN("XYnnb", "bna", "bXYna"), .undo = true, .shared_go = true, .places = { 0, 2, 2, 2 } },
+	{ CHAIN("aXY", "a", "XYa"), .undo = true, .places = { 2, 2 } },
+	/* not where somebody has added to them since, or taken away */
+	{ CHAIN("ZXaY", "a", "ZXaY"), .undo = true, .places = { 1, 2 } },
+	{ CHAIN("X", "a", "Xa"), .undo = true, .places = { 3, 3 } },
 	{ CHAIN("XnY", "", "XY"), .undo = true, .shared_go = true },
 };
 
 START_TEST(chain_is_edited)
 {
-	static struct word live, want;
-	const struct rule *rules[RULES_MAX];
-	bool goes[RULES_MAX] = { false }, stays[RULES_MAX] = { false };
-	unsigned before[RULES_MAX] = { 0 };
-	char after[2 * RULES_MAX];
+	char *after = edit_words((struct chain_edit){ .places = cases[_i].undo ? cases[_i].places : NULL,
+						      .anew = cases[_i].anew,
+						      .shared_go = cases[_i].shared_go },
+				 cases[_i].live, cases[_i].want);
 
-	read_word(&live, cases[_i].live);
-	read_word(&want, cases[_i].want);
-	for (unsigned i = 0; i < live.n; i++)
-		rules[i] = &live.rules[i];
-	struct chain_edit edit = {
-		.live = rules,
-		.n_live = live.n,
-		.want = want.rules,
-		.n_want = want.n,
-		.places = cases[_i].undo ? cases[_i].places : NULL,
-		.anew = cases[_i].anew,
-		.shared_go = cases[_i].shared_go,
-		.goes = goes,
-		.before = before,
-		.stays = stays,
-	};
-
-	ownership_edit(&edit);
-	carry_out(after, &edit);
 	ck_assert_str_eq(after, cases[_i].after);
-	for (unsigned j = 1, last = 0; j < want.n; j++)
-		if (!stays[j]) {
-			ck_assert_uint_le(last, before[j]);
-			last = before[j];
-		}
+	free(after);
 }
 END_TEST
 
-/* Any chain becomes the wanted one among the foreign rules, which keep their order; a second edit does nothing. */
+static void random_word(char *word, unsigned length_max, const char *letters)
+{
+	unsigned n = (unsigned)rand() % length_max;
+
+	for (unsigned i = 0; i < n; i++)
+		word[i] = letters[(unsigned)rand() % strlen(letters)];
+	word[n] = '\0';
+}
+
+/* The foreign rules of a word, or the others. */
+static void pick(char *out, const char *word, bool foreign)
+{
+	for (; *word; word++)
+		if ((*word >= 'A' && *word <= 'Z') == foreign)
+			*out++ = *word;
+	*out = '\0';
+}
+
+/* Any chain becomes the wanted one among the foreign rules, which keep their order. */
 START_TEST(random_chains_come_right)
 {
-	static struct word live, want;
-	char live_text[16], want_text[16], after[2 * RULES_MAX], ours[2 * RULES_MAX], foreign[2][2 * RULES_MAX];
+	char live[16], want[16], ours[RULES_MAX], before[RULES_MAX], after[RULES_MAX];
 
-	srand(_i + 1);
+	srand((unsigned)_i + 1);
 	for (unsigned round = 0; round < 500; round++) {
-		const struct rule *rules[RULES_MAX];
-		bool goes[RULES_MAX] = { false }, stays[RULES_MAX] = { false };
-		unsigned before[RULES_MAX] = { 0 }, n = rand() % 12, m = rand() % 8, o = 0, f[2] = { 0, 0 };
+		char *word;
 
-		for (unsigned i = 0; i < n; i++)
-			live_text[i] = "abcdXYZ1"[rand() % 8];
-		for (unsigned i = 0; i < m; i++)
-			want_text[i] = "abcde"[rand() % 5];
-		live_text[n] = want_text[m] = '\0';
-		read_word(&live, live_text);
-		read_word(&want, want_text);
-		for (unsigned i = 0; i < n; i++)
-			rules[i] = &live.rules[i];
-		struct chain_edit edit = {
-			.live = rules, .n_live = n, .want = want.rules, .n_want = m, .goes = goes, .before = before, .stays = stays
-		};
-
-		ownership_edit(&edit);
-		carry_out(after, &edit);
-		for (const char *p = after; *p; p++)
-			if (*p >= 'A' && *p <= 'Z')
-				foreign[0][f[0]++] = *p;
-			else
-				ours[o++] = *p;
-		for (const char *p = live_text; *p; p++)
-			if (*p >= 'A' && *p <= 'Z')
-				foreign[1][f[1]++] = *p;
-		ours[o] = foreign[0][f[0]] = foreign[1][f[1]] = '\0';
-		ck_assert_str_eq(ours, want_text);
-		ck_assert_str_eq(foreign[0], foreign[1]);
+		random_word(live, 12, "abcdXYZ1");
+		random_word(want, 8, "abcde");
+		word = edit_words((struct chain_edit){ .places = NULL }, live, want);
+		pick(ours, word, false);
+		pick(before, live, true);
+		pick(after, word, true);
+		ck_assert_str_eq(ours, want);
+		ck_assert_str_eq(after, before);
+		free(word);
 	}
 }
 END_TEST

@@ -38,7 +38,8 @@ static void keep(char *out, const char *text, const bool *kept)
 static void compare(struct words *w, char *common)
 {
 	static char other[LENGTH_MAX];
-	auto_free bool *kept_a = xcalloc(strlen(w->a) + 1, sizeof(*kept_a)), *kept_b = xcalloc(strlen(w->b) + 1, sizeof(*kept_b));
+	auto_free bool *kept_a = xcalloc(strlen(w->a) + 1, sizeof(*kept_a)),
+		       *kept_b = xcalloc(strlen(w->b) + 1, sizeof(*kept_b));
 
 	w->n = (unsigned)strlen(w->a);
 	w->m = (unsigned)strlen(w->b);
