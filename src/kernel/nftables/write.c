@@ -102,7 +102,6 @@ static void put_rule(struct nftables_writer *w, const struct step *step, const s
 	struct nlmsghdr *nlh;
 
 	if (rule->raw) {
-		put_back_sets(w, step->table);
 		nlh = nft_put_back(w->batch, rule->raw, flags);
 	} else {
 		r = nftables_rule_encode(w->batch, step->table, chain_name(step->table, step->chain), rule,
@@ -129,6 +128,7 @@ static void add_chain(struct nftables_writer *w, const struct step *step)
 	struct nlmsghdr *nlh;
 
 	if (step->chain->raw[IPV4]) {
+		put_back_sets(w, step->table);
 		nft_put_back(w->batch, step->chain->raw[IPV4], 0);
 		return;
 	}
