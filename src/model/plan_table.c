@@ -93,15 +93,12 @@ static const struct chain *find_chain(const struct ruleset *rs, enum table_id ta
 /* The rules of a chain in an array: as the layer holds them, the foreign left out if @ours. */
 static struct rule *list_rules(struct table_edit *e, const struct chain *chain, unsigned *n, unsigned **places)
 {
-	unsigned room = 0, foreign = 0;
+	unsigned room = chain ? chain_count_rules(chain, e->family) : 0, foreign = 0;
 	struct chain_iter it;
 	const struct rule *rule;
 	struct rule *list;
 
 	*n = 0;
-	chain_iter_init(&it, chain, e->family);
-	while (chain_iter_next(&it))
-		room++;
 	list = arena_alloc(e->plan->arena, (room + 1) * sizeof(*list));
 	*places = arena_alloc(e->plan->arena, (room + 1) * sizeof(**places));
 	chain_iter_init(&it, chain, e->family);

@@ -13,6 +13,7 @@
 
 #include "ownership.h"
 #include "plan.h"
+#include "plan_cases.h"
 #include "plan_model.h"
 #include "rule_words.h"
 #include "util.h"
@@ -27,14 +28,7 @@ static const struct route_object rule4 = { .kind = ROUTE_RULE,
 					   .table = 133 };
 static const struct route_object route4 = { .kind = ROUTE_ROUTE, .table = 133 };
 
-/* What a case is given, and all that is made of it. */
-struct given {
-	const char *live[BACKENDS], *want;
-	enum backend_index backend;
-	const char *known, *fewer;
-	bool guard, force, tproxy, has_routes;
-};
-
+/* All that is made of what a case is given. */
 struct planned {
 	struct live live;
 	struct plan_want want;
@@ -154,22 +148,6 @@ static void carry_out(const struct planned *p, const char *const after[BACKENDS]
 	}
 }
 
-#define N(text) [NFTABLES] = text
-#define I(text) [IPTABLES_NFT] = text
-#define L(text) [IPTABLES_LEGACY] = text
-#define TO_N(text) .backend = NFTABLES, .want = text
-#define TO_I(text) .backend = IPTABLES_NFT, .want = text
-#define TO_L(text) .backend = IPTABLES_LEGACY, .want = text
-#define CLEAN .backend = BACKENDS
-
-static const struct {
-	struct given given;
-	const char *steps, *verdict; /* NULL: free */
-	const char *after[BACKENDS]; /* NULL: not looked at */
-} cases[] = {
-#include "plan_cases.h"
-};
-
 /* "different, blocked nat OUTPUT" */
 static char *print_verdict(const struct plan *plan)
 {
@@ -196,14 +174,14 @@ START_TEST(plan_is)
 	struct planned p;
 	char *steps, *verdict;
 
-	set_up(&p, &cases[_i].given);
+	set_up(&p, &plan_cases[_i].given);
 	steps = plan_print(&p.plan);
 	verdict = print_verdict(&p.plan);
-	ck_assert_str_eq(steps, cases[_i].steps);
-	ck_assert_str_eq(verdict, cases[_i].verdict ? cases[_i].verdict : "free");
+	ck_assert_str_eq(steps, plan_cases[_i].steps);
+	ck_assert_str_eq(verdict, plan_cases[_i].verdict ? plan_cases[_i].verdict : "free");
 	free(steps);
 	free(verdict);
-	carry_out(&p, cases[_i].after);
+	carry_out(&p, plan_cases[_i].after);
 	tear_down(&p);
 }
 END_TEST
@@ -214,7 +192,7 @@ START_TEST(undo_of_nothing)
 	struct planned p;
 	struct plan undo;
 
-	set_up(&p, &cases[_i].given);
+	set_up(&p, &plan_cases[_i].given);
 	for (enum backend_index b = 0; b < BACKENDS; b++) {
 		plan_undo(&undo, &p.plan, b, p.live.rules[b], (1u << TABLES) - 1, FAMILIES, count_stranger);
 		ck_assert_uint_eq(undo.n, 0);
@@ -426,8 +404,8 @@ Suite *suite_plan(void)
 	Suite *suite = suite_create("plan");
 	TCase *tc = tcase_create("plan");
 
-	tcase_add_loop_test(tc, plan_is, 0, ARRAY_SIZE(cases));
-	tcase_add_loop_test(tc, undo_of_nothing, 0, ARRAY_SIZE(cases));
+	tcase_add_loop_test(tc, plan_is, 0, ARRAY_SIZE(plan_cases));
+	tcase_add_loop_test(tc, undo_of_nothing, 0, ARRAY_SIZE(plan_cases));
 	tcase_add_test(tc, undo_leaves_a_strangers_rules);
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, any_plan_comes_right, 0, 10);
