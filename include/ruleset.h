@@ -58,9 +58,9 @@ struct match {
 		const struct prefix *prefixes; /* SRC, DST: all of one family */
 		const struct range *ranges;    /* SPORT, DPORT, UID, GID */
 		const struct iface *ifaces;    /* IIF, OIF */
-		uint32_t proto; /* PROTO: IPPROTO_TCP or _UDP, natively _ICMP and _ICMPV6, too; NFPROTO: enum family */
-		uint32_t ctstates; /* CTSTATE: bits */
-		struct mark mark;  /* MARK, CONNMARK */
+		uint32_t proto;                /* PROTO: IPPROTO_...; NFPROTO: enum family */
+		uint32_t ctstates;             /* CTSTATE: bits */
+		struct mark mark;              /* MARK, CONNMARK */
 	};
 };
 
@@ -101,10 +101,14 @@ enum rule_owner {
 	RULE_FOREIGN, /* a user's own: stays where it is, with its counters */
 };
 
+/* What of a live rule the model cannot express.  What stands in the rule all the same has been read, and is so. */
+#define UNKNOWN_TEST 1u /* something that it tests, or how it is written: where all else fits, it may do what it does */
+#define UNKNOWN_ACTION 2u /* something that it does, besides its target */
+
 struct rule {
 	uint8_t families; /* mask of FAMILY_BIT; exactly one if the rule has SRC or DST */
 	bool top;         /* in a built-in chain: before foreign rules, not behind them */
-	bool unknown;     /* live: has a match or target that the model cannot express; equals no wanted rule */
+	uint8_t unknown;  /* live: UNKNOWN_... bits; with any the rule equals no wanted one */
 	uint8_t owner;    /* enum rule_owner */
 	uint8_t n_matches;
 	struct match *matches; /* sorted by kind */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "explain.h"
+#include "proto.h"
 #include "util.h"
 
 #define APPLICATION_ID 1000
@@ -18,20 +19,8 @@ struct parsing {
 /* Each setter returns NULL or what was expected. */
 static const char *set_proto(struct parsing *p, const char *value)
 {
-	static const struct {
-		const char *name;
-		uint8_t proto;
-	} protos[] = {
-		{ "tcp", IPPROTO_TCP },   { "udp", IPPROTO_UDP },       { "sctp", IPPROTO_SCTP },
-		{ "icmp", IPPROTO_ICMP }, { "icmpv6", IPPROTO_ICMPV6 }, { "ipv6-icmp", IPPROTO_ICMPV6 },
-	};
-
-	for (unsigned i = 0; i < ARRAY_SIZE(protos); i++)
-		if (!strcmp(value, protos[i].name)) {
-			p->packet->proto = protos[i].proto;
-			return NULL;
-		}
-	return "tcp, udp, sctp, icmp or ipv6-icmp";
+	return proto_find(value, &p->packet->proto) ? NULL :
+						      "tcp, udp, sctp, icmp, ipv6-icmp, udplite, dccp, esp, ah or gre";
 }
 
 static const char *set_addr(struct prefix *addr, bool *has, const char *value)

@@ -174,16 +174,16 @@ bool ruleset_is_empty(const struct ruleset *rs)
 	return true;
 }
 
-/* Which item list a match holds; scalars count as lists of one. */
-static bool match_unrolls(const struct match *m)
+/* Which item list a match holds; scalars count as lists of one.  A live rule is one rule, whatever its lists. */
+static bool match_unrolls(const struct rule *rule, const struct match *m)
 {
-	return m->n > 1 && !m->invert;
+	return m->n > 1 && !m->invert && !rule->raw;
 }
 
-static void match_pick(struct match *flat, const struct match *from, uint32_t at)
+static void match_pick(struct match *flat, const struct match *from, uint32_t at, bool unrolls)
 {
 	*flat = *from;
-	if (!match_unrolls(from))
+	if (!unrolls)
 		return;
 	flat->n = 1;
 	switch (from->kind) {
@@ -230,7 +230,7 @@ static bool rule_iter_step(struct rule_iter *it)
 		for (unsigned i = 0; i < it->rule->n_matches; i++) {
 			const struct match *m = &it->rule->matches[i];
 
-			if (m->kind != order[o] || !match_unrolls(m))
+			if (m->kind != order[o] || !match_unrolls(it->rule, m))
 				continue;
 			if (++it->at[i] < m->n)
 				return true;
@@ -249,9 +249,10 @@ bool rule_iter_next(struct rule_iter *it)
 	it->flat.n_matches = 0;
 	for (unsigned i = 0; i < it->rule->n_matches; i++) {
 		struct match *flat = &it->matches[it->flat.n_matches];
+		bool unrolls = match_unrolls(it->rule, &it->rule->matches[i]);
 
-		it->has_lists |= match_unrolls(&it->rule->matches[i]);
-		match_pick(flat, &it->rule->matches[i], it->at[i]);
+		it->has_lists |= unrolls;
+		match_pick(flat, &it->rule->matches[i], it->at[i], unrolls);
 		if (!match_is_vacuous(flat))
 			it->flat.n_matches++;
 	}
@@ -293,7 +294,7 @@ unsigned chain_count_rules(const struct chain *chain, enum family family)
 		unsigned product = rule->families & family_mask(family) && rule->owner != RULE_FOREIGN;
 
 		for (unsigned i = 0; family != FAMILIES && i < rule->n_matches; i++)
-			if (match_unrolls(&rule->matches[i]))
+			if (match_unrolls(rule, &rule->matches[i]))
 				product *= rule->matches[i].n;
 		n += product;
 	}

@@ -3,19 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto.h"
 #include "text.h"
 
 /* Where the options that asked for the rules begin, if the rule leaves room. */
 #define ORIGIN_COLUMN 88
-
-static const char *proto_name(uint8_t proto)
-{
-	return proto == IPPROTO_TCP    ? "tcp" :
-	       proto == IPPROTO_UDP    ? "udp" :
-	       proto == IPPROTO_SCTP   ? "sctp" :
-	       proto == IPPROTO_ICMPV6 ? "ipv6-icmp" :
-					 "icmp";
-}
 
 static const char *ctstate_name(uint32_t state)
 {
@@ -28,12 +20,11 @@ static const char *ctstate_name(uint32_t state)
 /* Everything that was tested, also what the command line left to the defaults. */
 static void print_packet(FILE *out, const struct packet *p)
 {
-	bool ports = p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP;
-	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX];
+	char src[ADDR_TEXT_MAX], dst[ADDR_TEXT_MAX], number[PROTO_TEXT_MAX];
 
-	fprintf(out, "packet: %s proto=%s src=%s dst=%s", p->hook == HOOK_OUTPUT ? "out" : "in", proto_name(p->proto),
-		addr_text(p->family, p->src, src), addr_text(p->family, p->dst, dst));
-	if (ports)
+	fprintf(out, "packet: %s proto=%s src=%s dst=%s", p->hook == HOOK_OUTPUT ? "out" : "in",
+		proto_name(p->proto, number), addr_text(p->family, p->src, src), addr_text(p->family, p->dst, dst));
+	if (proto_has_ports(p->proto))
 		fprintf(out, " sport=%u dport=%u", p->sport, p->dport);
 	if (p->has_owner)
 		fprintf(out, " uid=%u gid=%u", p->uid, p->gid);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The spelling and order are those of iptables-save (iptables 1.8). */
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto.h"
 #include "text.h"
 #include "util.h"
 
@@ -91,8 +91,8 @@ static void print_comment(FILE *out, const char *comment)
 
 static void print_matches(FILE *out, const struct rule *rule)
 {
+	char text[PREFIX_TEXT_MAX], number[PROTO_TEXT_MAX];
 	const char *proto = "tcp";
-	char text[PREFIX_TEXT_MAX];
 	bool implicit = false, owner = false;
 
 	for (unsigned i = 0; i < rule->n_matches; i++) {
@@ -111,7 +111,7 @@ static void print_matches(FILE *out, const struct rule *rule)
 			fprintf(out, "%s -%c %s", not, m->kind == MATCH_IIF ? 'i' : 'o', m->ifaces->name);
 			break;
 		case MATCH_PROTO:
-			proto = m->proto == IPPROTO_UDP ? "udp" : "tcp";
+			proto = proto_name(m->proto, number);
 			fprintf(out, "%s -p %s", not, proto);
 			break;
 		case MATCH_SPORT:

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The spelling and order are those of nft -s list table (nftables 1.0.6; 1.1 differs in names of priorities). */
-#include <netinet/in.h>
 #include <string.h>
 
 #include "merge.h"
+#include "proto.h"
 #include "text.h"
 #include "util.h"
 
@@ -121,14 +121,6 @@ static void print_mark(FILE *out, const char *key, const struct match *m)
 		fprintf(out, "%s & 0x%08x %s 0x%08x", key, m->mark.mask, m->invert ? "!=" : "==", m->mark.value);
 }
 
-static const char *proto_name(uint32_t proto)
-{
-	return proto == IPPROTO_UDP  ? "udp" :
-	       proto == IPPROTO_TCP  ? "tcp" :
-	       proto == IPPROTO_ICMP ? "icmp" :
-				       "ipv6-icmp";
-}
-
 /* Whether a match of the rule names the protocol anyway ("tcp dport"). */
 static bool has_ports(const struct rule *rule)
 {
@@ -200,6 +192,7 @@ static void print_matches(FILE *out, const struct rule *rule)
 {
 	bool ports = has_ports(rule);
 	const char *proto = "tcp", *sep = "";
+	char number[PROTO_TEXT_MAX];
 
 	if (!names_family(rule)) {
 		fprintf(out, "meta nfproto %s", family_name(rule_family(rule)));
@@ -207,7 +200,7 @@ static void print_matches(FILE *out, const struct rule *rule)
 	}
 	for (unsigned i = 0; i < rule->n_matches; i++) {
 		if (rule->matches[i].kind == MATCH_PROTO) {
-			proto = proto_name(rule->matches[i].proto);
+			proto = proto_name(rule->matches[i].proto, number);
 			if (ports)
 				continue;
 		}

@@ -193,7 +193,7 @@ def test_a_bad_value_is_found_in_a_dry_run_too(room):
     (["out", "dst=::1", "src=10.0.0.1"], "src", "an address of the same family as dst"),
     (["out", "dport=80", "dport=81"], "dport=81", "each key once"),
     (["out", "uid=root"], "uid=root", "a numeric UID, or none"),
-    (["out", "proto=icmp6"], "proto=icmp6", "tcp, udp, sctp, icmp or ipv6-icmp"),
+    (["out", "proto=icmp6"], "proto=icmp6", "tcp, udp, sctp, icmp, ipv6-icmp, udplite, dccp, esp, ah or gre"),
     (["out", "proto=ipv6-icmp", "dst=10.0.0.1"], "proto=ipv6-icmp", "IPv6 addresses beside it"),
     (["out", "uid=none", "gid=1"], "gid", "none of it with uid=none"),
     (["in", "uid=1"], "uid=1", "no owner of an inbound packet"),

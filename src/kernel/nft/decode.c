@@ -12,6 +12,7 @@
 
 #include "nft/expr.h"
 #include "nft/match.h"
+#include "proto.h"
 #include "util.h"
 
 /* Registers have 16 bytes, or are quarters of those (include/uapi/linux/netfilter/nf_tables.h). */
@@ -23,7 +24,7 @@ static struct nft_reg *reg_at(struct nft_decoder *d, const struct nftnl_expr *e,
 		return &d->regs[(number - NFT_REG_1) * (NFT_REG_SIZE / NFT_REG32_SIZE)];
 	if (number >= NFT_REG32_00 && number < NFT_REG32_00 + NFT_REGS)
 		return &d->regs[number - NFT_REG32_00];
-	d->rule.unknown = true;
+	d->rule.unknown |= UNKNOWN_TEST;
 	return &d->regs[NFT_REGS];
 }
 
@@ -131,13 +132,14 @@ bool nft_decode_counter(struct nft_decoder *d, const struct nftnl_expr *e)
 	return true;
 }
 
-/* A rule does one thing. */
+/* A rule does one thing; of several the chain that it leads to counts, since that says whose the rule is. */
 bool nft_decoder_set_target(struct nft_decoder *d, struct target target)
 {
-	if (d->rule.target.kind != TARGET_NONE)
-		return false;
-	d->rule.target = target;
-	return true;
+	bool first = d->rule.target.kind == TARGET_NONE;
+
+	if (first || target.kind == TARGET_JUMP || target.kind == TARGET_GOTO)
+		d->rule.target = target;
+	return first;
 }
 
 static bool decode_verdict(struct nft_decoder *d, const struct nftnl_expr *e)
@@ -224,17 +226,10 @@ static void decode_comment(struct nft_decoder *d, const uint8_t *data, uint32_t 
 	}
 }
 
-static bool proto_is_known(const struct nft_decoder *d, uint32_t proto)
-{
-	if (proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6)
-		return d->rs->layout == LAYOUT_NATIVE;
-	return proto == IPPROTO_TCP || proto == IPPROTO_UDP;
-}
-
 /* Whether what was read means what the model would take it for. */
 static bool rule_is_whole(const struct nft_decoder *d)
 {
-	uint32_t proto = 0;
+	const struct match *proto = NULL;
 	bool ports = false;
 
 	for (unsigned i = 0; i < NFT_REGS; i++)
@@ -245,12 +240,12 @@ static bool rule_is_whole(const struct nft_decoder *d)
 
 		ports |= m->kind == MATCH_SPORT || m->kind == MATCH_DPORT;
 		if (m->kind == MATCH_PROTO) {
-			if (proto || m->invert || !proto_is_known(d, m->proto))
+			if (proto)
 				return false;
-			proto = m->proto;
+			proto = m;
 		}
 	}
-	return !ports || proto == IPPROTO_TCP || proto == IPPROTO_UDP;
+	return !ports || (proto && !proto->invert && proto_has_ports(proto->proto));
 }
 
 void nft_decoder_init(struct nft_decoder *d, struct ruleset *rs, unsigned families, const struct nft_expr_kind *kinds)
@@ -261,6 +256,31 @@ void nft_decoder_init(struct nft_decoder *d, struct ruleset *rs, unsigned famili
 	memset(d->regs, 0, sizeof(d->regs));
 }
 
+/* Whether an expression that could not be read may do more than test: change the packet, or decide. */
+static bool expr_acts(const struct nftnl_expr *e, const char *name)
+{
+	static const struct {
+		const char *name;
+		uint16_t acts; /* the attribute that it has if it does */
+	} tests[] = {
+		{ "cmp", 0 },
+		{ "match", 0 },
+		{ "bitwise", 0 },
+		{ "byteorder", 0 },
+		{ "range", 0 },
+		{ "counter", 0 },
+		{ "meta", NFTNL_EXPR_META_SREG },
+		{ "ct", NFTNL_EXPR_CT_SREG },
+		{ "payload", NFTNL_EXPR_PAYLOAD_SREG },
+		{ "lookup", NFTNL_EXPR_LOOKUP_DREG },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(tests); i++)
+		if (!strcmp(tests[i].name, name))
+			return tests[i].acts && nftnl_expr_is_set(e, tests[i].acts);
+	return true;
+}
+
 static int decode_expr(struct nftnl_expr *e, void *data)
 {
 	struct nft_decoder *d = data;
@@ -269,8 +289,11 @@ static int decode_expr(struct nftnl_expr *e, void *data)
 
 	while (kind->name && strcmp(kind->name, name))
 		kind++;
-	if (!kind->name || !kind->decode(d, e))
-		d->rule.unknown = true;
+	if (kind->name && kind->decode(d, e))
+		return 0;
+	d->rule.unknown |= UNKNOWN_TEST | (expr_acts(e, name) ? UNKNOWN_ACTION : 0);
+	/* What it has left in registers is not known, so that what tests them is not read either. */
+	memset(d->regs, 0, sizeof(d->regs));
 	return 0;
 }
 
@@ -278,10 +301,11 @@ void nft_decoder_run(struct nft_decoder *d, const struct nlmsghdr *nlh)
 {
 	struct nftnl_rule *r = xchecked(nftnl_rule_alloc());
 	const uint8_t *userdata;
+	bool acts = false;
 	uint32_t len;
 
-	if (nft_rule_parse(nlh, r)) {
-		d->rule.unknown = true;
+	if (nft_rule_parse(nlh, r, &acts)) {
+		d->rule.unknown = UNKNOWN_TEST | UNKNOWN_ACTION;
 	} else {
 		nftnl_expr_foreach (r, decode_expr, d)
 			;
@@ -289,6 +313,11 @@ void nft_decoder_run(struct nft_decoder *d, const struct nlmsghdr *nlh)
 		if (userdata)
 			decode_comment(d, userdata, len);
 	}
-	d->rule.unknown |= !rule_is_whole(d);
+	if (acts)
+		d->rule.unknown |= UNKNOWN_ACTION;
+	if (!rule_is_whole(d))
+		d->rule.unknown |= UNKNOWN_TEST;
+	if (d->rule.unknown & UNKNOWN_ACTION && d->rule.target.kind == TARGET_NONE)
+		d->rule.target.kind = TARGET_UNKNOWN;
 	nftnl_rule_free(r);
 }

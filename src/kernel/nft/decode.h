@@ -9,7 +9,7 @@
  *   redir proto_min reg 1                               the target: TARGET_REDIRECT 15001
  *
  * Which expressions there are is the backend's to say; what it does not name makes the rule unknown,
- * and so does what neither it nor nft would have written.
+ * and so does what neither it nor nft would have written.  All that stands beside it is read all the same.
  */
 #ifndef ISTIO_INIT_NFT_DECODE_H
 #define ISTIO_INIT_NFT_DECODE_H

@@ -18,7 +18,7 @@ struct match *nft_decoder_push(struct nft_decoder *d, enum match_kind kind, bool
 	struct match *m;
 
 	if (d->rule.n_matches == RULE_MATCHES_MAX) {
-		d->rule.unknown = true;
+		d->rule.unknown |= UNKNOWN_TEST;
 		d->rule.n_matches--;
 	}
 	m = &d->matches[d->rule.n_matches++];

@@ -1,34 +1,96 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "nft/expr.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
 #include "util.h"
 
-/* libnftnl takes it for granted that an expression has a name. */
-static bool expr_has_name(const struct nlattr *expr)
+/* What stands for an expression that is not linked; the shortest attribute has room for its name. */
+#define STAND_IN "cmp"
+
+/* No type of attribute in an expression: libnftnl passes it over. */
+#define NO_TYPE 63
+
+/* libnftnl takes it for granted that an expression has a name; NULL without, or where it is not padded. */
+static const char *expr_name(const struct nlattr *expr)
 {
 	const struct nlattr *attr;
 
 	mnl_attr_for_each_nested (attr, expr)
 		if (mnl_attr_get_type(attr) == NFTA_EXPR_NAME)
-			return mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0;
+			return mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) < 0 ||
+					       (const char *)mnl_attr_next(attr) > (const char *)expr + expr->nla_len ?
+				       NULL :
+				       mnl_attr_get_str(attr);
+	return NULL;
+}
+
+/* Expressions that only test, count or tell, whatever their attributes. */
+static bool is_test(const char *name)
+{
+	static const char *const tests[] = { "limit", "fib", "connlimit", "quota", "numgen", "socket", "hash",
+					     "osf",   "rt",  "exthdr",    "log",   "xfrm",   "last" };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(tests); i++)
+		if (!strcmp(name, tests[i]))
+			return true;
 	return false;
 }
 
-int nft_rule_parse(const struct nlmsghdr *nlh, struct nftnl_rule *r)
+static void put_stand_in(struct nlattr *expr)
 {
-	const struct nlattr *attr, *expr;
+	struct nlattr *attr;
 
-	mnl_attr_for_each (attr, nlh, sizeof(struct nfgenmsg)) {
-		if (mnl_attr_get_type(attr) != NFTA_RULE_EXPRESSIONS)
-			continue;
-		mnl_attr_for_each_nested (expr, attr)
-			if (!expr_has_name(expr))
+	mnl_attr_for_each_nested (attr, expr)
+		if (mnl_attr_get_type(attr) == NFTA_EXPR_NAME) {
+			memcpy(mnl_attr_get_payload(attr), STAND_IN, sizeof(STAND_IN));
+			attr->nla_len = MNL_ATTR_HDRLEN + sizeof(STAND_IN);
+		} else {
+			attr->nla_type = NO_TYPE;
+		}
+}
+
+/* The attribute of the expressions, NULL without. */
+static struct nlattr *find_exprs(const struct nlmsghdr *nlh)
+{
+	struct nlattr *attr;
+
+	mnl_attr_for_each (attr, nlh, sizeof(struct nfgenmsg))
+		if (mnl_attr_get_type(attr) == NFTA_RULE_EXPRESSIONS)
+			return attr;
+	return NULL;
+}
+
+int nft_rule_parse(const struct nlmsghdr *nlh, struct nftnl_rule *r, bool *acts)
+{
+	auto_free struct nlmsghdr *copy = NULL;
+	struct nlattr *exprs = find_exprs(nlh), *expr;
+	bool all_linked = true;
+
+	if (exprs)
+		mnl_attr_for_each_nested (expr, exprs) {
+			const char *name = expr_name(expr);
+
+			if (!name)
 				return -1;
+			all_linked &= nft_expr_is_linked(name);
+		}
+	if (all_linked)
+		return nftnl_rule_nlmsg_parse(nlh, r) < 0 ? -1 : 0;
+	copy = memcpy(xcalloc(1, nlh->nlmsg_len), nlh, nlh->nlmsg_len);
+	mnl_attr_for_each_nested (expr, find_exprs(copy)) {
+		const char *name = expr_name(expr);
+
+		if (nft_expr_is_linked(name))
+			continue;
+		*acts |= !is_test(name);
+		put_stand_in(expr);
 	}
-	return nftnl_rule_nlmsg_parse(nlh, r) < 0 ? -1 : 0;
+	return nftnl_rule_nlmsg_parse(copy, r) < 0 ? -1 : 0;
 }
 
 struct nftnl_expr *nft_add_expr(struct nftnl_rule *r, const char *name)

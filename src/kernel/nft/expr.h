@@ -15,8 +15,15 @@
 #include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
 
-/* nftnl_rule_nlmsg_parse for messages that may be malformed: 0 or -1. */
-int nft_rule_parse(const struct nlmsghdr *nlh, struct nftnl_rule *r);
+/*
+ * nftnl_rule_nlmsg_parse for messages that may be malformed: 0 or -1.  In place of an expression that is not linked
+ * (nft/expr_ops.c) stands a cmp without attributes, which no decoder takes for a test; @acts is set if it may do more
+ * than test.
+ */
+int nft_rule_parse(const struct nlmsghdr *nlh, struct nftnl_rule *r, bool *acts);
+
+/* Whether libnftnl is linked with the expression. */
+bool nft_expr_is_linked(const char *name);
 
 /* An expression of any kind, without attributes. */
 struct nftnl_expr *nft_add_expr(struct nftnl_rule *r, const char *name);

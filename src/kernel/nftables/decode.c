@@ -163,6 +163,7 @@ struct rule *nftables_rule_decode(struct ruleset *rs, const struct nft_dump *dum
 
 	nft_decoder_init(&n.d, rs, FAMILY_BOTH, kinds);
 	nft_decoder_run(&n.d, nlh);
-	n.d.rule.unknown |= n.d.rule.target.kind == TARGET_TPROXY && !(n.marked && n.accepted);
+	if (n.d.rule.target.kind == TARGET_TPROXY && !(n.marked && n.accepted))
+		n.d.rule.unknown |= UNKNOWN_ACTION;
 	return ruleset_append(rs, table, chain, &n.d.rule);
 }

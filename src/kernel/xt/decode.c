@@ -54,7 +54,7 @@ static void match_add(struct xt_rule *live, enum match_kind kind, bool invert, c
 
 	/* A condition that is there twice is met by both; a list, by any of its items. */
 	if (!n || match_find(live, kind) || live->rule.n_matches >= RULE_MATCHES_MAX) {
-		live->rule.unknown = true;
+		live->rule.unknown |= UNKNOWN_TEST;
 		return;
 	}
 	if (size)
@@ -101,7 +101,7 @@ static bool add_port_range(struct xt_rule *live, enum match_kind kind, const uin
 	if (range.lo == 0 && range.hi == UINT16_MAX && !invert)
 		return false;
 	if (range.lo > range.hi)
-		live->rule.unknown = true;
+		live->rule.unknown |= UNKNOWN_TEST;
 	xt_rule_add(live, kind, invert, &range);
 	return true;
 }
@@ -115,11 +115,11 @@ static bool decode_tcp(struct xt_rule *live, const union xt_info *info)
 	const struct xt_tcp *tcp = &info->tcp;
 	bool tested;
 
-	if (tcp->option || tcp->flg_mask || tcp->flg_cmp || tcp->invflags & ~(XT_TCP_INV_SRCPT | XT_TCP_INV_DSTPT))
-		return false;
 	tested = add_port_range(live, MATCH_SPORT, tcp->spts, tcp->invflags & XT_TCP_INV_SRCPT);
 	tested |= add_port_range(live, MATCH_DPORT, tcp->dpts, tcp->invflags & XT_TCP_INV_DSTPT);
-	return tested; /* iptables-save would print "-m tcp" alone */
+	/* Without ports iptables-save would print "-m tcp" alone. */
+	return tested && !tcp->option && !tcp->flg_mask && !tcp->flg_cmp &&
+	       !(tcp->invflags & ~(XT_TCP_INV_SRCPT | XT_TCP_INV_DSTPT));
 }
 
 static bool decode_udp(struct xt_rule *live, const union xt_info *info)
@@ -140,7 +140,7 @@ static bool decode_multiport(struct xt_rule *live, const union xt_info *info)
 	struct range ranges[XT_MULTI_PORTS];
 	uint32_t n = 0;
 
-	if (!multi->invert || multi->count > XT_MULTI_PORTS || multi->flags > XT_MULTIPORT_DESTINATION)
+	if (multi->count > XT_MULTI_PORTS || multi->flags > XT_MULTIPORT_DESTINATION)
 		return false;
 	for (unsigned i = 0; i < multi->count; i++) {
 		ranges[n].lo = ranges[n].hi = multi->ports[i];
@@ -151,10 +151,8 @@ static bool decode_multiport(struct xt_rule *live, const union xt_info *info)
 		}
 		n++;
 	}
-	if (n < 2)
-		return false;
-	match_add(live, multi->flags == XT_MULTIPORT_SOURCE ? MATCH_SPORT : MATCH_DPORT, true, ranges, n);
-	return true;
+	match_add(live, multi->flags == XT_MULTIPORT_SOURCE ? MATCH_SPORT : MATCH_DPORT, multi->invert, ranges, n);
+	return n > 1; /* of one our text makes --dport */
 }
 
 static bool decode_owner(struct xt_rule *live, const union xt_info *info)
@@ -352,13 +350,25 @@ static bool extension_decode(struct xt_rule *live, bool target, const char *name
 void xt_match_decode(struct xt_rule *live, const char *name, uint8_t revision, const void *data, size_t size)
 {
 	if (!extension_decode(live, false, name, revision, data, size))
-		live->rule.unknown = true;
+		live->rule.unknown |= UNKNOWN_TEST;
+}
+
+/* Targets that let the packet go on to the next rule, and change nothing that a rule of the model tests. */
+static bool is_harmless(const char *name)
+{
+	static const char *const names[] = { "LOG", "NFLOG", "TRACE", "AUDIT", "TCPMSS",
+					     "TOS", "DSCP",  "TTL",   "HL",    "CHECKSUM" };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
 }
 
 void xt_target_decode(struct xt_rule *live, const char *name, uint8_t revision, const void *data, size_t size)
 {
-	if (!extension_decode(live, true, name, revision, data, size)) {
-		live->rule.target = (struct target){ .kind = TARGET_UNKNOWN };
-		live->rule.unknown = true;
-	}
+	if (extension_decode(live, true, name, revision, data, size))
+		return;
+	live->rule.target = (struct target){ .kind = is_harmless(name) ? TARGET_NONE : TARGET_UNKNOWN };
+	live->rule.unknown |= is_harmless(name) ? UNKNOWN_TEST : UNKNOWN_ACTION;
 }

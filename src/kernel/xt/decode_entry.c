@@ -60,7 +60,7 @@ static bool proto_get(struct xt_rule *live, const struct xt_fields *f)
 
 	if (!proto)
 		return !invert && !(*f->flags & f->flag_proto);
-	if ((proto != IPPROTO_TCP && proto != IPPROTO_UDP) || (*f->flags & f->flag_proto) != f->flag_proto)
+	if ((*f->flags & f->flag_proto) != f->flag_proto)
 		return false;
 	xt_rule_add(live, MATCH_PROTO, invert, &proto);
 	return true;
@@ -69,10 +69,13 @@ static bool proto_get(struct xt_rule *live, const struct xt_fields *f)
 static bool head_decode(struct xt_rule *live, const struct xt_fields *f)
 {
 	const uint8_t inverses = IPT_INV_SRCIP | IPT_INV_DSTIP | IPT_INV_VIA_IN | IPT_INV_VIA_OUT | XT_INV_PROTO;
+	bool known = !(*f->flags & ~(f->flag_goto | f->flag_proto)) && !(*f->inverse & ~inverses);
 
-	return !(*f->flags & ~(f->flag_goto | f->flag_proto)) && !(*f->inverse & ~inverses) &&
-	       address_get(live, f, 0, IPT_INV_SRCIP) && address_get(live, f, 1, IPT_INV_DSTIP) &&
-	       iface_get(live, f, 0, IPT_INV_VIA_IN) && iface_get(live, f, 1, IPT_INV_VIA_OUT) && proto_get(live, f);
+	known &= address_get(live, f, 0, IPT_INV_SRCIP);
+	known &= address_get(live, f, 1, IPT_INV_DSTIP);
+	known &= iface_get(live, f, 0, IPT_INV_VIA_IN);
+	known &= iface_get(live, f, 1, IPT_INV_VIA_OUT);
+	return proto_get(live, f) && known;
 }
 
 /* The name in a match's or target's header, which need not be ended within its array. */
@@ -167,6 +170,7 @@ void xt_entry_decode(struct xt_rule *live, const void *entry, size_t size, const
 	const uint8_t *data = entry;
 	union xt_head head = {};
 	struct xt_fields f = xt_fields_of(&head, family);
+	bool known;
 
 	if (size < f.size)
 		goto unknown;
@@ -175,13 +179,14 @@ void xt_entry_decode(struct xt_rule *live, const void *entry, size_t size, const
 	live->rule.bytes = f.counters->bcnt;
 	if (*f.next_offset > size || *f.target_offset < f.size || *f.target_offset > *f.next_offset)
 		goto unknown;
-	if (!head_decode(live, &f) || !matches_decode(live, data + f.size, *f.target_offset - f.size) ||
-	    !ports_have_proto(&live->rule))
-		live->rule.unknown = true;
+	known = head_decode(live, &f);
+	known &= matches_decode(live, data + f.size, *f.target_offset - f.size);
+	if (!known || !ports_have_proto(&live->rule))
+		live->rule.unknown |= UNKNOWN_TEST;
 	if (target_decode(live, &f, data + *f.target_offset, *f.next_offset - *f.target_offset, jump))
 		return;
 unknown:
-	live->rule.unknown = true;
+	live->rule.unknown |= UNKNOWN_TEST | UNKNOWN_ACTION;
 	if (live->rule.target.kind == TARGET_NONE)
 		live->rule.target.kind = TARGET_UNKNOWN;
 }
