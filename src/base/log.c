@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "escape.h"
+
 static struct log_options options = { .level = LOG_INFO, .fd = STDERR_FILENO };
 static const char *program = "istio-init";
 
@@ -62,43 +64,13 @@ static void line_put(struct line *line, const char *s, size_t n)
 	line->len += n;
 }
 
-/* Length of the well-formed UTF-8 sequence at @s (RFC 3629), 0 if there is none or it is a control (U+0080-009F). */
-static size_t utf8_len(const unsigned char *s)
-{
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
-
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if (((s[0] == 0xc2 || s[0] == 0xe0) && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return n;
-}
-
-/* Bytes that are not text, or would end the line, become escapes of the format. */
 static void line_put_escaped(struct line *line, const char *text)
 {
-	const unsigned char *s = (const unsigned char *)text;
+	char one[ESCAPE_MAX];
 
-	while (*s) {
-		size_t n = utf8_len(s);
-		char escape[8];
-
-		if (options.json && (*s == '"' || *s == '\\')) {
-			line_put(line, (char[]){ '\\', (char)*s }, 2);
-		} else if (*s == '\n') {
-			line_put(line, "\\n", 2);
-		} else if (*s == '\t') {
-			line_put(line, "\\t", 2);
-		} else if (n == 0 || *s < 0x20 || *s == 0x7f) {
-			snprintf(escape, sizeof(escape), options.json ? "\\u%04x" : "\\x%02x", *s);
-			line_put(line, escape, strlen(escape));
-			n = 1;
-		} else {
-			line_put(line, text + (s - (const unsigned char *)text), n);
-		}
-		s += n ? n : 1;
+	while (*text) {
+		text += escape_next(text, options.json ? "\"\\" : "", options.json, one);
+		line_put(line, one, strlen(one));
 	}
 }
 
@@ -125,9 +97,11 @@ static void print_time(char *stamp, size_t size)
 		 now.tv_nsec / 1000);
 }
 
-/* Nobody is left to be told if stderr is gone. */
 static void put(const char *line, size_t len)
 {
+	/* What was printed before is to be read before; main tells if it cannot be written. */
+	fflush(stdout);
+	/* Nobody is left to be told if stderr is gone. */
 	if (write(options.fd, line, len) < 0)
 		return;
 }
