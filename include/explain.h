@@ -1,70 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What rules do with one packet: the first of a connection unless ctstate says otherwise. */
+/* What rules do with one packet. */
 #ifndef ISTIO_INIT_EXPLAIN_H
 #define ISTIO_INIT_EXPLAIN_H
 
-#include "err.h"
-#include "ruleset.h"
-
-struct packet {
-	enum hook hook; /* PREROUTING: in, OUTPUT: out */
-	enum family family;
-	uint8_t proto;            /* IPPROTO_... */
-	uint8_t src[16], dst[16]; /* network order, as in struct prefix */
-	uint16_t sport, dport;
-	bool has_owner; /* sent by a socket of this netns */
-	uint32_t uid, gid;
-	struct iface iif, oif; /* the one of the hook's direction is set */
-	uint32_t mark, connmark, ctstate;
-	bool guessed_src, guessed_iface; /* not given to packet_parse */
-};
-
-/*
- * Reads "in" or "out" and key=value words (NULL-ended); what is not given is a new connection
- * of UID 1000 from the pod's eth0 (lo for a loopback destination).  Returns 0 or -errno with @err.
- */
-int packet_parse(struct packet *packet, char *const *words, struct err *err);
-
-/*
- * Whether nat looks at it: of each connection at the first packet only.  RELATED is the first of one
- * that a helper expects, but for an ICMP error, which is about another connection's packet.
- */
-bool packet_is_first(const struct packet *packet);
-
-/* One rule that matched. */
-struct explain_step {
-	enum table_id table;
-	enum hook hook;
-	const char *chain;
-	unsigned depth;
-	struct rule rule; /* as its layer holds it: lists of one */
-};
-
-enum fate {
-	FATE_PASSES,
-	FATE_REDIRECTED,
-	FATE_TPROXIED,
-	FATE_DROPPED,
-};
+#include "routes.h"
+#include "walker.h"
 
 struct explanation {
 	enum fate fate;
-	uint16_t port; /* REDIRECTED, TPROXIED */
+	uint16_t port; /* REDIRECTED, TPROXIED; TRANSLATED: 0 if it is kept */
+	bool has_addr;
+	uint8_t addr[16];     /* TRANSLATED, with @has_addr: in network order */
+	bool foreign;         /* a rule of a user's own has decided */
+	bool retargeted;      /* TPROXIED, LOST: nat then changes the destination */
+	bool asleep;          /* rules were passed over, since their table or chain hangs in no hook */
+	bool over_lo;         /* sent, and comes in by lo */
+	uint32_t mark;        /* the packet's in the end */
+	uint32_t route_table; /* LOST: the one that has no route, 0 without an ip rule */
 	struct explain_step *steps;
 	unsigned n_steps;
 	/* PASSES: the rules but for which it would be captured; none: no rule captures it. */
 	struct explain_step *reasons;
 	unsigned n_reasons;
-	/* What keeps it from capture without a rule: not in an owner group, no rules for IPv6. */
-	bool by_groups, by_family;
+	/* What keeps it from capture without a rule: not in an owner group, no rules for IPv6, none at all. */
+	bool by_groups, by_family, by_nothing;
+	/* Rules of which something cannot be read, and that may decide otherwise. */
+	struct explain_step *doubts;
+	unsigned n_doubts;
 };
 
 /*
  * Walks raw, mangle and nat of the packet's hook as the kernel does, and PREROUTING, too, for
- * what is sent over lo, by its own route or by REDIRECT.  The steps point into
- * @rs; free with explanation_free.  Fails only with more than 64 nested jumps (a loop).
+ * what is sent over lo, by its own route or by REDIRECT; rules that cannot be read as if they did
+ * not hold, and then as if they did.  The steps point into @rs; free with explanation_free.  Fails
+ * only with more than 64 nested jumps (a loop).
  */
 int explain_packet(struct explanation *e, const struct ruleset *rs, const struct packet *packet, struct err *err);
+/* What TPROXY takes of a packet needs an ip rule and a route: LOST without. */
+void explain_routes(struct explanation *e, const struct packet *packet, const struct routes *routes);
 void explanation_free(struct explanation *e);
 
 /* The option that asks for a live rule of @chain that lets packets of @hook go, by what it tests, or NULL. */

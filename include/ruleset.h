@@ -76,16 +76,18 @@ enum target_kind {
 	TARGET_CONNMARK_SAVE,    /* connection's mark = packet's */
 	TARGET_CONNMARK_RESTORE, /* packet's mark = connection's */
 	TARGET_CT_ZONE,          /* zone */
+	TARGET_DNAT,             /* of a user's own rule: to addr and port */
 	TARGET_NONE,             /* live rule without a target: only counts */
 	TARGET_UNKNOWN,          /* live rule whose target is none of these */
 };
 
 struct target {
-	uint8_t kind; /* enum target_kind */
-	uint16_t port;
+	uint8_t kind;  /* enum target_kind */
+	uint16_t port; /* DNAT: 0 if it is kept */
 	uint16_t zone;
 	struct mark mark;
-	const char *chain; /* JUMP, GOTO: name */
+	const char *chain;   /* JUMP, GOTO: name */
+	const uint8_t *addr; /* DNAT: in network order, NULL if it is kept */
 };
 
 /*
@@ -113,6 +115,7 @@ struct rule {
 	uint8_t n_matches;
 	struct match *matches; /* sorted by kind */
 	struct target target;
+	const char *unread;      /* live: names of what is unknown, "fib, limit"; NULL: they are not known either */
 	const char *comment;     /* --comments, or live; NULL without */
 	const char *origin;      /* the option that asked for the rule ("--istio-service-cidr"); NULL if none */
 	uint64_t packets, bytes; /* live counters */
@@ -130,6 +133,7 @@ struct chain {
 	/* Of a live chain, masks of families: */
 	uint8_t misplaced; /* it is not hooked in where its name says, and decides nothing that we know */
 	uint8_t stock;     /* built in, and as the stock tool makes it again at any time: policy ACCEPT, its hook */
+	uint8_t drops;     /* built in, and what comes to its end is dropped: policy DROP */
 	const void *raw[FAMILIES]; /* as struct rule's; natively the first */
 	uint32_t age[FAMILIES];    /* the kernel lists the oldest first */
 };
@@ -238,6 +242,9 @@ const struct match *rule_match(const struct rule *rule, enum match_kind kind);
 
 /* Same matches, same target, same comment; not families, counters, position. */
 bool rule_equal(const struct rule *a, const struct rule *b);
+
+/* Adds the name of something in a live rule that cannot be read. */
+void rule_note_unread(struct ruleset *rs, struct rule *rule, const char *name);
 
 /* Whether the name is one of Istio's own chains in an iptables table. */
 bool chain_is_istio(const char *name);

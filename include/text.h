@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "explain.h"
+#include "live.h"
 #include "ruleset.h"
 
 struct text_options {
@@ -23,9 +24,15 @@ void text_print_iptables(FILE *out, const struct ruleset *rs, const struct text_
 /* One rule line, "-A CHAIN ...", without newline. */
 void text_print_iptables_rule(FILE *out, const char *chain, const struct rule *rule, enum family family);
 
+/* What ends a name in nft's language. */
+#define TEXT_NFT_UNSAFE ";{}#,"
+
 /* A native layout as nft -s list table prints it. */
 void text_print_nft(FILE *out, const struct ruleset *rs, const struct text_options *options);
 void text_print_nft_rule(FILE *out, const struct rule *rule, bool counters);
+
+/* What follows a rule not all of which can be read; @unread: see struct rule. */
+void text_print_unread(FILE *out, const char *unread);
 
 /* In the spelling of the ruleset's layout. */
 void text_print_ruleset(FILE *out, const struct ruleset *rs, const struct text_options *options);
@@ -39,6 +46,12 @@ struct listeners {
 };
 void text_print_explanation(FILE *out, const struct explanation *e, const struct packet *packet, enum layout layout,
 			    const struct listeners *listeners);
+
+/* The rule that has decided, or may have, and cannot be read: nothing if there is none. */
+void text_print_decider(FILE *out, const struct explanation *e, enum family family, enum layout layout);
+
+/* A chain of another nft table, and what is known of it. */
+void text_print_other(FILE *out, const struct other_chain *other);
 
 /* A unified diff of two texts of whole lines; nothing if they are equal. */
 void text_print_unified(FILE *out, const char *from, const char *to, const char *a, const char *b, bool color);

@@ -174,7 +174,12 @@ static void forget(struct context *ctx)
 	free(ctx->marks);
 	ctx->marks = NULL;
 	ctx->n_marks = 0;
-	ctx->live = (struct live){ .clean = ctx->live.clean, .table = ctx->live.table };
+	free(ctx->live.others);
+	ctx->live = (struct live){
+		.table = ctx->live.table,
+		.clean = ctx->live.clean,
+		.chains = ctx->live.chains,
+	};
 }
 
 void context_close(struct context *ctx)

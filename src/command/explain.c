@@ -8,7 +8,9 @@
 #include "capture.h"
 #include "command.h"
 #include "links.h"
+#include "ownership.h"
 #include "text.h"
+#include "util.h"
 
 static const char *find_origin(const struct explain_step *step, const struct ruleset *want, enum family family)
 {
@@ -37,13 +39,16 @@ static void find_origins(struct explain_step *steps, unsigned n, const struct ru
 }
 
 /* Without rules for IPv6 it takes those for both families to know what else keeps the packet from capture. */
-static void explain_family_off(struct explanation *e, const struct config *cfg, enum layout layout,
+static void explain_family_off(struct explanation *e, const struct config *cfg, const struct ruleset *rs,
 			       const struct packet *packet)
 {
-	struct ruleset *both = capture_build(cfg, &(struct capture_options){ .layout = layout, .families = FAMILY_BOTH });
 	struct explanation on, before;
+	struct ruleset *both;
 	struct err err;
 
+	if (packet->family != IPV6 || rs->families & FAMILY_BIT(IPV6) || e->fate != FATE_PASSES)
+		return;
+	both = capture_build(cfg, &(struct capture_options){ .layout = rs->layout, .families = FAMILY_BOTH });
 	if (!explain_packet(&on, both, packet, &err)) {
 		e->by_family = on.fate != FATE_PASSES || on.n_reasons || on.by_groups;
 		e->by_groups = on.by_groups;
@@ -70,59 +75,155 @@ static void use_live_route(struct packet *packet)
 		memcpy(packet->src, route.src, sizeof(packet->src));
 }
 
-/* @want: NULL if @rs is what the options ask for. */
-static int explain_with(const struct config *cfg, const struct ruleset *rs, const struct ruleset *want, struct err *err)
+static void print_explanation(const struct explanation *e, const struct packet *packet, enum layout layout,
+			      const struct config *cfg)
 {
-	struct explanation e;
-	struct packet packet;
-	int rc = packet_parse(&packet, cfg->words, err);
+	struct listeners listeners = { cfg->proxy_port, cfg->inbound_port, cfg->dns_port };
 
-	if (rc)
-		return rc;
-	if (want)
-		use_live_route(&packet);
-	rc = explain_packet(&e, rs, &packet, err);
-	if (!rc && want) {
-		find_origins(e.steps, e.n_steps, want, packet.family);
-		find_origins(e.reasons, e.n_reasons, want, packet.family);
-	}
-	if (!rc && packet.family == IPV6 && !(rs->families & FAMILY_BIT(IPV6)) && e.fate == FATE_PASSES)
-		explain_family_off(&e, cfg, rs->layout, &packet);
-	if (!rc)
-		text_print_explanation(stdout, &e, &packet, rs->layout,
-				       &(struct listeners){ cfg->proxy_port, cfg->inbound_port, cfg->dns_port });
-	explanation_free(&e);
-	return rc;
+	text_print_explanation(stdout, e, packet, layout, &listeners);
 }
 
-/* What auto would find out on the machine is taken as there, as in a dry run. */
 static int explain_wanted(const struct config *cfg, struct err *err)
 {
+	/* What auto would find out on the machine is taken as there, as in a dry run. */
 	struct ruleset *rs =
 		capture_build(cfg, &(struct capture_options){
 					   .layout = cfg->backend == BACKEND_NFTABLES ? LAYOUT_NATIVE : LAYOUT_IPTABLES,
 					   .families = cfg->ipv6 == OFF ? FAMILY_BIT(IPV4) : FAMILY_BOTH,
 					   .zones = true,
 				   });
-	int rc = explain_with(cfg, rs, NULL, err);
+	struct explanation e = { 0 };
+	struct packet packet;
+	int rc = packet_parse(&packet, cfg->words, err);
 
+	rc = rc ? rc : explain_packet(&e, rs, &packet, err);
+	if (!rc) {
+		explain_family_off(&e, cfg, rs, &packet);
+		print_explanation(&e, &packet, rs->layout, cfg);
+	}
+	explanation_free(&e);
 	ruleset_free(rs);
 	return rc;
 }
 
-static int explain_live(struct context *ctx, struct err *err)
+/* Whose rules are explained: of who holds Istio's; if nobody does, of who holds any. */
+static int choose_backend(enum backend_index *index, bool *holds, struct context *ctx, struct err *err)
 {
-	enum backend_index index;
 	struct choice choice;
-	struct ruleset *want;
 	int rc = backends_choose(&choice, ctx, err);
 
-	rc = rc ? rc : backends_first(&index, ctx, &choice, err);
+	rc = rc ? rc : backends_first(index, ctx, &choice, err);
 	if (rc)
 		return rc;
-	want = context_wanted(ctx, backend_layout(index), ctx->families, true);
-	/* A user's rules decide, too: what is live is looked at as a whole. */
-	rc = explain_with(ctx->cfg, ctx->live.rules[index], want, err);
+	*holds = ownership_has_ours(ctx->live.rules[*index]);
+	for (enum backend_index b = 0; b < BACKENDS && !*holds && ctx->cfg->backend == BACKEND_AUTO; b++)
+		if (ruleset_is_empty(ctx->live.rules[*index]) && ctx->live.rules[b] &&
+		    !ruleset_is_empty(ctx->live.rules[b]))
+			*index = b;
+	return 0;
+}
+
+/* Rules of the other backends see the packet, too, before or behind: nobody can tell. */
+static int print_other_backends(const struct context *ctx, enum backend_index index, const struct packet *packet,
+				struct err *err)
+{
+	int rc = 0;
+
+	for (enum backend_index b = 0; b < BACKENDS && !rc; b++) {
+		const struct ruleset *rs = ctx->live.rules[b];
+		struct explanation e;
+
+		if (!rs || b == index)
+			continue;
+		rc = explain_packet(&e, rs, packet, err);
+		if (!rc && (e.fate != FATE_PASSES || e.n_doubts || e.mark != packet->mark)) {
+			printf("  unless %s decides otherwise: ", backend_name(b));
+			text_print_decider(stdout, &e, packet->family, rs->layout);
+			putchar('\n');
+		}
+		explanation_free(&e);
+	}
+	return rc;
+}
+
+/* Whether the packet comes by a hook: nat is asked where destinations change. */
+static bool meets(const struct other_chain *other, const struct packet *packet, const struct explanation *e)
+{
+	static const struct {
+		const char *hook;
+		bool in, out, nat;
+	} hooks[] = {
+		{ "ingress", true, false, false }, { "prerouting", true, false, true },
+		{ "input", true, false, false },   { "forward", true, false, false },
+		{ "output", false, true, true },   { "postrouting", false, true, false },
+		{ "egress", false, true, false },
+	};
+	bool in = packet->hook == HOOK_PREROUTING || e->over_lo;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(hooks); i++)
+		if (!strcmp(hooks[i].hook, other->hook))
+			return other->families & FAMILY_BIT(packet->family) &&
+			       (hooks[i].nat || strcmp(other->type, "nat") != 0) &&
+			       ((hooks[i].in && in) || (hooks[i].out && packet->hook == HOOK_OUTPUT));
+	return false;
+}
+
+static void print_other_chains(const struct live *live, const struct packet *packet, const struct explanation *e)
+{
+	for (unsigned i = 0; i < live->n_others; i++) {
+		if (!meets(&live->others[i], packet, e))
+			continue;
+		fputs("  unless it is decided otherwise by ", stdout);
+		text_print_other(stdout, &live->others[i]);
+		putchar('\n');
+	}
+	if (live->has_others)
+		puts("  unless it is decided otherwise by table filter or security of iptables-legacy, which istio-init does not read");
+}
+
+/* Only the live routes know whether what a DNAT rule sends elsewhere stays in the pod, and comes in by lo. */
+static int explain_by_routes(struct explanation *e, const struct ruleset *rs, struct packet *packet, struct err *err)
+{
+	int rc = explain_packet(e, rs, packet, err);
+	struct netns_route route;
+
+	if (rc || packet->hook != HOOK_OUTPUT || e->fate != FATE_TRANSLATED || !e->has_addr ||
+	    !netns_find_route(&route, packet->family, e->addr, e->mark) || strcmp(route.oif, "lo") != 0)
+		return rc;
+	packet->dnat_stays = true;
+	explanation_free(e);
+	return explain_packet(e, rs, packet, err);
+}
+
+static int explain_live(struct context *ctx, struct err *err)
+{
+	struct explanation e = { 0 };
+	enum backend_index index;
+	struct packet packet;
+	const struct ruleset *rs;
+	struct ruleset *want;
+	bool holds;
+	int rc = packet_parse(&packet, ctx->cfg->words, err);
+
+	rc = rc ? rc : choose_backend(&index, &holds, ctx, err);
+	if (rc)
+		return rc;
+	use_live_route(&packet);
+	rs = ctx->live.rules[index];
+	want = context_wanted(ctx, rs->layout, ctx->families, true);
+	rc = explain_by_routes(&e, rs, &packet, err);
+	if (!rc) {
+		find_origins(e.steps, e.n_steps, want, packet.family);
+		find_origins(e.reasons, e.n_reasons, want, packet.family);
+		explain_routes(&e, &packet, ctx->live.routes);
+		e.by_nothing = !holds;
+		if (holds)
+			explain_family_off(&e, ctx->cfg, rs, &packet);
+		print_explanation(&e, &packet, rs->layout, ctx->cfg);
+		rc = print_other_backends(ctx, index, &packet, err);
+		print_other_chains(&ctx->live, &packet, &e);
+	}
+	explanation_free(&e);
 	ruleset_free(want);
 	return rc;
 }
@@ -135,6 +236,7 @@ int command_explain(const struct config *cfg, struct err *err)
 	if (!cfg->live)
 		return explain_wanted(cfg, err);
 	rc = context_open(&ctx, cfg, INTENT_LOOK, err);
+	ctx.live.chains = true;
 	rc = rc ? rc : context_read(&ctx, err);
 	rc = rc ? rc : explain_live(&ctx, err);
 	context_close(&ctx);

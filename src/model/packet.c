@@ -2,7 +2,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "explain.h"
+#include "packet.h"
 #include "proto.h"
 #include "util.h"
 
@@ -203,4 +203,11 @@ int packet_parse(struct packet *packet, char *const *words, struct err *err)
 			return rc;
 	}
 	return complete(&p, err);
+}
+
+bool packet_is_first(const struct packet *packet)
+{
+	bool icmp = packet->proto == IPPROTO_ICMP || packet->proto == IPPROTO_ICMPV6;
+
+	return packet->ctstate == CTSTATE_NEW || (packet->ctstate == CTSTATE_RELATED && !icmp);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ruleset.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -379,6 +380,8 @@ static bool target_equal(const struct target *a, const struct target *b)
 		return a->mark.value == b->mark.value && a->mark.mask == b->mark.mask;
 	case TARGET_CT_ZONE:
 		return a->zone == b->zone;
+	case TARGET_DNAT:
+		return false; /* never ours */
 	default:
 		return true;
 	}
@@ -402,6 +405,16 @@ bool rule_equal(const struct rule *a, const struct rule *b)
 		if (!match_equal(&a->matches[i], &b->matches[i]))
 			return false;
 	return true;
+}
+
+void rule_note_unread(struct ruleset *rs, struct rule *rule, const char *name)
+{
+	const char *before = rule->unread ? rule->unread : "", *sep = rule->unread ? ", " : "";
+	size_t size = strlen(before) + strlen(sep) + strlen(name) + 1;
+	char *text = ruleset_alloc(rs, size);
+
+	snprintf(text, size, "%s%s%s", before, sep, name);
+	rule->unread = text;
 }
 
 bool chain_is_istio(const char *name)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "escape.h"
 #include "sequence.h"
 #include "text.h"
 #include "util.h"
@@ -170,6 +171,16 @@ void text_print_diff(FILE *out, const struct ruleset *live, const struct ruleset
 	auto_free char *b = print_to_memory(want, live->families);
 
 	text_print_unified(out, "live", "wanted", a, b, color);
+}
+
+void text_print_unread(FILE *out, const char *unread)
+{
+	fputs(" [and what istio-init cannot read", out);
+	if (unread) {
+		fputs(": ", out);
+		escape_print(out, unread, "");
+	}
+	fputc(']', out);
 }
 
 void text_print_ruleset(FILE *out, const struct ruleset *rs, const struct text_options *options)

@@ -3,11 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "escape.h"
 #include "proto.h"
 #include "text.h"
+#include "util.h"
 
 /* Where the options that asked for the rules begin, if the rule leaves room. */
 #define ORIGIN_COLUMN 88
+
+/* Of rules that cannot be read, so many are named. */
+#define DOUBTS_SHOWN 3
 
 static const char *ctstate_name(uint32_t state)
 {
@@ -30,46 +35,105 @@ static void print_packet(FILE *out, const struct packet *p)
 		fprintf(out, " uid=%u gid=%u", p->uid, p->gid);
 	else if (p->hook == HOOK_OUTPUT)
 		fprintf(out, " uid=none");
-	if (p->hook == HOOK_OUTPUT)
-		fprintf(out, " oif=%s", p->oif.name);
-	else
-		fprintf(out, " iif=%s", p->iif.name);
+	fputs(p->hook == HOOK_OUTPUT ? " oif=" : " iif=", out);
+	escape_name(out, p->hook == HOOK_OUTPUT ? p->oif.name : p->iif.name, "");
 	if (p->mark)
 		fprintf(out, " mark=0x%x", p->mark);
 	fprintf(out, " ctstate=%s\n", ctstate_name(p->ctstate));
 }
 
+/* @table: say in which one. */
+static void print_rule(FILE *out, const struct explain_step *step, enum family family, enum layout layout, bool table)
+{
+	if (layout == LAYOUT_NATIVE) {
+		if (table)
+			fprintf(out, "istio-proxy-%s ", table_name(step->table));
+		escape_name(out, step->chain, TEXT_NFT_UNSAFE);
+		fputs(": ", out);
+		text_print_nft_rule(out, &step->rule, false);
+		return;
+	}
+	if (table)
+		fprintf(out, "-t %s ", table_name(step->table));
+	if (step->policy)
+		fprintf(out, "-P %s DROP", step->chain);
+	else
+		text_print_iptables_rule(out, step->chain, &step->rule, family);
+}
+
 static void print_step(FILE *out, const struct explain_step *step, enum family family, enum layout layout)
 {
-	char *text = NULL;
+	auto_free char *text = NULL;
 	size_t len = 0;
-	FILE *line = open_memstream(&text, &len);
+	FILE *line = xchecked(open_memstream(&text, &len));
 	int column = 2 + (int)step->depth * 2;
 
-	if (!line)
-		return;
-	if (layout == LAYOUT_NATIVE) {
-		fprintf(line, "%s: ", step->chain);
-		text_print_nft_rule(line, &step->rule, false);
-	} else {
-		text_print_iptables_rule(line, step->chain, &step->rule, family);
-	}
+	print_rule(line, step, family, layout, false);
 	fclose(line);
 	fprintf(out, "%*s%s", column, "", text);
 	if (step->rule.origin)
 		fprintf(out, "%*s(%s)", column + (int)len < ORIGIN_COLUMN ? ORIGIN_COLUMN - column - (int)len : 2, "",
 			step->rule.origin);
 	fputc('\n', out);
-	free(text);
 }
 
-static const char *port_meaning(uint16_t port, const struct listeners *listeners)
+#define NO_OPTION "a rule that no option asks for"
+
+/* NULL if nobody of Istio's listens at the port. */
+static const char *port_owner(uint16_t port, const struct listeners *listeners)
 {
 	if (port == listeners->inbound)
 		return "captured, Envoy inbound";
 	if (port == listeners->outbound)
 		return "captured, Envoy outbound";
-	return port == listeners->dns ? "captured, DNS proxy of the agent" : "captured";
+	return port == listeners->dns ? "captured, DNS proxy of the agent" : NULL;
+}
+
+static void print_redirected(FILE *out, const struct explanation *e, const struct listeners *listeners)
+{
+	const char *owner = port_owner(e->port, listeners);
+
+	fprintf(out, "REDIRECT to :%u: ", e->port);
+	if (!e->foreign)
+		fputs(owner ? owner : "captured", out);
+	else if (owner)
+		fprintf(out, "%s, by " NO_OPTION, owner);
+	else
+		fputs("not captured, but sent to that port of the pod itself, by " NO_OPTION, out);
+}
+
+static void print_translated(FILE *out, const struct explanation *e, enum family family, const struct listeners *listeners)
+{
+	struct prefix addr = { .family = (uint8_t)family, .len = (uint8_t)(family_addr_len(family) * 8) };
+	const char *owner = NULL;
+	char text[ADDR_TEXT_MAX];
+
+	memcpy(addr.addr, e->addr, sizeof(addr.addr));
+	if (e->has_addr && prefix_is_loopback(&addr))
+		owner = port_owner(e->port, listeners);
+	fprintf(out, "DNAT to %s", e->has_addr ? addr_text(family, e->addr, text) : "");
+	if (e->port)
+		fprintf(out, "%s%u", e->has_addr ? " port " : ":", e->port);
+	fprintf(out, ": %s, by " NO_OPTION, owner ? owner : "not captured, but sent there");
+}
+
+static void print_tproxied(FILE *out, const struct explanation *e, const struct listeners *listeners)
+{
+	const char *owner = port_owner(e->port, listeners);
+
+	fprintf(out, "TPROXY to :%u: %s", e->port, owner ? owner : e->foreign ? "not captured" : "captured");
+	fprintf(out, ", %s%s", e->retargeted ? "but nat then changes the destination" : "both addresses kept",
+		e->foreign ? ", by " NO_OPTION : "");
+}
+
+/* What TPROXY takes is the pod's own only because of them. */
+static void print_lost(FILE *out, const struct explanation *e)
+{
+	if (e->route_table)
+		fprintf(out, "lost: the route is missing (local default dev lo table %u)", e->route_table);
+	else
+		fprintf(out, "lost: the ip rule is missing (fwmark %u)", e->mark);
+	fputs("; a run of istio-init with the pod's options adds it", out);
 }
 
 static bool is_named_before(const struct explanation *e, unsigned i)
@@ -94,14 +158,17 @@ static void print_reasons(FILE *out, const struct explanation *e)
 		const char *origin = e->reasons[i].rule.origin;
 
 		if (!is_named_before(e, i))
-			fprintf(out, "%s%s", before, origin ? origin : "a rule that no option asks for");
+			fprintf(out, "%s%s", before, origin ? origin : NO_OPTION);
 		before = "; ";
 	}
-	fputc('\n', out);
 }
 
-static const char *passing_reason(const struct packet *p)
+static const char *passing_reason(const struct explanation *e, const struct packet *p)
 {
+	if (e->by_nothing)
+		return "no Istio rules are live in this network namespace";
+	if (e->asleep)
+		return "a table is dormant, or a chain is not hooked in as its name says, and decides nothing";
 	if (p->hook == HOOK_OUTPUT && p->proto == IPPROTO_UDP && p->dport == 53)
 		return "no rule of --redirect-dns or --capture-all-dns does";
 	if (p->proto != IPPROTO_TCP)
@@ -115,13 +182,60 @@ static const char *passing_reason(const struct packet *p)
 static void print_passing(FILE *out, const struct explanation *e, const struct packet *p)
 {
 	if (p->ctstate == CTSTATE_INVALID)
-		fputs("PASSES: conntrack calls it INVALID; nat leaves it alone\n", out);
+		fputs("PASSES: conntrack calls it INVALID; nat leaves it alone", out);
 	else if (!packet_is_first(p))
-		fputs("PASSES: it belongs to a connection, whose first packet decided\n", out);
+		fputs("PASSES: it belongs to a connection, whose first packet decided", out);
 	else if (e->n_reasons || e->by_groups || e->by_family)
 		print_reasons(out, e);
 	else
-		fprintf(out, "PASSES: not captured, because %s\n", passing_reason(p));
+		fprintf(out, "PASSES: not captured, because %s", passing_reason(e, p));
+}
+
+/* The rules whose meaning nobody here knows come first: without them the rest would be so. */
+static void print_doubts(FILE *out, const struct explanation *e, enum family family, enum layout layout)
+{
+	for (unsigned i = 0; i < e->n_doubts && i < DOUBTS_SHOWN; i++) {
+		struct explain_step step = e->doubts[i];
+
+		step.rule.unknown = 0; /* said behind them all */
+		fputs(i ? " or " : "may be decided by ", out);
+		print_rule(out, &step, family, layout, true);
+		if (step.rule.unread) {
+			fputs(" [", out);
+			escape_print(out, step.rule.unread, "");
+			fputc(']', out);
+		}
+	}
+	if (e->n_doubts > DOUBTS_SHOWN)
+		fprintf(out, " or %u more", e->n_doubts - DOUBTS_SHOWN);
+	if (e->n_doubts)
+		fputs(", which istio-init cannot read; else ", out);
+}
+
+static void print_verdict(FILE *out, const struct explanation *e, const struct packet *packet, const struct listeners *listeners)
+{
+	switch (e->fate) {
+	case FATE_PASSES:
+		print_passing(out, e, packet);
+		break;
+	case FATE_REDIRECTED:
+		print_redirected(out, e, listeners);
+		break;
+	case FATE_TPROXIED:
+		print_tproxied(out, e, listeners);
+		break;
+	case FATE_TRANSLATED:
+		print_translated(out, e, packet->family, listeners);
+		break;
+	case FATE_DROPPED:
+		fputs(packet->ctstate == CTSTATE_INVALID ? "DROP: conntrack calls it INVALID (--drop-invalid)" :
+							   "DROP: the last rule above drops it",
+		      out);
+		break;
+	case FATE_LOST:
+		print_lost(out, e);
+		break;
+	}
 }
 
 void text_print_explanation(FILE *out, const struct explanation *e, const struct packet *packet, enum layout layout,
@@ -138,20 +252,24 @@ void text_print_explanation(FILE *out, const struct explanation *e, const struct
 		before = step;
 	}
 	fputs("verdict: ", out);
-	switch (e->fate) {
-	case FATE_PASSES:
-		print_passing(out, e, packet);
-		break;
-	case FATE_REDIRECTED:
-		fprintf(out, "REDIRECT to :%u: %s\n", e->port, port_meaning(e->port, listeners));
-		break;
-	case FATE_TPROXIED:
-		fprintf(out, "TPROXY to :%u: %s, both addresses kept\n", e->port, port_meaning(e->port, listeners));
-		break;
-	case FATE_DROPPED:
-		fprintf(out, "DROP: %s\n",
-			packet->ctstate == CTSTATE_INVALID ? "conntrack calls it INVALID (--drop-invalid)" :
-							     "the last rule above drops it");
-		break;
-	}
+	print_doubts(out, e, packet->family, layout);
+	print_verdict(out, e, packet, listeners);
+	fputc('\n', out);
+}
+
+void text_print_decider(FILE *out, const struct explanation *e, enum family family, enum layout layout)
+{
+	const struct explain_step *step = e->n_doubts ? e->doubts : e->n_steps ? &e->steps[e->n_steps - 1] : NULL;
+
+	if (step)
+		print_rule(out, step, family, layout, true);
+}
+
+void text_print_other(FILE *out, const struct other_chain *other)
+{
+	fprintf(out, "table %s ", other->family);
+	escape_name(out, other->table, TEXT_NFT_UNSAFE);
+	fputs(", which istio-init does not read: chain ", out);
+	escape_name(out, other->chain, TEXT_NFT_UNSAFE);
+	fprintf(out, " (%s hook %s, priority %d)", other->type, other->hook, other->priority);
 }

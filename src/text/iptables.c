@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "escape.h"
 #include "proto.h"
 #include "text.h"
 #include "util.h"
@@ -81,11 +82,7 @@ static void print_comment(FILE *out, const char *comment)
 		return;
 	}
 	fputc('"', out);
-	for (const char *p = comment; *p; p++) {
-		if (strchr("\"\\'", *p))
-			fputc('\\', out);
-		fputc(*p, out);
-	}
+	escape_print(out, comment, "\"\\'");
 	fputc('"', out);
 }
 
@@ -104,11 +101,14 @@ static void print_matches(FILE *out, const struct rule *rule)
 			break;
 		case MATCH_SRC:
 		case MATCH_DST:
-			fprintf(out, "%s -%c %s", not, m->kind == MATCH_SRC ? 's' : 'd', prefix_text(m->prefixes, text));
+			fprintf(out, "%s -%c ", not, m->kind == MATCH_SRC ? 's' : 'd');
+			for (uint32_t k = 0; k < m->n; k++)
+				fprintf(out, "%s%s", k ? "," : "", prefix_text(&m->prefixes[k], text));
 			break;
 		case MATCH_IIF:
 		case MATCH_OIF:
-			fprintf(out, "%s -%c %s", not, m->kind == MATCH_IIF ? 'i' : 'o', m->ifaces->name);
+			fprintf(out, "%s -%c ", not, m->kind == MATCH_IIF ? 'i' : 'o');
+			escape_name(out, m->ifaces->name, "");
 			break;
 		case MATCH_PROTO:
 			proto = proto_name(m->proto, number);
@@ -138,6 +138,19 @@ static void print_matches(FILE *out, const struct rule *rule)
 		print_comment(out, rule->comment);
 }
 
+/* An IPv6 address before a port stands in brackets. */
+static void print_destination(FILE *out, const struct target *t, enum family family)
+{
+	bool brackets = t->addr && t->port && family == IPV6;
+	char text[ADDR_TEXT_MAX];
+
+	fputs(" -j DNAT --to-destination ", out);
+	if (t->addr)
+		fprintf(out, "%s%s%s", brackets ? "[" : "", addr_text(family, t->addr, text), brackets ? "]" : "");
+	if (t->port)
+		fprintf(out, ":%u", t->port);
+}
+
 static void print_target(FILE *out, const struct target *t, enum family family)
 {
 	switch ((enum target_kind)t->kind) {
@@ -152,7 +165,8 @@ static void print_target(FILE *out, const struct target *t, enum family family)
 		break;
 	case TARGET_JUMP:
 	case TARGET_GOTO:
-		fprintf(out, " -%c %s", t->kind == TARGET_JUMP ? 'j' : 'g', t->chain);
+		fprintf(out, " -%c ", t->kind == TARGET_JUMP ? 'j' : 'g');
+		escape_name(out, t->chain, "");
 		break;
 	case TARGET_REDIRECT:
 		fprintf(out, " -j REDIRECT --to-ports %u", t->port);
@@ -172,6 +186,9 @@ static void print_target(FILE *out, const struct target *t, enum family family)
 	case TARGET_CT_ZONE:
 		fprintf(out, " -j CT --zone %u", t->zone);
 		break;
+	case TARGET_DNAT:
+		print_destination(out, t, family);
+		break;
 	case TARGET_NONE:
 	case TARGET_UNKNOWN:
 		break;
@@ -180,12 +197,13 @@ static void print_target(FILE *out, const struct target *t, enum family family)
 
 void text_print_iptables_rule(FILE *out, const char *chain, const struct rule *rule, enum family family)
 {
-	fprintf(out, "-A %s", chain);
+	fputs("-A ", out);
+	escape_name(out, chain, "");
 	print_matches(out, rule);
 	print_target(out, &rule->target, family);
 	/* Not a line for iptables-restore: nobody can mistake it for the whole rule. */
 	if (rule->unknown)
-		fputs(" [and what istio-init cannot read]", out);
+		text_print_unread(out, rule->unread);
 }
 
 static int compare_chains(const void *a, const void *b)
@@ -219,8 +237,11 @@ static void print_table(FILE *out, const struct ruleset *rs, enum table_id id, e
 	if (table->strange & FAMILY_BIT(family))
 		fputs("# the table is dormant, or owned by another program\n", out);
 	for (unsigned i = 0; i < table->n_chains; i++)
-		if (chain_is_ours(rs, chains[i]) && chain_has_family(chains[i], family))
-			fprintf(out, ":%s - [0:0]\n", chains[i]->name);
+		if (chain_is_ours(rs, chains[i]) && chain_has_family(chains[i], family)) {
+			fputc(':', out);
+			escape_name(out, chains[i]->name, "");
+			fputs(" - [0:0]\n", out);
+		}
 	for (unsigned i = 0; i < table->n_chains; i++) {
 		if (chains[i]->misplaced & FAMILY_BIT(family) && chain_count_rules(chains[i], family))
 			fprintf(out, "# chain %s is not hooked in as its name says\n", chains[i]->name);

@@ -2,6 +2,7 @@
 /* The spelling and order are those of nft -s list table (nftables 1.0.6; 1.1 differs in names of priorities). */
 #include <string.h>
 
+#include "escape.h"
 #include "merge.h"
 #include "proto.h"
 #include "text.h"
@@ -85,12 +86,17 @@ static void print_ifaces(FILE *out, const struct match *m)
 	for (uint32_t i = 0; i < m->n; i++) {
 		const char *name = m->ifaces[i].name;
 		bool wildcard = iface_is_wildcard(&m->ifaces[i]);
-		int stem = (int)strlen(name) - wildcard;
+		size_t stem = strlen(name) - wildcard;
+		char text[sizeof(m->ifaces[i].name)];
 		/* A star at the end that is only a star. */
 		const char *end = wildcard ? "*" : stem && name[stem - 1] == '*' ? "\\*" : "";
 
 		fputs(i ? ", " : m->n > 1 ? "{ " : "", out);
-		fprintf(out, "\"%.*s%s\"", *end == '\\' ? stem - 1 : stem, name, end);
+		memcpy(text, name, stem);
+		text[*end == '\\' ? stem - 1 : stem] = '\0';
+		fputc('"', out);
+		escape_print(out, text, "\"\\");
+		fprintf(out, "%s\"", end);
 	}
 	fputs(m->n > 1 ? " }" : "", out);
 }
@@ -227,7 +233,8 @@ static void print_target(FILE *out, const struct rule *rule)
 		break;
 	case TARGET_JUMP:
 	case TARGET_GOTO:
-		fprintf(out, " %s %s", t->kind == TARGET_JUMP ? "jump" : "goto", t->chain);
+		fputs(t->kind == TARGET_JUMP ? " jump " : " goto ", out);
+		escape_name(out, t->chain, TEXT_NFT_UNSAFE);
 		break;
 	case TARGET_REDIRECT:
 		fprintf(out, " redirect to :%u", t->port);
@@ -252,6 +259,7 @@ static void print_target(FILE *out, const struct rule *rule)
 	case TARGET_CT_ZONE:
 		fprintf(out, " ct zone set %u", t->zone);
 		break;
+	case TARGET_DNAT: /* not read there */
 	case TARGET_NONE:
 	case TARGET_UNKNOWN:
 		break;
@@ -266,20 +274,24 @@ void text_print_nft_rule(FILE *out, const struct rule *rule, bool counters)
 		fprintf(out, " packets %llu bytes %llu", (unsigned long long)rule->packets,
 			(unsigned long long)rule->bytes);
 	print_target(out, rule);
-	if (rule->comment)
-		fprintf(out, " comment \"%s\"", rule->comment);
+	if (rule->comment) {
+		fputs(" comment \"", out);
+		escape_print(out, rule->comment, "\"\\");
+		fputc('"', out);
+	}
 	/* Not a line for nft: nobody can mistake it for the whole rule. */
 	if (rule->unknown)
-		fputs(" [and what istio-init cannot read]", out);
+		text_print_unread(out, rule->unread);
 }
 
 static void print_chain(FILE *out, const struct chain *chain, enum table_id table, const struct text_options *options)
 {
-	if (chain->hook == HOOK_NONE)
-		fprintf(out, "\tchain %s {\n", chain->name);
-	else
-		fprintf(out, "\tchain %s {\n\t\ttype %s hook %s priority %s; policy accept;\n", hooks[chain->hook],
-			places[table][chain->hook].type, hooks[chain->hook], places[table][chain->hook].priority);
+	fputs("\tchain ", out);
+	escape_name(out, chain->hook == HOOK_NONE ? chain->name : hooks[chain->hook], TEXT_NFT_UNSAFE);
+	fputs(" {\n", out);
+	if (chain->hook != HOOK_NONE)
+		fprintf(out, "\t\ttype %s hook %s priority %s; policy accept;\n", places[table][chain->hook].type,
+			hooks[chain->hook], places[table][chain->hook].priority);
 	if (chain->misplaced)
 		fputs("\t\t# not hooked in as its name says\n", out);
 	for (unsigned i = 0; i < chain->n_rules; i++) {

@@ -134,7 +134,7 @@ static const struct {
 	{ "tcp", false, 0, DATA(tcp, .spts = { 0, 65535 }, .dpts = { 9, 1 }) },
 	{ "tcp", false, 1, DATA(tcp, .spts = { 0, 65535 }, .dpts = { 1, 1 }) },
 	{ "udp", false, 0, DATA(udp, .spts = { 0, 65535 }, .dpts = { 0, 65535 }) },
-	{ "multiport", false, 1, DATA(multiport, .flags = 1, .count = 2, .ports = { 1, 2 }) },
+	{ "multiport", false, 1, DATA(multiport, .flags = 1, .count = 1, .ports = { 1 }) },
 	{ "multiport", false, 1, DATA(multiport, .flags = 1, .count = 1, .ports = { 1 }, .invert = 1) },
 	{ "multiport", false, 1, DATA(multiport, .flags = 2, .count = 2, .ports = { 1, 2 }, .invert = 1) },
 	{ "multiport", false, 1, DATA(multiport, .flags = 1, .count = 16, .invert = 1) },

@@ -86,9 +86,14 @@ static uint64_t entry_id(const struct legacy_table *t, const void *entry)
 static void read_chain(const struct legacy_table *t, const char *name, struct ruleset *rs)
 {
 	const struct iptc *iptc = &legacy_iptc[t->family];
+	struct chain *chain = ruleset_chain(rs, t->id, name);
+	struct xt_counters counters;
+	const char *policy = iptc->policy(name, &counters, t->h);
 	struct xt_rule live;
 
-	ruleset_chain(rs, t->id, name)->families |= FAMILY_BIT(t->family);
+	chain->families |= FAMILY_BIT(t->family);
+	if (policy && !strcmp(policy, "DROP"))
+		chain->drops |= FAMILY_BIT(t->family);
 	for (const void *entry = iptc->first_rule(name, t->h); entry; entry = iptc->next_rule(t->h)) {
 		entry_read(t, entry, rs, &live);
 		live.rule.raw = entry;

@@ -69,6 +69,8 @@ static void read_chain(struct ruleset *rs, enum table_id id, const struct nlmsgh
 		chain->misplaced |= FAMILY_BIT(family);
 	else if (nfnl_attr_u32(nlh, NFTA_CHAIN_POLICY) == NF_ACCEPT)
 		chain->stock |= FAMILY_BIT(family);
+	else
+		chain->drops |= FAMILY_BIT(family);
 }
 
 static void read_rule(struct ruleset *rs, enum table_id id, const struct nlmsghdr *nlh)

@@ -16,6 +16,7 @@
 
 #include "iptables_nft/iptables_nft.h"
 #include "log.h"
+#include "nf_tables/others.h"
 #include "nft/dump.h"
 #include "nftables/guard.h"
 #include "nftables/nftables.h"
@@ -30,10 +31,12 @@
 
 /* Its two backends have the first numbers. */
 #define NFT_BACKENDS (IPTABLES_NFT + 1)
+#define OTHERS NFT_BACKENDS
 
 struct engine {
 	struct nfnl *nfnl;
-	struct nft_dump dumps[NFT_BACKENDS];
+	struct nft_dump dumps[NFT_BACKENDS + 1]; /* the last: tables and chains of others, in the first's memory */
+	bool all_chains;                         /* those are asked for */
 	struct nft_dump *into; /* the one that messages of the dump under way belong to; NULL: it depends on their table */
 	bool guard;            /* the one of a move is there */
 	struct nfnl_batch batches[STAGES_MAX]; /* what is prepared */
@@ -54,7 +57,7 @@ static struct nft_dump *dump_of(struct engine *e, const struct nlmsghdr *nlh)
 	if ((nfg->nfgen_family == NFPROTO_IPV4 || nfg->nfgen_family == NFPROTO_IPV6) &&
 	    iptables_nft_table_find(table) != TABLES)
 		return &e->dumps[IPTABLES_NFT];
-	return NULL;
+	return e->all_chains ? &e->dumps[OTHERS] : NULL;
 }
 
 static void see_message(const struct nlmsghdr *nlh, void *data)
@@ -113,6 +116,7 @@ static int read_tables(struct engine *e, enum backend_index backend, unsigned n_
 static void forget(struct engine *e)
 {
 	e->guard = false;
+	nft_dump_free(&e->dumps[OTHERS]);
 	for (enum backend_index b = 0; b < NFT_BACKENDS; b++) {
 		nft_dump_free(&e->dumps[b]);
 		ruleset_free(e->dumps[b].rs);
@@ -131,13 +135,14 @@ static int read_all(struct nfnl *nfnl, void *data, struct err *err)
 	forget(e);
 	e->dumps[NFTABLES].rs = ruleset_new(LAYOUT_NATIVE, 0);
 	e->dumps[IPTABLES_NFT].rs = ruleset_new(LAYOUT_IPTABLES, 0);
+	e->dumps[OTHERS].rs = e->dumps[NFTABLES].rs;
 	rc = dump(e, &query, err);
 	for (enum backend_index b = 0; b < NFT_BACKENDS; b++)
 		n_tables[b] = e->dumps[b].n;
-	if (rc || n_tables[NFTABLES] + n_tables[IPTABLES_NFT] == 0)
+	if (rc || n_tables[NFTABLES] + n_tables[IPTABLES_NFT] + e->dumps[OTHERS].n == 0)
 		return rc;
 	query.type = NFT_MSG_GETCHAIN;
-	query.family = n_tables[IPTABLES_NFT] ? NFPROTO_UNSPEC : NFPROTO_INET;
+	query.family = n_tables[IPTABLES_NFT] || e->all_chains ? NFPROTO_UNSPEC : NFPROTO_INET;
 	rc = dump(e, &query, err);
 	for (enum backend_index b = 0; b < NFT_BACKENDS && !rc; b++)
 		rc = read_tables(e, b, n_tables[b], err);
@@ -162,10 +167,13 @@ static int nf_tables_read(struct engine **engine, struct live *live, struct err 
 	int rc = nfnl_open(&e->nfnl, err);
 
 	*engine = e;
+	e->all_chains = live->chains;
 	rc = rc ? rc : read_now(e, err);
 	for (enum backend_index b = 0; b < NFT_BACKENDS && !rc; b++)
 		live->rules[b] = e->dumps[b].rs;
 	live->guard = !rc && e->guard;
+	if (!rc && e->all_chains)
+		others_note(live, e->dumps, ARRAY_SIZE(e->dumps));
 	return rc;
 }
 

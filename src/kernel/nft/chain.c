@@ -85,6 +85,15 @@ bool nft_chain_is_base(const struct nlmsghdr *nlh)
 	return read_hook(nlh).is_base;
 }
 
+bool nft_chain_hook(const struct nlmsghdr *nlh, uint32_t *number, int32_t *priority)
+{
+	struct hook_attrs hook = read_hook(nlh);
+
+	*number = hook.number;
+	*priority = (int32_t)hook.priority;
+	return hook.is_base;
+}
+
 bool nft_chain_is_at(const struct nlmsghdr *nlh, const struct nft_hook *at)
 {
 	struct hook_attrs hook = read_hook(nlh);

@@ -28,6 +28,8 @@ void nft_put_hook(struct nlmsghdr *nlh, const struct nft_hook *at);
 
 /* Whether the chain of a NEWCHAIN message is a base chain; and one there, whatever its policy. */
 bool nft_chain_is_base(const struct nlmsghdr *nlh);
+/* The same, and where it hangs: NF_INET_..., or as its family numbers them. */
+bool nft_chain_hook(const struct nlmsghdr *nlh, uint32_t *number, int32_t *priority);
 bool nft_chain_is_at(const struct nlmsghdr *nlh, const struct nft_hook *at);
 
 #endif

@@ -256,29 +256,53 @@ void nft_decoder_init(struct nft_decoder *d, struct ruleset *rs, unsigned famili
 	memset(d->regs, 0, sizeof(d->regs));
 }
 
-/* Whether an expression that could not be read may do more than test: change the packet, or decide. */
-static bool expr_acts(const struct nftnl_expr *e, const char *name)
-{
-	static const struct {
-		const char *name;
-		uint16_t acts; /* the attribute that it has if it does */
-	} tests[] = {
-		{ "cmp", 0 },
-		{ "match", 0 },
-		{ "bitwise", 0 },
-		{ "byteorder", 0 },
-		{ "range", 0 },
-		{ "counter", 0 },
-		{ "meta", NFTNL_EXPR_META_SREG },
-		{ "ct", NFTNL_EXPR_CT_SREG },
-		{ "payload", NFTNL_EXPR_PAYLOAD_SREG },
-		{ "lookup", NFTNL_EXPR_LOOKUP_DREG },
-	};
+/* Expressions that only test, count or tell: all but those that have the attribute @acts, if there is one. */
+static const struct {
+	const char *name;
+	uint16_t acts;
+} tests[] = {
+	{ "cmp", 0 },
+	{ "match", 0 },
+	{ "bitwise", 0 },
+	{ "byteorder", 0 },
+	{ "range", 0 },
+	{ "counter", 0 },
+	{ "limit", 0 },
+	{ "fib", 0 },
+	{ "numgen", 0 },
+	{ "quota", 0 },
+	{ "connlimit", 0 },
+	{ "socket", 0 },
+	{ "hash", 0 },
+	{ "osf", 0 },
+	{ "exthdr", 0 },
+	{ "rt", 0 },
+	{ "xfrm", 0 },
+	{ "log", 0 },
+	{ "last", 0 },
+	{ "meta", NFTNL_EXPR_META_SREG },
+	{ "ct", NFTNL_EXPR_CT_SREG },
+	{ "payload", NFTNL_EXPR_PAYLOAD_SREG },
+	{ "lookup", NFTNL_EXPR_LOOKUP_DREG },
+};
 
-	for (unsigned i = 0; i < ARRAY_SIZE(tests); i++)
-		if (!strcmp(tests[i].name, name))
-			return tests[i].acts && nftnl_expr_is_set(e, tests[i].acts);
-	return true;
+/* @e: NULL if libnftnl is not linked with it, or the stand-in for one such. */
+static void note_unread(struct nft_decoder *d, const char *name, const struct nftnl_expr *e)
+{
+	unsigned i = 0;
+
+	while (i < ARRAY_SIZE(tests) && strcmp(tests[i].name, name))
+		i++;
+	d->rule.unknown |= UNKNOWN_TEST;
+	if (i == ARRAY_SIZE(tests) || (e && tests[i].acts && nftnl_expr_is_set(e, tests[i].acts)))
+		d->rule.unknown |= UNKNOWN_ACTION;
+	if (strcmp(name, "cmp") && strcmp(name, "match") && strcmp(name, "target"))
+		rule_note_unread(d->rs, &d->rule, name);
+}
+
+static void see_unlinked(const char *name, void *data)
+{
+	note_unread(data, name, NULL);
 }
 
 static int decode_expr(struct nftnl_expr *e, void *data)
@@ -291,7 +315,7 @@ static int decode_expr(struct nftnl_expr *e, void *data)
 		kind++;
 	if (kind->name && kind->decode(d, e))
 		return 0;
-	d->rule.unknown |= UNKNOWN_TEST | (expr_acts(e, name) ? UNKNOWN_ACTION : 0);
+	note_unread(d, name, e);
 	/* What it has left in registers is not known, so that what tests them is not read either. */
 	memset(d->regs, 0, sizeof(d->regs));
 	return 0;
@@ -301,10 +325,9 @@ void nft_decoder_run(struct nft_decoder *d, const struct nlmsghdr *nlh)
 {
 	struct nftnl_rule *r = xchecked(nftnl_rule_alloc());
 	const uint8_t *userdata;
-	bool acts = false;
 	uint32_t len;
 
-	if (nft_rule_parse(nlh, r, &acts)) {
+	if (nft_rule_parse(nlh, r, see_unlinked, d)) {
 		d->rule.unknown = UNKNOWN_TEST | UNKNOWN_ACTION;
 	} else {
 		nftnl_expr_foreach (r, decode_expr, d)
@@ -313,8 +336,6 @@ void nft_decoder_run(struct nft_decoder *d, const struct nlmsghdr *nlh)
 		if (userdata)
 			decode_comment(d, userdata, len);
 	}
-	if (acts)
-		d->rule.unknown |= UNKNOWN_ACTION;
 	if (!rule_is_whole(d))
 		d->rule.unknown |= UNKNOWN_TEST;
 	if (d->rule.unknown & UNKNOWN_ACTION && d->rule.target.kind == TARGET_NONE)

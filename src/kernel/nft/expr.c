@@ -29,18 +29,6 @@ static const char *expr_name(const struct nlattr *expr)
 	return NULL;
 }
 
-/* Expressions that only test, count or tell, whatever their attributes. */
-static bool is_test(const char *name)
-{
-	static const char *const tests[] = { "limit", "fib", "connlimit", "quota", "numgen", "socket", "hash",
-					     "osf",   "rt",  "exthdr",    "log",   "xfrm",   "last" };
-
-	for (unsigned i = 0; i < ARRAY_SIZE(tests); i++)
-		if (!strcmp(name, tests[i]))
-			return true;
-	return false;
-}
-
 static void put_stand_in(struct nlattr *expr)
 {
 	struct nlattr *attr;
@@ -65,7 +53,8 @@ static struct nlattr *find_exprs(const struct nlmsghdr *nlh)
 	return NULL;
 }
 
-int nft_rule_parse(const struct nlmsghdr *nlh, struct nftnl_rule *r, bool *acts)
+int nft_rule_parse(const struct nlmsghdr *nlh, struct nftnl_rule *r, void (*unlinked)(const char *name, void *data),
+		   void *data)
 {
 	auto_free struct nlmsghdr *copy = NULL;
 	struct nlattr *exprs = find_exprs(nlh), *expr;
@@ -87,7 +76,7 @@ int nft_rule_parse(const struct nlmsghdr *nlh, struct nftnl_rule *r, bool *acts)
 
 		if (nft_expr_is_linked(name))
 			continue;
-		*acts |= !is_test(name);
+		unlinked(name, data);
 		put_stand_in(expr);
 	}
 	return nftnl_rule_nlmsg_parse(copy, r) < 0 ? -1 : 0;

@@ -17,10 +17,10 @@
 
 /*
  * nftnl_rule_nlmsg_parse for messages that may be malformed: 0 or -1.  In place of an expression that is not linked
- * (nft/expr_ops.c) stands a cmp without attributes, which no decoder takes for a test; @acts is set if it may do more
- * than test.
+ * (nft/expr_ops.c) stands a cmp without attributes, which no decoder takes for a test; @unlinked is told its name.
  */
-int nft_rule_parse(const struct nlmsghdr *nlh, struct nftnl_rule *r, bool *acts);
+int nft_rule_parse(const struct nlmsghdr *nlh, struct nftnl_rule *r, void (*unlinked)(const char *name, void *data),
+		   void *data);
 
 /* Whether libnftnl is linked with the expression. */
 bool nft_expr_is_linked(const char *name);

@@ -271,6 +271,7 @@ static void add_target(struct nftnl_rule *r, const struct rule *rule)
 		nft_add_ct_set(r, NFT_CT_ZONE);
 		break;
 	case TARGET_NONE:
+	case TARGET_DNAT:
 	case TARGET_UNKNOWN:
 		break;
 	}

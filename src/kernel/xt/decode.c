@@ -233,6 +233,40 @@ static bool decode_redirect6(struct xt_rule *live, const union xt_info *info)
 	return redirect_port(live, range->flags, range->min_proto.all, range->max_proto.all);
 }
 
+/* "DNAT --to-destination ADDRESS:PORT", or one of the two, and nothing else. */
+static bool dnat_to(struct xt_rule *live, unsigned flags, const void *min, const void *max, size_t size, uint16_t port,
+		    uint16_t last_port)
+{
+	struct target *target = &live->rule.target;
+
+	target->kind = TARGET_DNAT;
+	if (flags & NF_NAT_RANGE_MAP_IPS)
+		target->addr = memcpy(ruleset_alloc(live->rs, size), min, size);
+	if (flags & NF_NAT_RANGE_PROTO_SPECIFIED)
+		target->port = ntohs(port);
+	return (target->addr || target->port) && !(flags & ~(NF_NAT_RANGE_MAP_IPS | NF_NAT_RANGE_PROTO_SPECIFIED)) &&
+	       (!target->addr || !memcmp(min, max, size)) && (!target->port || port == last_port);
+}
+
+static bool decode_dnat4(struct xt_rule *live, const union xt_info *info)
+{
+	const struct nf_nat_ipv4_range *range = info->redirect4.range;
+
+	return dnat_to(live, range->flags, &range->min_ip, &range->max_ip, sizeof(range->min_ip), range->min.all,
+		       range->max.all) &&
+	       info->redirect4.rangesize == 1;
+}
+
+/* Of revision 2 what stands behind revision 1's struct is for flags that we do not take. */
+static bool decode_dnat(struct xt_rule *live, const union xt_info *info)
+{
+	const struct nf_nat_range2 *range = &info->dnat;
+	size_t size = family_addr_len(live->rule.families == FAMILY_BIT(IPV6) ? IPV6 : IPV4);
+
+	return dnat_to(live, range->flags, &range->min_addr, &range->max_addr, size, range->min_proto.all,
+		       range->max_proto.all);
+}
+
 static bool decode_tproxy0(struct xt_rule *live, const union xt_info *info)
 {
 	live->rule.target.kind = TARGET_TPROXY;
@@ -321,6 +355,9 @@ static const struct decoder {
 	{ "comment", false, FAMILY_BOTH, REV(0), sizeof(struct xt_comment_info), decode_comment },
 	{ "REDIRECT", true, FAMILY_BIT(IPV4), REV(0), sizeof(struct nf_nat_ipv4_multi_range_compat), decode_redirect4 },
 	{ "REDIRECT", true, FAMILY_BIT(IPV6), REV(0), sizeof(struct nf_nat_range), decode_redirect6 },
+	{ "DNAT", true, FAMILY_BIT(IPV4), REV(0), sizeof(struct nf_nat_ipv4_multi_range_compat), decode_dnat4 },
+	{ "DNAT", true, FAMILY_BOTH, REV(1), sizeof(struct nf_nat_range), decode_dnat },
+	{ "DNAT", true, FAMILY_BOTH, REV(2), sizeof(struct nf_nat_range2), decode_dnat },
 	{ "TPROXY", true, FAMILY_BIT(IPV4), REV(0), sizeof(struct xt_tproxy_target_info), decode_tproxy0 },
 	{ "TPROXY", true, FAMILY_BOTH, REV(1), sizeof(struct xt_tproxy_target_info_v1), decode_tproxy },
 	{ "MARK", true, FAMILY_BOTH, REV(2), sizeof(struct xt_mark_tginfo2), decode_set_mark },
@@ -349,8 +386,10 @@ static bool extension_decode(struct xt_rule *live, bool target, const char *name
 
 void xt_match_decode(struct xt_rule *live, const char *name, uint8_t revision, const void *data, size_t size)
 {
-	if (!extension_decode(live, false, name, revision, data, size))
-		live->rule.unknown |= UNKNOWN_TEST;
+	if (extension_decode(live, false, name, revision, data, size))
+		return;
+	live->rule.unknown |= UNKNOWN_TEST;
+	rule_note_unread(live->rs, &live->rule, name);
 }
 
 /* Targets that let the packet go on to the next rule, and change nothing that a rule of the model tests. */
@@ -371,4 +410,5 @@ void xt_target_decode(struct xt_rule *live, const char *name, uint8_t revision, 
 		return;
 	live->rule.target = (struct target){ .kind = is_harmless(name) ? TARGET_NONE : TARGET_UNKNOWN };
 	live->rule.unknown |= is_harmless(name) ? UNKNOWN_TEST : UNKNOWN_ACTION;
+	rule_note_unread(live->rs, &live->rule, name);
 }

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "proto.h"
 #include "xt/entry.h"
 
 static bool address_get(struct xt_rule *live, const struct xt_fields *f, unsigned side, uint8_t inverse)
@@ -115,7 +116,8 @@ static bool ports_have_proto(const struct rule *rule)
 
 	for (unsigned i = 0; i < rule->n_matches; i++) {
 		ports |= rule->matches[i].kind == MATCH_SPORT || rule->matches[i].kind == MATCH_DPORT;
-		proto |= rule->matches[i].kind == MATCH_PROTO && !rule->matches[i].invert;
+		proto |= rule->matches[i].kind == MATCH_PROTO && !rule->matches[i].invert &&
+			 proto_has_ports(rule->matches[i].proto);
 	}
 	return proto || !ports;
 }

@@ -20,7 +20,7 @@ static void blob_set(struct xt_blob *blob, const char *name, uint8_t revision, c
 /* A list of ports that the tcp and udp matches, which hold one range a direction, cannot take. */
 static bool match_is_port_list(const struct match *m)
 {
-	return m && m->invert && m->n > 1;
+	return m && m->n > 1;
 }
 
 /* A range for the tcp or udp match, "any port" if there is no test. */
@@ -342,8 +342,9 @@ static int head_set(const struct xt_fields *f, const struct rule *rule)
 		default:
 			break;
 		}
-		/* Only an inverted list of ports or owners is one rule. */
-		if (m->n != 1 && (!m->invert || m->kind < MATCH_SPORT || m->kind > MATCH_GID))
+		/* Only a list of ports, or an inverted one of owners, is one rule. */
+		if (m->n != 1 && m->kind != MATCH_SPORT && m->kind != MATCH_DPORT &&
+		    (!m->invert || (m->kind != MATCH_UID && m->kind != MATCH_GID)))
 			return -EINVAL;
 	}
 	if (rule->target.kind == TARGET_GOTO)
