@@ -6,7 +6,7 @@
 #   make SAN=1            build/san/istio-init: dynamic, glibc, address and undefined-behaviour sanitizers
 #   make check-unit       the unit tests, with the sanitizers
 #   make check            all tests (installs what they need); K=NAME: those with NAME in their name
-#   make check-faults     every fault and kill at every system call, not every fifth; many more states
+#   make check-faults     every fault and kill at every system call, not every fifth; many more random states and rules
 #   make check-builds     unit tests and dry runs on arm64 and big-endian s390x, under qemu; two builds, same bytes
 #   make fuzz             each parser and decoder against libFuzzer's inputs (tests/fuzz/run)
 #   make check-pod        builds the image, runs it with podman beside a real proxy
@@ -199,7 +199,8 @@ check-faults:
 	@.ci/as-root
 	@.ci/packages test
 	@$(MAKE) --no-print-directory $(jobs) all
-	@ISTIO_INIT_FAULTS=all tests/run -k 'test_faults or test_unlike_runs or test_diff_and_apply or test_random_states'
+	@ISTIO_INIT_FAULTS=all tests/run \
+		-k 'test_faults or test_unlike_runs or test_diff_and_apply or test_random_states or test_foreign'
 
 check-builds:
 	@.ci/packages builds
