@@ -36,6 +36,7 @@ struct explanation {
  * only with more than 64 nested jumps (a loop).
  */
 int explain_packet(struct explanation *e, const struct ruleset *rs, const struct packet *packet, struct err *err);
+
 /* What TPROXY takes of a packet needs an ip rule and a route: LOST without. */
 void explain_routes(struct explanation *e, const struct packet *packet, const struct routes *routes);
 void explanation_free(struct explanation *e);

@@ -212,7 +212,8 @@ static void print_doubts(FILE *out, const struct explanation *e, enum family fam
 		fputs(", which istio-init cannot read; else ", out);
 }
 
-static void print_verdict(FILE *out, const struct explanation *e, const struct packet *packet, const struct listeners *listeners)
+static void print_verdict(FILE *out, const struct explanation *e, const struct packet *packet,
+			  const struct listeners *listeners)
 {
 	switch (e->fate) {
 	case FATE_PASSES:
