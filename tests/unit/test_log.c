@@ -23,6 +23,7 @@ static void set_up(void)
 
 static void tear_down(void)
 {
+	log_release();
 	log_setup(&(struct log_options){ .level = LOG_INFO, .fd = STDERR_FILENO });
 	close(fd);
 }
