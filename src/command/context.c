@@ -155,7 +155,7 @@ int context_open(struct context *ctx, const struct config *cfg, enum intent inte
 	if (intent == INTENT_SHOW || intent == INTENT_CLEAN)
 		ctx->families = FAMILY_BOTH;
 	ctx->live.clean = intent == INTENT_CLEAN;
-	ctx->live.table = intent == INTENT_CLEAN ? cfg->tproxy_table : 0;
+	ctx->live.table = intent == INTENT_CLEAN || cfg->mode == MODE_TPROXY ? cfg->tproxy_table : 0;
 	return 0;
 }
 

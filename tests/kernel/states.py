@@ -287,9 +287,9 @@ def is_completed(backend, state, args):
 # Rules that would decide nothing are not written.
 BLOCKED = {("iptables-nft", "dormant"), ("iptables-nft", "not_hooked_in")}
 # How the program prints what it cannot read.
-UNREADABLE = {"-A ISTIO_OUTPUT -j RETURN [and what istio-init cannot read]":
+UNREADABLE = {"-A ISTIO_OUTPUT -j RETURN [and what istio-init cannot read: statistic]":
               "-A ISTIO_OUTPUT -m statistic --mode nth --every 3 --packet 0 -j RETURN",
-              "counter return [and what istio-init cannot read]": "meta cpu 1 counter return"}
+              "counter return [and what istio-init cannot read: meta]": "meta cpu 1 counter return"}
 
 
 def rules(pod):

@@ -322,7 +322,7 @@ static bool is_led_to(const struct routes *routes, unsigned n, const struct rout
 	return false;
 }
 
-/* Without a rule that leads to it a route means nothing, but to a clean after a run that was killed. */
+/* Without a rule that leads to it a route means nothing, but to who wants it, and to a clean after a run that was killed. */
 int route_read_routes(struct rtnl *rtnl, struct route_reading *reading, uint32_t table)
 {
 	const struct routes *routes = &reading->routes;
