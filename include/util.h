@@ -34,6 +34,7 @@ void array_sort(void *items, size_t n, size_t size, int (*compare)(const void *,
 struct arena;
 struct arena *arena_new(void);
 void *arena_alloc(struct arena *arena, size_t size); /* zeroed, aligned to 8 */
+void *arena_take(struct arena *arena, size_t size);  /* the same, not zeroed */
 void arena_free(struct arena *arena);
 
 /* Microseconds of CLOCK_MONOTONIC. */

@@ -69,8 +69,12 @@ void array_sort(void *items, size_t n, size_t size, int (*compare)(const void *,
 		}
 }
 
-/* A block holds the default rules of both families, so that most runs need one. */
+/*
+ * A block holds the default rules of both families, so that most runs need one.  Large arenas are of
+ * large blocks, which malloc has mappings for, and gives back to the system.
+ */
 #define ARENA_BLOCK 16384
+#define ARENA_BLOCK_MAX (8u << 20)
 
 struct arena_block {
 	struct arena_block *next;
@@ -80,6 +84,7 @@ struct arena_block {
 
 struct arena {
 	struct arena_block *blocks;
+	size_t total; /* of all blocks */
 };
 
 struct arena *arena_new(void)
@@ -87,25 +92,33 @@ struct arena *arena_new(void)
 	return xcalloc(1, sizeof(struct arena));
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+void *arena_take(struct arena *arena, size_t size)
 {
 	struct arena_block *block = arena->blocks;
 	size_t need = (size + 7) & ~(size_t)7;
 	void *p;
 
 	if (!block || block->size - block->used < need) {
-		size_t room = need > ARENA_BLOCK ? need : ARENA_BLOCK;
+		size_t room = arena->total / 2 < ARENA_BLOCK_MAX ? arena->total / 2 : ARENA_BLOCK_MAX;
 
-		/* Zeroed piece by piece, as each page that is touched costs a microsecond. */
+		room = room > ARENA_BLOCK ? room : ARENA_BLOCK;
+		room = room > need ? room : need;
 		block = xreallocarray(NULL, 1, sizeof(*block) + room);
 		block->used = 0;
 		block->size = room;
 		block->next = arena->blocks;
 		arena->blocks = block;
+		arena->total += room;
 	}
-	p = memset((char *)block->data + block->used, 0, need);
+	p = (char *)block->data + block->used;
 	block->used += need;
 	return p;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	/* Piece by piece, as each page that is touched costs a microsecond. */
+	return memset(arena_take(arena, size), 0, size);
 }
 
 void arena_free(struct arena *arena)
@@ -144,7 +157,7 @@ int read_fd(int fd, size_t limit, char **data, size_t *len)
 
 	do {
 		if (n + 1 >= size) {
-			size = size ? size * 2 : 512;
+			size = size ? size * 2 : 8192;
 			text = xreallocarray(text, size, 1);
 		}
 		got = read(fd, text + n, size - n - 1);
