@@ -165,6 +165,8 @@ $(fuzzers): build/fuzz/%: $(obj)/tests/fuzz/fuzz_%.o $(fuzz_shared) $(obj)/sourc
 build/fuzz/nftables build/fuzz/iptables_nft build/fuzz/rtnl: $(obj)/tests/fuzz/mutator.o
 
 $(obj)/tests/unit/%.o: private cflags += $(check)
+# What reads, changes and writes documents, of which there may be megabytes, is made for speed: 40 KB more.
+$(obj)/src/json/%.o $(obj)/src/pod/%.o $(obj)/src/inject/%.o $(obj)/src/base/%.o: private CFLAGS := $(CFLAGS:-Oz=-O2)
 $(obj)/%.o: %.c $(obj)/flags Makefile $(lib)/stamp
 	@mkdir -p $(@D)
 	$(call say,CC)$(compiler) $(cflags) $(strict) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<

@@ -14,6 +14,7 @@ struct buffer {
 void buffer_put(struct buffer *buffer, const char *text, size_t len);
 void buffer_puts(struct buffer *buffer, const char *text);
 void buffer_putc(struct buffer *buffer, char c);
+void buffer_blanks(struct buffer *buffer, size_t n);
 void buffer_printf(struct buffer *buffer, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Frees the text; the buffer is empty again. */

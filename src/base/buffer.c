@@ -37,6 +37,14 @@ void buffer_putc(struct buffer *buffer, char c)
 	buffer_put(buffer, &c, 1);
 }
 
+void buffer_blanks(struct buffer *buffer, size_t n)
+{
+	buffer_reserve(buffer, n);
+	memset(buffer->data + buffer->len, ' ', n);
+	buffer->len += n;
+	buffer->data[buffer->len] = '\0';
+}
+
 void buffer_printf(struct buffer *buffer, const char *fmt, ...)
 {
 	va_list args, again;

@@ -17,7 +17,7 @@ static struct chunk *chunk_add(struct file *file, const char *text)
 {
 	struct chunk *chunk = array_push(&file->chunks, &file->n, sizeof(*file->chunks));
 
-	*chunk = (struct chunk){ .text = text };
+	*chunk = (struct chunk){ .text = text, .line = 1 };
 	return chunk;
 }
 
@@ -56,12 +56,14 @@ static int read_json(struct file *file, struct arena *arena, struct err *err)
 /* Whether the line begins with the three bytes of a mark and nothing is joined to them. */
 static bool is_mark(const char *line, const char *mark)
 {
-	return !strncmp(line, mark, 3) && (!line[3] || strchr(" \t\r\n", line[3]));
+	return *line == *mark && !strncmp(line, mark, 3) && (!line[3] || strchr(" \t\r\n", line[3]));
 }
 
+/* As libyaml ends lines: a lone CR is one, too. */
 static const char *line_end(const char *line)
 {
-	line += strcspn(line, "\r\n");
+	while (*line && *line != '\r' && *line != '\n')
+		line++;
 	line += *line == '\r';
 	line += *line == '\n';
 	return line;
@@ -82,14 +84,16 @@ static void split_yaml(struct file *file)
 {
 	const char *line = file->text + mark_length(file->text), *end = file->text + file->len;
 	struct chunk *chunk = chunk_add(file, file->text);
+	uint32_t number = 1;
 	bool prologue = true;
 
-	while (line < end) {
+	for (; line < end; number++) {
 		bool starts = is_mark(line, "---");
 
 		if (chunk->ended || (starts && !prologue)) {
 			chunk->len = (size_t)(line - chunk->text);
 			chunk = chunk_add(file, line);
+			chunk->line = number;
 			prologue = true;
 		}
 		chunk->marked |= starts;
@@ -100,19 +104,8 @@ static void split_yaml(struct file *file)
 	chunk->len = (size_t)(end - chunk->text);
 }
 
-/* As libyaml counts them: a lone CR ends one, too. */
-static uint32_t count_lines(const char *text, size_t len)
-{
-	uint32_t lines = 0;
-
-	for (size_t i = 0; i < len; i++)
-		lines += text[i] == '\n' || (text[i] == '\r' && text[i + 1] != '\n');
-	return lines;
-}
-
 static int read_yaml(struct file *file, struct arena *arena, struct err *err)
 {
-	uint32_t line = 1;
 	int rc = 0;
 
 	/* where strings would end */
@@ -123,8 +116,7 @@ static int read_yaml(struct file *file, struct arena *arena, struct err *err)
 		struct chunk *chunk = &file->chunks[i];
 		size_t skip = i ? 0 : mark_length(chunk->text);
 
-		rc = yaml_read(&chunk->doc, arena, chunk->text + skip, chunk->len - skip, line, err);
-		line += count_lines(chunk->text, chunk->len);
+		rc = yaml_read(&chunk->doc, arena, chunk->text + skip, chunk->len - skip, chunk->line, err);
 	}
 	return rc;
 }

@@ -11,6 +11,7 @@
 struct chunk {
 	const char *text;
 	size_t len;
+	uint32_t line;       /* YAML: in its file, from 1 */
 	struct document doc; /* root NULL: blanks and comments only */
 	json_t *changed;     /* what it has become; NULL: nothing has changed */
 	bool marked, ended;  /* YAML: it begins with a line "---"; it ends with "..." */

@@ -22,6 +22,8 @@ static void warn_all(const struct subject *subject)
 	json_t *warning;
 	size_t i;
 
+	if (r->injected && !json_array_size(r->warnings))
+		return;
 	subject_text(subject, text);
 	json_array_foreach(r->warnings, i, warning) log_warn("%s: %s", text, json_string_value(warning));
 	if (!r->injected)

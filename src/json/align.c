@@ -7,14 +7,13 @@
 bool member_find(struct member_walk *walk, const char *key, const json_t **value, size_t *index)
 {
 	json_t *old = (json_t *)walk->old;
-	void *at;
+	void *at = walk->next;
 
-	if (!old || !json_object_get(old, key))
-		return false;
 	/* The one behind the last that was found, else from the beginning. */
-	at = walk->next;
 	*index = walk->index;
 	if (!at || strcmp(json_object_iter_key(at), key)) {
+		if (!json_object_get(old, key))
+			return false;
 		*index = 0;
 		for (at = json_object_iter(old); strcmp(json_object_iter_key(at), key); at = json_object_iter_next(old, at))
 			++*index;
@@ -50,21 +49,30 @@ const char *list_key(const char *key)
 	return NULL;
 }
 
-/* The text that tells the item apart; equal ones of one list are numbered.  Needs @seen, name -> how many. */
-static char *item_name(const json_t *item, const char *member, json_t *seen)
+/*
+ * The text that tells the item apart, in the arena; NULL if it has none.  Of equal ones in a list each but the
+ * first gets a number; needs @seen, name -> how many.
+ */
+static const char *item_name(const json_t *item, const char *member, json_t *seen)
 {
-	const json_t *value = json_object_get(item, member);
+	const json_t *value = json_object_get(item, member), *before;
 	struct buffer name = { 0 };
+	const char *text;
 	json_int_t times;
-	char *text;
 
 	if (!value || json_is_object(value) || json_is_array(value))
 		return NULL;
 	text = json_text(value);
-	times = json_integer_value(json_object_get(seen, text));
+	before = json_object_get(seen, text);
+	times = json_integer_value(before);
 	json_object_set_new_nocheck(seen, text, json_integer(times + 1));
+	if (!before)
+		return text;
+	/* no text of a value goes on behind its end */
 	buffer_printf(&name, "%s %lld", text, (long long)times);
-	return name.data;
+	text = json_string_value(json_string_nocheck(name.data));
+	buffer_free(&name);
+	return text;
 }
 
 static void align_by_name(const json_t *old, const json_t *now, const char *member, int *from)
@@ -74,14 +82,14 @@ static void align_by_name(const json_t *old, const json_t *now, const char *memb
 
 	json_array_foreach(old, i, item)
 	{
-		auto_free char *name = item_name(item, member, seen_old);
+		const char *name = item_name(item, member, seen_old);
 
 		if (name)
 			json_object_set_new_nocheck(where, name, json_integer((json_int_t)i));
 	}
 	json_array_foreach(now, i, item)
 	{
-		auto_free char *name = item_name(item, member, seen_new);
+		const char *name = item_name(item, member, seen_new);
 		const json_t *index = name ? json_object_get(where, name) : NULL, *same = json_array_get(old, i);
 
 		if (name)
@@ -89,9 +97,6 @@ static void align_by_name(const json_t *old, const json_t *now, const char *memb
 		else
 			from[i] = same && json_same(same, item) ? (int)i : -1;
 	}
-	json_decref(where);
-	json_decref(seen_old);
-	json_decref(seen_new);
 }
 
 int *align_items(const json_t *old, const json_t *now, const char *key)

@@ -14,12 +14,14 @@ void node_push(struct node_stack *stack, const struct json_node *node)
 
 void node_close(struct node_stack *stack, uint32_t base, struct arena *arena, struct json_node *parent)
 {
+	size_t size;
+
 	parent->n = stack->n - base;
 	stack->n = base;
 	if (!parent->n)
 		return;
-	parent->children = arena_alloc(arena, parent->n * sizeof(*parent->children));
-	memcpy(parent->children, stack->nodes + base, parent->n * sizeof(*parent->children));
+	size = parent->n * sizeof(*parent->children);
+	parent->children = memcpy(arena_take(arena, size), stack->nodes + base, size);
 }
 
 bool node_count(struct node_stack *stack, uint32_t n)

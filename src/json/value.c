@@ -11,7 +11,7 @@ static struct arena *memory;
 
 static void *take(size_t size)
 {
-	return arena_alloc(memory, size);
+	return arena_take(memory, size);
 }
 
 static void leave(void *p)
@@ -56,8 +56,7 @@ char *json_text(const json_t *value)
 	char *text;
 
 	json_write(&out, value);
-	text = arena_alloc(memory, out.len + 1);
-	memcpy(text, out.data, out.len);
+	text = memcpy(arena_take(memory, out.len + 1), out.data, out.len + 1);
 	buffer_free(&out);
 	return text;
 }

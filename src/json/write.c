@@ -52,6 +52,14 @@ static void write_scalar(struct buffer *out, const json_t *value)
 	}
 }
 
+static void put_line(struct buffer *out, int indent)
+{
+	if (indent < 0)
+		return;
+	buffer_putc(out, '\n');
+	buffer_blanks(out, (size_t)indent);
+}
+
 /* @indent: of the value's own line; negative: all in one line. */
 static void write_value(struct buffer *out, const json_t *value, int indent)
 {
@@ -70,8 +78,7 @@ static void write_value(struct buffer *out, const json_t *value, int indent)
 	json_object_foreach((json_t *)value, key, child)
 	{
 		buffer_puts(out, first ? "" : ",");
-		if (indent >= 0)
-			buffer_printf(out, "\n%*s", inner, "");
+		put_line(out, inner);
 		json_write_string(out, key, strlen(key));
 		buffer_puts(out, indent < 0 ? ":" : ": ");
 		write_value(out, child, inner);
@@ -80,13 +87,12 @@ static void write_value(struct buffer *out, const json_t *value, int indent)
 	json_array_foreach(value, i, child)
 	{
 		buffer_puts(out, first ? "" : ",");
-		if (indent >= 0)
-			buffer_printf(out, "\n%*s", inner, "");
+		put_line(out, inner);
 		write_value(out, child, inner);
 		first = false;
 	}
-	if (!first && indent >= 0)
-		buffer_printf(out, "\n%*s", indent, "");
+	if (!first)
+		put_line(out, indent);
 	buffer_putc(out, object ? '}' : ']');
 }
 

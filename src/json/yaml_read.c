@@ -31,6 +31,7 @@ struct reader {
 	unsigned n_anchors;
 	/* How far the text between the events has been looked through for comments. */
 	size_t at, index;
+	size_t wide; /* where the next character of several bytes begins */
 	bool comments;
 	struct err *err;
 };
@@ -79,15 +80,31 @@ static int parser_error(struct reader *r)
 		    p->problem ? p->problem : "no YAML");
 }
 
+static size_t find_wide(const struct reader *r, size_t at)
+{
+	while (at < r->len && (unsigned char)r->text[at] < 0x80)
+		at++;
+	return at;
+}
+
 /* Moves to the character of that index; what lies between events is indicators, blanks and comments. */
 static void skip_to(struct reader *r, size_t index, bool between)
 {
 	while (r->index < index && r->at < r->len) {
-		r->comments |= between && r->text[r->at] == '#';
+		size_t run = r->wide - r->at, left = index - r->index;
+
+		if (run) {
+			run = run < left ? run : left;
+			r->comments |= between && memchr(r->text + r->at, '#', run);
+			r->at += run;
+			r->index += run;
+			continue;
+		}
 		do
 			r->at++;
 		while (r->at < r->len && ((unsigned char)r->text[r->at] & 0xc0) == 0x80);
 		r->index++;
+		r->wide = find_wide(r, r->at);
 	}
 }
 
@@ -163,12 +180,16 @@ static bool tag_fits(const char *tag, const json_t *value)
 				       !strcmp(tag, "null") && json_is_null(value);
 }
 
+static bool is_text(const json_t *value)
+{
+	return json_is_string(value) && !json_is_raw_number(value);
+}
+
 static int read_scalar(struct reader *r, const yaml_event_t *event, struct found *found)
 {
 	const char *text = (const char *)event->data.scalar.value, *tag = NULL;
 	size_t len = event->data.scalar.length;
 	bool plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-	char *copy;
 
 	if (memchr(text, '\0', len))
 		return fail(r, found->node.place, "a NUL in a string");
@@ -186,10 +207,9 @@ static int read_scalar(struct reader *r, const yaml_event_t *event, struct found
 		return fail(r, found->node.place, "%.100s is no number that JSON has", text);
 	if (tag && *tag && strcmp(tag, "str") && !tag_fits(tag, found->value))
 		return fail(r, found->node.place, "\"%.100s\" is not what its tag !!%s says", text, tag);
-	if (plain && !tag) {
-		copy = arena_alloc(r->arena, len + 1);
-		found->node.plain = memcpy(copy, text, len);
-	}
+	if (plain && !tag)
+		found->node.plain = is_text(found->value) ? json_string_value(found->value) :
+							    memcpy(arena_take(r->arena, len + 1), text, len + 1);
 	return 0;
 }
 
@@ -218,7 +238,7 @@ static int read_sequence(struct reader *r, struct found *found, unsigned depth)
 }
 
 /* A key as the JSON string that kubectl makes of it, in the arena. */
-static int read_key(struct reader *r, const yaml_event_t *event, char **key, struct found *found)
+static int read_key(struct reader *r, const yaml_event_t *event, const char **key, struct found *found)
 {
 	struct json_place place = mark_place(r, event->start_mark);
 	int rc = read_node(r, event, found, 1);
@@ -229,12 +249,7 @@ static int read_key(struct reader *r, const yaml_event_t *event, char **key, str
 	r->stack.total -= found->nodes;
 	if (json_is_object(found->value) || json_is_array(found->value) || json_is_null(found->value))
 		return fail(r, place, "expected a key that is a text");
-	if (json_is_string(found->value) && !json_is_raw_number(found->value)) {
-		*key = arena_alloc(r->arena, json_string_length(found->value) + 1);
-		memcpy(*key, json_string_value(found->value), json_string_length(found->value));
-	} else {
-		*key = json_text(found->value);
-	}
+	*key = is_text(found->value) ? json_string_value(found->value) : json_text(found->value);
 	return 0;
 }
 
@@ -281,7 +296,7 @@ static int read_member(struct reader *r, yaml_event_t *event, struct found *foun
 	struct found key = { 0 }, value = { 0 };
 	bool merges = is_merge_key(event);
 	size_t members = json_object_size(found->value);
-	char *name = NULL;
+	const char *name = NULL;
 	int rc = read_key(r, event, &name, &key);
 
 	yaml_event_delete(event);
@@ -418,6 +433,7 @@ int yaml_read(struct document *doc, struct arena *arena, const char *text, size_
 		return fail(&r, (struct json_place){ line, 1 }, "more than %u MiB", JSON_LEN_MAX >> 20);
 	if (!yaml_parser_initialize(&r.parser))
 		xchecked(NULL);
+	r.wide = find_wide(&r, 0);
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, len);
 	rc = read_stream(&r, doc);

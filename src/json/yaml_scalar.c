@@ -16,21 +16,38 @@
 
 enum meaning { MEANING_NONE, MEANING_TRUE, MEANING_FALSE, MEANING_NULL, MEANING_NO_NUMBER };
 
+/* Of each row all begin with the same letter, so that most texts are compared with none. */
 static const struct {
 	const char *words; /* parted by blanks */
 	enum meaning meaning;
 } words[] = {
-	{ "y Y yes Yes YES true True TRUE on On ON", MEANING_TRUE },
-	{ "n N no No NO false False FALSE off Off OFF", MEANING_FALSE },
-	{ "~ null Null NULL", MEANING_NULL },
-	{ ".nan .NaN .NAN .inf .Inf .INF +.inf +.Inf +.INF -.inf -.Inf -.INF", MEANING_NO_NUMBER },
+	{ "y yes", MEANING_TRUE },
+	{ "Y Yes YES", MEANING_TRUE },
+	{ "true", MEANING_TRUE },
+	{ "True TRUE", MEANING_TRUE },
+	{ "on", MEANING_TRUE },
+	{ "On ON", MEANING_TRUE },
+	{ "n no", MEANING_FALSE },
+	{ "N No NO", MEANING_FALSE },
+	{ "false", MEANING_FALSE },
+	{ "False FALSE", MEANING_FALSE },
+	{ "off", MEANING_FALSE },
+	{ "Off OFF", MEANING_FALSE },
+	{ "~", MEANING_NULL },
+	{ "null", MEANING_NULL },
+	{ "Null NULL", MEANING_NULL },
+	{ ".nan .NaN .NAN .inf .Inf .INF", MEANING_NO_NUMBER },
+	{ "+.inf +.Inf +.INF", MEANING_NO_NUMBER },
+	{ "-.inf -.Inf -.INF", MEANING_NO_NUMBER },
 };
 
 static bool is_word(const char *list, const char *text, size_t len)
 {
 	while (*list) {
-		size_t n = strcspn(list, " ");
+		size_t n = 0;
 
+		while (list[n] && list[n] != ' ')
+			n++;
 		if (n == len && !memcmp(list, text, n))
 			return true;
 		list += n + (list[n] == ' ');
@@ -43,9 +60,14 @@ static enum meaning find_meaning(const char *text, size_t len)
 	if (!len)
 		return MEANING_NULL;
 	for (unsigned i = 0; len <= 5 && i < ARRAY_SIZE(words); i++)
-		if (is_word(words[i].words, text, len))
+		if (*words[i].words == *text && is_word(words[i].words, text, len))
 			return words[i].meaning;
 	return MEANING_NONE;
+}
+
+static bool begins_number(char c)
+{
+	return (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
 }
 
 /* As Go's strconv.ParseInt and, without a sign, ParseUint in base 0; NULL if it is neither. */
@@ -131,7 +153,7 @@ static json_t *number_parse_yaml(const char *text, size_t len)
 	size_t n = 0;
 	json_t *value;
 
-	if (len > NUMBER_MAX || !strchr("+-.0123456789", *text))
+	if (len > NUMBER_MAX || !begins_number(*text))
 		return NULL;
 	for (size_t i = 0; i < len; i++)
 		if (!is_separator(text, i))
@@ -172,7 +194,7 @@ static bool is_like_number(const char *text, size_t len)
 	static const char letters[] = "0123456789abcdefABCDEFxXoOTZtz_.,:+- ";
 	bool digit = false;
 
-	if (!len || !strchr("+-.0123456789", *text))
+	if (!len || !begins_number(*text))
 		return false;
 	for (size_t i = 0; i < len; i++) {
 		if (!text[i] || !strchr(letters, text[i]))
@@ -184,5 +206,6 @@ static bool is_like_number(const char *text, size_t len)
 
 bool yaml_is_special(const char *text, size_t len)
 {
-	return find_meaning(text, len) != MEANING_NONE || is_like_number(text, len) || is_word("= <<", text, len);
+	return find_meaning(text, len) != MEANING_NONE || is_like_number(text, len) ||
+	       (len <= 2 && is_word("= <<", text, len));
 }

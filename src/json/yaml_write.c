@@ -49,20 +49,37 @@ static bool all_printable(const char *text, size_t len, const char *also)
 	return true;
 }
 
+static bool is_letter(char c)
+{
+	return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' || c == '/';
+}
+
 /* Texts that are an indicator in block style, or part documents at the beginning of a line. */
 static bool is_indicator(const char *text, size_t len)
 {
-	return (len && strchr("-?:", *text) && (len == 1 || text[1] == ' ')) || (len && text[len - 1] == ':') ||
-	       !strncmp(text, "---", 3) || !strncmp(text, "...", 3);
+	if (!len || text[len - 1] == ':')
+		return len;
+	if (is_letter(*text))
+		return false;
+	return (strchr("-?:", *text) && (len == 1 || text[1] == ' ')) || !strncmp(text, "---", 3) ||
+	       !strncmp(text, "...", 3);
 }
 
 /* Whether the text, without quotes, is a string and this one to every reader. */
 static bool can_be_plain(const char *text, size_t len)
 {
-	if (!len || yaml_is_special(text, len) || is_indicator(text, len) || strchr(",[]{}#&*!|>'\"%@`", *text))
+	bool ascii = true;
+
+	if (!len || is_indicator(text, len) || yaml_is_special(text, len) || text[len - 1] == ' ')
 		return false;
-	return *text != ' ' && text[len - 1] != ' ' && !strstr(text, ": ") && !strstr(text, " #") &&
-	       all_printable(text, len, "");
+	if (!is_letter(*text) && strchr(" ,[]{}#&*!|>'\"%@`", *text))
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if ((text[i] == ':' && text[i + 1] == ' ') || (text[i] == ' ' && text[i + 1] == '#'))
+			return false;
+		ascii &= text[i] >= 0x20 && text[i] < 0x7f;
+	}
+	return ascii || all_printable(text, len, "");
 }
 
 static void write_quoted(struct buffer *out, const char *text, size_t len)
@@ -104,7 +121,7 @@ static void write_text(struct buffer *out, const char *text, size_t len)
 /* A text of lines, none of them in need of an escape. */
 static bool can_be_literal(const char *text, size_t len)
 {
-	return len > 1 && strchr(text, '\n') && !strchr(" \t\n", *text) && all_printable(text, len, "\t\n");
+	return len > 1 && memchr(text, '\n', len) && !strchr(" \t\n", *text) && all_printable(text, len, "\t\n");
 }
 
 static void write_literal(struct writer *w, const char *text, size_t len, int indent)
@@ -117,7 +134,7 @@ static void write_literal(struct writer *w, const char *text, size_t len, int in
 
 		buffer_puts(w->out, w->newline);
 		if (n)
-			buffer_printf(w->out, "%*s", indent, "");
+			buffer_blanks(w->out, (size_t)indent);
 		buffer_put(w->out, text, n);
 		text += n + (text[n] == '\n');
 	}
@@ -162,7 +179,7 @@ static void write_member_value(struct writer *w, const struct item *item, int in
 	if (is_block(item->value)) {
 		buffer_puts(w->out, w->newline);
 		indent += list ? 0 : 2;
-		buffer_printf(w->out, "%*s", indent, "");
+		buffer_blanks(w->out, (size_t)indent);
 		write_lines(w, item, indent);
 		return;
 	}
@@ -189,7 +206,8 @@ static void write_key(struct writer *w, const char *key, const struct json_node 
 	} else {
 		buffer_puts(w->out, "? ");
 		write_text(w->out, key, len);
-		buffer_printf(w->out, "%s%*s", w->newline, indent, "");
+		buffer_puts(w->out, w->newline);
+		buffer_blanks(w->out, (size_t)indent);
 	}
 	buffer_putc(w->out, ':');
 }
@@ -209,7 +227,7 @@ static void write_mapping(struct writer *w, const struct item *item, int indent)
 		if (member_find(&walk, key, &member.old, &index) && item->node && index < item->node->n)
 			member.node = &item->node->children[index];
 		if (!first)
-			buffer_printf(w->out, "%*s", indent, "");
+			buffer_blanks(w->out, (size_t)indent);
 		write_key(w, key, member.node, indent);
 		write_member_value(w, &member, indent);
 		first = false;
@@ -232,7 +250,7 @@ static void write_sequence(struct writer *w, const struct item *item, int indent
 				entry.node = &item->node->children[from[i]];
 		}
 		if (i)
-			buffer_printf(w->out, "%*s", indent, "");
+			buffer_blanks(w->out, (size_t)indent);
 		buffer_putc(w->out, '-');
 		if (is_block(value)) {
 			buffer_putc(w->out, ' ');

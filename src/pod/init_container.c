@@ -27,7 +27,7 @@ const char *maker_name(const struct injection *in)
 /* Root, since the added capabilities are given to root alone; the validation needs none. */
 static json_t *security_context(const struct injection *in, bool makes_rules, const json_t *proxy)
 {
-	json_t *context = json_object(), *capabilities = json_object();
+	json_t *context = json_object(), *capabilities = json_object(), *drop = json_array(), *add = json_array();
 	unsigned uid = makes_rules ? 0 : proxy_uid_of(in), gid = makes_rules ? 0 : proxy_gid_of(in, proxy);
 
 	json_object_set_new(context, "runAsUser", json_integer(uid));
@@ -36,9 +36,12 @@ static json_t *security_context(const struct injection *in, bool makes_rules, co
 	json_object_set_new(context, "privileged", json_false());
 	json_object_set_new(context, "allowPrivilegeEscalation", json_false());
 	json_object_set_new(context, "readOnlyRootFilesystem", json_true());
-	json_object_set_new(capabilities, "drop", json_pack("[s]", "ALL"));
+	json_array_append_new(drop, json_string("ALL"));
+	json_object_set_new(capabilities, "drop", drop);
+	json_array_append_new(add, json_string("NET_ADMIN"));
+	json_array_append_new(add, json_string("NET_RAW"));
 	if (makes_rules)
-		json_object_set_new(capabilities, "add", json_pack("[ss]", "NET_ADMIN", "NET_RAW"));
+		json_object_set_new(capabilities, "add", add);
 	json_object_set_new(context, "capabilities", capabilities);
 	return context;
 }

@@ -140,16 +140,19 @@ const char **sorted_keys(json_t *object)
 
 const char *arena_printf(struct arena *arena, const char *fmt, ...)
 {
+	char text[256], *copy;
 	va_list args, again;
-	char *text;
-	int n;
+	size_t n;
 
 	va_start(args, fmt);
 	va_copy(again, args);
-	n = vsnprintf(NULL, 0, fmt, args);
-	text = arena_alloc(arena, (size_t)n + 1);
-	vsnprintf(text, (size_t)n + 1, fmt, again);
+	n = (size_t)vsnprintf(text, sizeof(text), fmt, args);
+	copy = arena_take(arena, n + 1);
+	if (n < sizeof(text))
+		memcpy(copy, text, n + 1);
+	else
+		vsnprintf(copy, n + 1, fmt, again);
 	va_end(again);
 	va_end(args);
-	return text;
+	return copy;
 }

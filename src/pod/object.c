@@ -30,13 +30,34 @@ static bool has_type(const json_t *value, enum type type)
 	}
 }
 
-static int check_shapes(struct injection *in, const char *where, const json_t *object, const struct shape *shapes)
+/* A place in a pod, which becomes a text only for an error: most pods are right. */
+struct place {
+	const char *object; /* "spec.containers" */
+	size_t index;       /* of its item; NO_ITEM: the object itself */
+	const char *member; /* of the item, or NULL */
+};
+
+#define NO_ITEM SIZE_MAX
+
+static const struct place spec_place = { "spec", NO_ITEM, NULL };
+
+static const char *place_text(const struct injection *in, const struct place *place)
 {
-	for (; shapes->key; shapes++) {
+	const char *dot = place->member ? "." : "", *member = place->member ? place->member : "";
+
+	if (place->index == NO_ITEM)
+		return arena_printf(in->arena, "%s%s%s", place->object, dot, member);
+	return arena_printf(in->arena, "%s[%zu]%s%s", place->object, place->index, dot, member);
+}
+
+static int check_shapes(struct injection *in, const struct place *place, const json_t *object, const struct shape *shapes)
+{
+	for (; object && shapes->key; shapes++) {
 		const json_t *value = member(object, shapes->key);
 
 		if (value && !has_type(value, shapes->type))
-			return refuse_object(in, "%s.%s: expected %s", where, shapes->key, type_names[shapes->type]);
+			return refuse_object(in, "%s.%s: expected %s", place_text(in, place), shapes->key,
+					     type_names[shapes->type]);
 	}
 	return 0;
 }
@@ -73,15 +94,15 @@ int object_check_head(struct injection *in)
 		return refuse_object(in, "metadata: expected a mapping");
 	if (!json_is_object(in->spec))
 		return refuse_object(in, "spec: expected a mapping");
-	ret = check_shapes(in, "metadata", given, metadata);
+	ret = check_shapes(in, &(struct place){ "metadata", NO_ITEM, NULL }, given, metadata);
 	if (!ret)
 		ret = check_texts(in, "metadata.labels", in->labels);
 	if (!ret)
 		ret = check_texts(in, "metadata.annotations", in->notes);
-	return ret ? ret : check_shapes(in, "spec", in->spec, spec);
+	return ret ? ret : check_shapes(in, &spec_place, in->spec, spec);
 }
 
-static int check_probes(struct injection *in, const char *where, const json_t *container)
+static int check_probes(struct injection *in, const struct place *place, const json_t *container)
 {
 	static const struct shape probe[] = {
 		{ "httpGet", OBJECT },
@@ -94,13 +115,14 @@ static int check_probes(struct injection *in, const char *where, const json_t *c
 
 	for (unsigned i = 0; i < ARRAY_SIZE(keys) && !ret; i++) {
 		const json_t *from = i < 3 ? container : member(container, "lifecycle");
+		struct place at = { place->object, place->index, keys[i] };
 
-		ret = check_shapes(in, arena_printf(in->arena, "%s.%s", where, keys[i]), member(from, keys[i]), probe);
+		ret = check_shapes(in, &at, member(from, keys[i]), probe);
 	}
 	return ret;
 }
 
-static int check_container(struct injection *in, const char *where, const json_t *container)
+static int check_container(struct injection *in, const struct place *place, const json_t *container)
 {
 	static const struct shape shapes[] = {
 		{ "image", TEXT },
@@ -118,53 +140,40 @@ static int check_container(struct injection *in, const char *where, const json_t
 	int ret;
 
 	if (!member_text(container, "name"))
-		return refuse_object(in, "%s.name: expected a string", where);
-	ret = check_shapes(in, where, container, shapes);
-	return ret ? ret : check_probes(in, where, container);
+		return refuse_object(in, "%s.name: expected a string", place_text(in, place));
+	ret = check_shapes(in, place, container, shapes);
+	return ret ? ret : check_probes(in, place, container);
 }
 
-static int check_items(struct injection *in, const char *key,
-		       int (*check)(struct injection *, const char *, const json_t *))
+/* Each item of the list, NULL if there is none, is a mapping, and right. */
+static int check_items(struct injection *in, const json_t *list, const char *name,
+		       int (*check)(struct injection *, const struct place *, const json_t *))
 {
-	json_t *list = member(in->spec, key), *item;
-	size_t i;
+	const json_t *item;
 	int ret = 0;
 
-	json_array_foreach(list, i, item)
-	{
-		const char *where = arena_printf(in->arena, "spec.%s[%zu]", key, i);
+	for (size_t i = 0; i < json_array_size(list) && !ret; i++) {
+		struct place place = { name, i, NULL };
 
-		ret = json_is_object(item) ? check(in, where, item) : refuse_object(in, "%s: expected a mapping", where);
-		if (ret)
-			break;
+		item = json_array_get(list, i);
+		ret = json_is_object(item) ? check(in, &place, item) :
+					     refuse_object(in, "%s: expected a mapping", place_text(in, &place));
 	}
 	return ret;
 }
 
-static int check_named(struct injection *in, const char *where, const json_t *item)
+static int check_named(struct injection *in, const struct place *place, const json_t *item)
 {
-	return member_text(item, "name") ? 0 : refuse_object(in, "%s.name: expected a string", where);
+	return member_text(item, "name") ? 0 : refuse_object(in, "%s.name: expected a string", place_text(in, place));
 }
 
-static int check_owner(struct injection *in)
+static int check_owner(struct injection *in, const struct place *place, const json_t *owner)
 {
 	static const struct shape shapes[] = {
 		{ "name", TEXT }, { "kind", TEXT }, { "apiVersion", TEXT }, { "controller", BOOLEAN }, { 0 },
 	};
-	json_t *owners = member(member(in->pod, "metadata"), "ownerReferences"), *owner;
-	size_t i;
-	int ret = 0;
 
-	json_array_foreach(owners, i, owner)
-	{
-		const char *where = arena_printf(in->arena, "metadata.ownerReferences[%zu]", i);
-
-		ret = json_is_object(owner) ? check_shapes(in, where, owner, shapes) :
-					      refuse_object(in, "%s: expected a mapping", where);
-		if (ret)
-			break;
-	}
-	return ret;
+	return check_shapes(in, place, owner, shapes);
 }
 
 int object_check(struct injection *in)
@@ -178,13 +187,16 @@ int object_check(struct injection *in)
 		{ "restartPolicy", TEXT },
 		{ 0 },
 	};
-	int ret = check_shapes(in, "spec", in->spec, spec);
+	int ret = check_shapes(in, &spec_place, in->spec, spec);
 
 	if (!ret)
-		ret = check_items(in, "containers", check_container);
+		ret = check_items(in, member(in->spec, "containers"), "spec.containers", check_container);
 	if (!ret)
-		ret = check_items(in, "initContainers", check_container);
+		ret = check_items(in, member(in->spec, "initContainers"), "spec.initContainers", check_container);
 	if (!ret)
-		ret = check_items(in, "volumes", check_named);
-	return ret ? ret : check_owner(in);
+		ret = check_items(in, member(in->spec, "volumes"), "spec.volumes", check_named);
+	if (!ret)
+		ret = check_items(in, member(member(in->pod, "metadata"), "ownerReferences"), "metadata.ownerReferences",
+				  check_owner);
+	return ret;
 }

@@ -8,6 +8,7 @@
 #include "../cli/item.h"
 #include "../cli/options.h"
 #include "../cli/values.h"
+#include "buffer.h"
 #include "validate.h"
 
 #define DEFAULT_PROXY_ID "1337"
@@ -34,7 +35,7 @@ static struct option_value read_option(const struct injection *in, enum annotati
 	const struct annotation *a = &annotations[id];
 	const char *names[] = { a->name, a->second };
 
-	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+	for (unsigned i = 0; i < ARRAY_SIZE(names) && json_object_size(in->notes); i++) {
 		const char *text = names[i] ? member_text(in->notes, names[i]) : NULL;
 		bool value;
 
@@ -94,16 +95,20 @@ static struct option_value read_gid(const struct injection *in, const json_t *pr
 /* The list's items, and the status port unless it is among them. */
 static const char *with_status_port(const struct injection *in, const char *list)
 {
-	const char *port = arena_printf(in->arena, "%u", in->status_port), *joined = "";
+	const char *port = arena_printf(in->arena, "%u", in->status_port), *text;
 	auto_free char *copy = xstrdup(list);
-	char *rest = copy, *item;
 	bool has_port = !in->status_port;
+	struct buffer joined = { 0 };
+	char *rest = copy, *item;
 
-	while ((item = item_next(&rest, ","))) {
-		has_port |= !strcmp(item, port);
-		joined = arena_printf(in->arena, "%s%s%s", joined, *joined ? "," : "", item);
+	while ((item = item_next(&rest, ",")) || !has_port) {
+		has_port |= !item || !strcmp(item, port);
+		buffer_puts(&joined, joined.len ? "," : "");
+		buffer_puts(&joined, item ? item : port);
 	}
-	return has_port ? joined : arena_printf(in->arena, "%s%s%s", joined, *joined ? "," : "", port);
+	text = arena_printf(in->arena, "%s", joined.data ? joined.data : "");
+	buffer_free(&joined);
+	return text;
 }
 
 static struct option_value read_exclude_ports(const struct injection *in)
@@ -158,7 +163,7 @@ static void add_option(struct injection *in, json_t *args, enum annotation_id id
 	const char *text = in->options[id].text;
 
 	if (a->letter) {
-		add_arg(args, arena_printf(in->arena, "-%c", a->letter));
+		add_arg(args, (char[]){ '-', a->letter, '\0' });
 		add_arg(args, text);
 	} else if (is_boolean(a) && !strcmp(text, "true")) {
 		add_arg(args, arena_printf(in->arena, "--%s", a->option));
