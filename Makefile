@@ -159,6 +159,10 @@ $(unit): $(unit_objects) $(obj)/sources Makefile
 	@mkdir -p $(@D)
 	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(ldstrict) $(LDFLAGS) -o $@ $(unit_objects) $(libs) $(inject_libs) $(crtn) $(checklibs)
 
+build/bench/review: $(obj)/tests/bench/review.o $(filter-out $(obj)/src/inject/main.o,$(inject_objects)) $(obj)/sources Makefile
+	@mkdir -p $(@D)
+	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $(filter %.o,$^) $(inject_libs) $(crtn)
+
 $(fuzzers): build/fuzz/%: $(obj)/tests/fuzz/fuzz_%.o $(fuzz_shared) $(obj)/sources Makefile
 	@mkdir -p $(@D)
 	$(call say,LD)$(link) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(libs) $(inject_libs)
@@ -243,7 +247,7 @@ demo-inject:
 bench:
 	@.ci/as-root
 	@.ci/packages bench
-	@$(MAKE) --no-print-directory $(jobs) all
+	@$(MAKE) --no-print-directory $(jobs) all build/bench/review
 	@tests/bench/run
 	@tests/bench/inject
 
@@ -284,4 +288,4 @@ build/istio-init-$(VERSION).tar.xz: FORCE
 clean:
 	rm -rf build
 
--include $(patsubst %.o,%.d,$(objects) $(unit_objects) $(fuzz_objects))
+-include $(patsubst %.o,%.d,$(objects) $(unit_objects) $(fuzz_objects) $(obj)/tests/bench/review.o)
