@@ -22,6 +22,13 @@ static bool makes_rules(const struct config *cfg)
 	       cfg->command == COMMAND_DIFF || (cfg->command == COMMAND_EXPLAIN && !cfg->live);
 }
 
+/* The two options of a contradiction that an error is about. */
+static void blame(struct parse *p, enum option_id one, enum option_id other)
+{
+	p->between[0] = one;
+	p->between[1] = other;
+}
+
 static int check_backend(struct parse *p, struct err *err)
 {
 	struct settings *s = &p->settings;
@@ -40,10 +47,12 @@ static int check_backend(struct parse *p, struct err *err)
 	for (unsigned i = 1; i < ARRAY_SIZE(wishes); i++) {
 		if (wishes[i].backend == BACKEND_AUTO || wishes[i].backend == s->cfg.backend)
 			continue;
-		if (s->cfg.backend != BACKEND_AUTO)
+		if (s->cfg.backend != BACKEND_AUTO) {
+			blame(p, by, wishes[i].id);
 			return err_set(err, STATUS_USAGE, EINVAL, "%s and %s ask for different backends: expected one",
 				       option_source(p, &options[by], one),
 				       option_source(p, &options[wishes[i].id], other));
+		}
 		s->cfg.backend = wishes[i].backend;
 		by = wishes[i].id;
 	}
@@ -72,13 +81,10 @@ static int check_places(struct parse *p, struct err *err)
 		if (places[i].misplaced)
 			return err_set(err, STATUS_USAGE, EINVAL, "%s goes only with %s",
 				       option_source(p, &options[places[i].id], names), places[i].where);
-	if (cfg->skip_rule_apply && !cfg->run_validation && !cfg->dry_run && cfg->command == COMMAND_APPLY)
-		log_warn("%s without --run-validation: there is nothing to do",
-			 option_source(p, &options[OPTION_SKIP_RULE_APPLY], names));
 	return 0;
 }
 
-static int check_marks(const struct parse *p, struct err *err)
+static int check_marks(struct parse *p, struct err *err)
 {
 	const struct config *cfg = &p->settings.cfg;
 	const struct mark *bypass = &cfg->bypass_mark;
@@ -86,6 +92,7 @@ static int check_marks(const struct parse *p, struct err *err)
 
 	if (!cfg->has_bypass_mark || cfg->mode != MODE_TPROXY)
 		return 0;
+	blame(p, OPTION_BYPASS_MARK, OPTION_MODE);
 	if ((cfg->tproxy_mark & bypass->mask) == bypass->value)
 		return err_set(err, STATUS_USAGE, EINVAL, "%s matches the TPROXY mark %u: expected a mark of its own",
 			       option_source(p, &options[OPTION_BYPASS_MARK], names), cfg->tproxy_mark);
@@ -124,19 +131,21 @@ static void fill_proxy_owners(struct parse *p)
 
 static int check_owner_groups(const struct config *cfg, struct err *err)
 {
+	if (cfg->owner_groups.n > OWNER_GROUPS_MAX)
+		return err_set(err, STATUS_USAGE, EINVAL, "%s: %u groups: expected at most %u",
+			       options[OPTION_OWNER_GROUPS].variable, cfg->owner_groups.n, OWNER_GROUPS_MAX);
+	return 0;
+}
+
+static void warn_of_owner_groups(const struct config *cfg)
+{
 	const char *include = options[OPTION_OWNER_GROUPS].variable;
 	const char *exclude = options[OPTION_OWNER_GROUPS_EXCLUDE].variable;
 
-	if (cfg->owner_groups.n > OWNER_GROUPS_MAX)
-		return err_set(err, STATUS_USAGE, EINVAL, "%s: %u groups: expected at most %u", include,
-			       cfg->owner_groups.n, OWNER_GROUPS_MAX);
-	if (!makes_rules(cfg))
-		return 0;
 	if (!cfg->owner_groups.all && !cfg->owner_groups.n)
 		log_warn("%s is empty: nobody's outbound traffic is captured", include);
 	if (!cfg->owner_groups.all && cfg->owner_groups_exclude.n)
 		log_warn("%s has no effect: %s names the groups that are captured", exclude, include);
-	return 0;
 }
 
 /*
@@ -145,7 +154,7 @@ static int check_owner_groups(const struct config *cfg, struct err *err)
  */
 #define COMBINATIONS_MAX 1000000
 
-static int check_combinations(const struct parse *p, struct err *err)
+static int check_combinations(struct parse *p, struct err *err)
 {
 	const struct config *cfg = &p->settings.cfg;
 	bool printed = cfg->dry_run && cfg->backend == BACKEND_AUTO && cfg->format != FORMAT_NFT;
@@ -159,6 +168,7 @@ static int check_combinations(const struct parse *p, struct err *err)
 	}
 	if (total <= COMBINATIONS_MAX || cfg->backend == BACKEND_NFTABLES || (cfg->backend == BACKEND_AUTO && !printed))
 		return 0;
+	blame(p, OPTION_EXCLUDE_PORTS_FOR_UIDS, OPTION_BACKEND);
 	return err_set(err, STATUS_USAGE, EINVAL,
 		       "%s: %" PRIu64 " combinations of a port and a UID, each a rule with iptables: expected at most %u, or "
 		       "ranges, or --backend=nftables, where they are sets",
@@ -232,8 +242,12 @@ static void warn_without_effect(const struct parse *p)
 		if (options[id].group == GROUP_OLD && parse_has(p, id))
 			log_warn("%s has no effect: it is an option of older releases of istio-iptables",
 				 option_names(&options[id], names));
+	if (cfg->skip_rule_apply && !cfg->run_validation && !cfg->dry_run && cfg->command == COMMAND_APPLY)
+		log_warn("%s without --run-validation: there is nothing to do",
+			 option_source(p, &options[OPTION_SKIP_RULE_APPLY], names));
 	if (!makes_rules(cfg))
 		return;
+	warn_of_owner_groups(cfg);
 	if (parse_has(p, OPTION_LOCAL_EXCLUDE_PORTS) && cfg->inbound_ports_exclude.n && !cfg->inbound_ports.all)
 		log_warn("%s has no effect: it goes only with --istio-inbound-ports '*'",
 			 option_source(p, &options[OPTION_LOCAL_EXCLUDE_PORTS], names));
@@ -243,7 +257,7 @@ static void warn_without_effect(const struct parse *p)
 			 "DNS (--redirect-dns) are asked for; --sidecar gives the injector's defaults");
 }
 
-int checks_run(struct parse *p, struct err *err)
+int checks_conflicts(struct parse *p, struct err *err)
 {
 	int rc = check_backend(p, err);
 
@@ -253,8 +267,13 @@ int checks_run(struct parse *p, struct err *err)
 		rc = check_marks(p, err);
 	if (!rc)
 		rc = check_owner_groups(&p->settings.cfg, err);
-	if (!rc)
-		rc = check_combinations(p, err);
+	return rc ? rc : check_combinations(p, err);
+}
+
+int checks_run(struct parse *p, struct err *err)
+{
+	int rc = checks_conflicts(p, err);
+
 	if (!rc)
 		rc = fill_dns_servers(p, err);
 	if (rc)

@@ -4,6 +4,12 @@
 
 #include "parse.h"
 
+/*
+ * The contradictions alone, once all options are parsed: opens no file, and says nothing but what is in @err.
+ * p->between are then the options that contradict each other, where there are two.
+ */
+int checks_conflicts(struct parse *p, struct err *err);
+
 /* What depends on more than one option, once all are parsed. */
 int checks_run(struct parse *p, struct err *err);
 

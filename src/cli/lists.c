@@ -52,7 +52,8 @@ static const char *excluded_port_add(struct parse *p, const char *word, void *li
 
 	if (!number_parse(word, 0, &port))
 		return port_add(p, word, list);
-	log_warn("%s: 0 is no port: ignored", option_source(p, p->option, names));
+	if (!p->refused)
+		log_warn("%s: 0 is no port: ignored", option_source(p, p->option, names));
 	return NULL;
 }
 
@@ -85,7 +86,7 @@ static const char *iface_add(struct parse *p, const char *word, void *field)
 	if (expected)
 		return expected;
 	/* The kernel has such names, but hardly anybody does. */
-	if (strchr(word, '@'))
+	if (strchr(word, '@') && !p->refused)
 		log_warn("%s: %s: if ip printed it so, the interface's name ends before the '@'",
 			 option_source(p, p->option, names), quote(word, quoted));
 	*(struct iface *)array_push(&list->items, &list->n, sizeof(*list->items)) = iface;

@@ -15,7 +15,7 @@ struct given {
 	enum source source;
 };
 
-/* What was wrong with a value, in parts, for who has words of his own for where the value came from. */
+/* What was wrong with a value, in parts, for who has words of his own for where the value came from; it is not warned of. */
 struct value_refused {
 	char item[256];
 	const char *expected; /* static */
@@ -28,6 +28,7 @@ struct parse {
 	struct range_list uid_groups; /* for each proxy UID the GID that goes with it */
 	struct owners owners;
 	struct value_refused *refused; /* filled by value_error; may be NULL */
+	enum option_id between[2];     /* after an error of checks_conflicts */
 	char *repeated;                /* the repeatable option's texts, joined; NULL without any */
 	char **words;                  /* what is no option, NULL-ended */
 	unsigned n_words;

@@ -64,7 +64,7 @@ static void put_pointer(struct buffer *pointer, const struct subject *subject, c
 	if (strncmp(what, head, sizeof(head) - 1))
 		return;
 	buffer_puts(pointer, "/metadata/annotations/");
-	for (what += sizeof(head) - 1; *what && *what != ':'; what++)
+	for (what += sizeof(head) - 1; *what && *what != ':' && *what != ' '; what++)
 		buffer_put(pointer, *what == '/' ? "~1" : what, *what == '/' ? 2 : 1);
 }
 

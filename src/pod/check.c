@@ -164,12 +164,17 @@ static bool check_order(struct injection *in, const struct annotation *a, const 
 }
 
 static checker *const checkers[CHECKS] = {
-	[CHECK_OPTION] = check_option,       [CHECK_MODE] = check_mode,
-	[CHECK_JUMP] = check_option,         [CHECK_PORT] = check_port,
-	[CHECK_NUMBER] = check_number,       [CHECK_BOOLEAN] = check_boolean,
-	[CHECK_QUANTITY] = check_quantity,   [CHECK_PROXY_CONFIG] = check_proxy_config,
-	[CHECK_OVERRIDES] = check_overrides, [CHECK_TEMPLATES] = check_templates,
-	[CHECK_VOLUMES] = check_volumes,     [CHECK_ORDER] = check_order,
+	[CHECK_OPTION] = check_option,
+	[CHECK_MODE] = check_mode,
+	[CHECK_PORT] = check_port,
+	[CHECK_NUMBER] = check_number,
+	[CHECK_BOOLEAN] = check_boolean,
+	[CHECK_QUANTITY] = check_quantity,
+	[CHECK_PROXY_CONFIG] = check_proxy_config,
+	[CHECK_OVERRIDES] = check_overrides,
+	[CHECK_TEMPLATES] = check_templates,
+	[CHECK_VOLUMES] = check_volumes,
+	[CHECK_ORDER] = check_order,
 };
 
 static int check_one(struct injection *in, const struct annotation *a, const char *name)
@@ -177,7 +182,14 @@ static int check_one(struct injection *in, const struct annotation *a, const cha
 	const char *text = name ? member_text(in->notes, name) : NULL;
 	struct refusal refusal = { "", "" };
 
-	if (!text || checkers[a->check](in, a, text, &refusal))
+	if (!text)
+		return 0;
+	if (a->option && !option_exists(a)) {
+		in->result->refusal = REFUSED_ANNOTATION;
+		return err_set(in->err, STATUS_DATA, EINVAL,
+			       "annotation %s: this release of istio-init has no option --%s", name, a->option);
+	}
+	if (checkers[a->check](in, a, text, &refusal))
 		return 0;
 	return refuse_annotation(in, name, text, *refusal.item ? refusal.item : text, refusal.expected);
 }
@@ -192,7 +204,7 @@ static int refuse_unknown(struct injection *in, const char *name)
 	const char *names[ANNOTATIONS], *nearest;
 
 	for (unsigned i = 0; i < ANNOTATIONS; i++)
-		names[i] = annotations[i].name && is_option_name(annotations[i].name) ?
+		names[i] = annotations[i].name && is_option_name(annotations[i].name) && option_exists(&annotations[i]) ?
 				   annotations[i].name + strlen(OPTION_PREFIX) :
 				   NULL;
 	nearest = nearest_name(name + strlen(OPTION_PREFIX), names, ANNOTATIONS);

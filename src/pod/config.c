@@ -8,6 +8,7 @@
 #include "injection.h"
 #include "json.h"
 #include "json_write.h"
+#include "options.h"
 #include "path.h"
 #include "validate.h"
 
@@ -62,6 +63,8 @@ int config_set_capture(struct inject_config *cfg, const char *option, const char
 		return path_expected(err, option_find(option, strlen(option)) ?
 						  "an option other than those that say what one run does" :
 						  "an option of istio-init without its dashes");
+	if (!option_exists(a))
+		return path_expected(err, "an option that istio-init has: this release has no --%s", option);
 	if (!option_valid(a, text, TEXT_CONFIGURED, &refusal))
 		return path_expected(err, "%s instead of \"%.60s\"", refusal.expected, refusal.item);
 	if (is_boolean(a) && boolean_parse(text, &value))
@@ -194,12 +197,34 @@ static int check_names(const struct inject_config *cfg, const json_t *names, cha
 	return 0;
 }
 
+/* That the options go together as they are given to a pod without annotations. */
+static int check_capture(const struct inject_config *cfg, struct err *err)
+{
+	const char *texts[ANNOTATIONS] = { NULL }, *mode = text_of(member(cfg->proxy_config, "interceptionMode"));
+	struct conflict conflict;
+
+	for (unsigned id = 0; id < ANNOTATIONS; id++) {
+		const char *text = cfg->capture->of[id].text;
+
+		if (annotations[id].option && option_is_given(id, text, false))
+			texts[id] = text;
+	}
+	texts[ANNOTATION_MODE] = mode ? mode : texts[ANNOTATION_MODE];
+	if (cfg->init == INIT_NONE || !strcmp(texts[ANNOTATION_MODE], "NONE") || options_agree(texts, &conflict))
+		return 0;
+	return path_expected(err, "options that istio-init takes together: %s", conflict.why);
+}
+
 int config_check_whole(const struct inject_config *cfg, char path[CONFIG_PATH_MAX], struct err *err)
 {
 	const char *alias;
 	json_t *names;
 	int ret;
 
+	strcpy(path, "/capture");
+	ret = check_capture(cfg, err);
+	if (ret)
+		return ret;
 	strcpy(path, "/initContainer");
 	if (cfg->init != INIT_NONE && !member(cfg->init_container, "image"))
 		return path_expected(err, "a partial Container with image, as init is not none");

@@ -146,6 +146,7 @@ static int parts_merge(struct injection *in, struct parts *parts)
 {
 	const char *maker = maker_name(in);
 	json_t *proxy = container_find(in, in->cfg->proxy), *args;
+	int ret;
 
 	for (unsigned i = maker != NULL; i < parts->n; i++) {
 		part_merge(in, &parts->items[i]);
@@ -155,11 +156,14 @@ static int parts_merge(struct injection *in, struct parts *parts)
 	options_read(in, proxy);
 	if (!in->sidecar || !strcmp(in->mode, "NONE") || in->cfg->init == INIT_NONE)
 		return 0;
+	ret = options_check(in);
+	if (ret)
+		return ret;
 	args = options_args(in, in->cfg->init == INIT_CONTAINER);
 	if (maker) {
 		json_t *built, *over = parts->items[0].overlay;
-		int ret = maker_build(in, args, proxy, &built);
 
+		ret = maker_build(in, args, proxy, &built);
 		if (ret)
 			return ret;
 		parts->items[0].overlay = merge(built, over, 0, NULL);

@@ -196,7 +196,7 @@ int object_check(struct injection *in)
 	if (!ret)
 		ret = check_items(in, member(in->spec, "volumes"), "spec.volumes", check_named);
 	if (!ret)
-		ret = check_items(in, member(member(in->pod, "metadata"), "ownerReferences"), "metadata.ownerReferences",
-				  check_owner);
+		ret = check_items(in, member(member(in->pod, "metadata"), "ownerReferences"),
+				  "metadata.ownerReferences", check_owner);
 	return ret;
 }

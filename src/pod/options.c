@@ -2,6 +2,7 @@
 /* istio-init's options for one pod, as arguments and as annotations for the CNI plugin. */
 #include "options.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,22 +135,67 @@ void options_read(struct injection *in, const json_t *proxy)
 	in->options[ANNOTATION_LOCAL_EXCLUDE_PORTS] = read_exclude_ports(in);
 }
 
-static bool is_given(const struct injection *in, enum annotation_id id)
+bool option_is_given(enum annotation_id id, const char *text, bool annotated)
 {
-	const struct option_value *value = &in->options[id];
-
 	switch (annotations[id].given) {
 	case GIVEN_ALWAYS:
 		return true;
 	case GIVEN_FILLED:
-		return value->from == FROM_ANNOTATION || *value->text;
+		return annotated || *text;
 	case GIVEN_IF_TRUE:
-		return value->text && !strcmp(value->text, "true");
+		return text && !strcmp(text, "true");
 	case GIVEN_SET:
-		return value->text;
+		return text;
 	default:
 		return false;
 	}
+}
+
+static bool is_given(const struct injection *in, enum annotation_id id)
+{
+	return option_is_given(id, in->options[id].text, in->options[id].from == FROM_ANNOTATION);
+}
+
+/* Where an option's value comes from, for an error. */
+static const char *source_of(const struct injection *in, enum annotation_id id)
+{
+	const struct option_value *value = &in->options[id];
+
+	if (value->from == FROM_ANNOTATION)
+		return arena_printf(in->arena, "annotation %s", value->annotation);
+	return arena_printf(in->arena, value->from == FROM_DEFAULT ? "the default of %s" : "the configuration's %s",
+			    annotations[id].option);
+}
+
+static int refuse_conflict(struct injection *in, const struct conflict *conflict)
+{
+	enum annotation_id one = conflict->between[0], other = conflict->between[1];
+	const char *sources;
+
+	if (one == ANNOTATIONS)
+		return refuse_overlay(in, "istio-init's options: %s", conflict->why);
+	/* the annotation first, as it is what the pod's owner can change */
+	if (other < ANNOTATIONS && in->options[other].from > in->options[one].from) {
+		one = conflict->between[1];
+		other = conflict->between[0];
+	}
+	sources = source_of(in, one);
+	if (other < ANNOTATIONS)
+		sources = arena_printf(in->arena, "%s and %s", sources, source_of(in, other));
+	if (in->options[one].from != FROM_ANNOTATION)
+		return refuse_overlay(in, "%s: %s", sources, conflict->why);
+	in->result->refusal = REFUSED_ANNOTATION;
+	return err_set(in->err, STATUS_DATA, EINVAL, "%s: %s", sources, conflict->why);
+}
+
+int options_check(struct injection *in)
+{
+	const char *texts[ANNOTATIONS];
+	struct conflict conflict;
+
+	for (unsigned id = 0; id < ANNOTATIONS; id++)
+		texts[id] = annotations[id].option && is_given(in, id) ? in->options[id].text : NULL;
+	return options_agree(texts, &conflict) ? 0 : refuse_conflict(in, &conflict);
 }
 
 static void add_arg(json_t *args, const char *text)

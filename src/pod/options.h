@@ -8,6 +8,12 @@
 /* Fills in->options; @proxy: the proxy container after the merge, or NULL. */
 void options_read(struct injection *in, const json_t *proxy);
 
+/* Whether an option with this text, NULL: none, is given to istio-init. */
+bool option_is_given(enum annotation_id id, const char *text, bool annotated);
+
+/* That istio-init takes them together; -EINVAL: the line that refuses the pod. */
+int options_check(struct injection *in);
+
 /* The arguments of the container that makes (rules) or proves the rules; fills result.options, too. */
 json_t *options_args(struct injection *in, bool rules);
 

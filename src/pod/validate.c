@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../cli/checks.h"
 #include "../cli/item.h"
 #include "../cli/options.h"
 #include "../cli/values.h"
@@ -99,12 +100,6 @@ bool option_valid(const struct annotation *option, const char *text, enum text_s
 	auto_free char *kept = NULL;
 	char item[sizeof(refusal->item)];
 
-	if (option->check == CHECK_JUMP) {
-		static const char words[] = "auto|append|insert";
-
-		refuse(refusal, text, words);
-		return choice_find(words, text, false) >= 0;
-	}
 	if (options[id].type == TYPE_TEXT || !has_file_item(text, item, sizeof(item)))
 		return parse_as(id, text, refusal, NULL);
 	if (source == TEXT_ANNOTATED) {
@@ -115,6 +110,71 @@ bool option_valid(const struct annotation *option, const char *text, enum text_s
 		return true;
 	kept = without_file_items(text);
 	return parse_as(id, kept, refusal, NULL);
+}
+
+bool option_exists(const struct annotation *option)
+{
+	return option_find(option->option, strlen(option->option));
+}
+
+/* The text without its @PATH items, in *@kept if it had some; NULL if nothing is left that could be parsed. */
+static const char *text_here(enum option_id id, const char *text, char **kept)
+{
+	char item[sizeof(((struct refusal *)0)->item)];
+
+	if (options[id].type == TYPE_TEXT || !has_file_item(text, item, sizeof(item)))
+		return text;
+	if (options[id].type == TYPE_PORT_OWNERS)
+		return NULL;
+	return *kept = without_file_items(text);
+}
+
+/* The row of istio-init's option. */
+static enum annotation_id row_of(enum option_id id)
+{
+	enum annotation_id row = 0;
+
+	while (row < ANNOTATIONS && !(annotations[row].option && annotations[row].like == id))
+		row++;
+	return row;
+}
+
+bool options_agree(const char *const texts[ANNOTATIONS], struct conflict *conflict)
+{
+	static char nobody[] = "";
+	struct value_refused refused = { .expected = "" };
+	struct parse p = {
+		.settings.cfg.command = COMMAND_APPLY,
+		.owners = { .passwd = nobody, .group = nobody },
+		.refused = &refused,
+		.between = { OPTIONS, OPTIONS },
+	};
+	char *kept[ANNOTATIONS] = { NULL };
+	struct err err = { 0 };
+	int ret = 0;
+
+	for (enum annotation_id row = 0; row < ANNOTATIONS && !ret; row++) {
+		enum option_id id = annotations[row].like;
+		const char *text = texts[row] ? text_here(id, texts[row], &kept[row]) : NULL;
+
+		if (!annotations[row].option || !option_exists(&annotations[row]))
+			continue;
+		if (text)
+			p.given[id] = (struct given){ text, SOURCE_OPTION };
+		ret = value_parse(&p, id, &err);
+		if (ret)
+			p.between[0] = id;
+	}
+	if (!ret)
+		ret = checks_conflicts(&p, &err);
+	for (unsigned i = 0; i < ARRAY_SIZE(conflict->between); i++)
+		conflict->between[i] = row_of(p.between[i]);
+	snprintf(conflict->why, sizeof(conflict->why), "%s", err.what);
+	for (unsigned row = 0; row < ANNOTATIONS; row++)
+		free(kept[row]);
+	free(p.uid_groups.items);
+	config_free(&p.settings.cfg);
+	return !ret;
 }
 
 bool boolean_parse(const char *text, bool *value)

@@ -49,6 +49,7 @@ def test_commands():
 
 
 def test_annotations():
+    known = re.findall(r'OPTION\(\w+, [^,]+, "([\w-]+)"', (lib.ROOT / "src/cli/options.def").read_text())
     found = items("ANNOTATIONS")
     for _, name, second, option, *_, text in rows("pod/annotations.def", "ANNOTATION"):
         if name == "NULL":
@@ -56,6 +57,7 @@ def test_annotations():
         body = found.pop(name if second == "NULL" else f"{name} , {second}")
         assert text.lower() in body.replace("\\->", "->").lower(), name
         assert option == "NULL" or f".Fl -{option} ." in body, name
+        assert ("does not have it yet" in body) == (option != "NULL" and option not in known), name
     assert not found
 
 

@@ -5,6 +5,9 @@
 
 #include "pod_run.h"
 
+#include "../../src/cli/options.h"
+#include "../../src/pod/annotations.h"
+
 Suite *suite_pod_options(void);
 
 #define T "traffic.sidecar.istio.io/"
@@ -65,8 +68,7 @@ static const struct pod_case args[] = {
 	  POD("istio-init/proxy-uid: '7,8'"), "/spec/initContainers/0/args/6", "7,8" },
 	/* every other option, in order */
 	{ "",
-	  POD("istio-init/keep-connections: 't', istio-init/inner-interfaces: br+, istio-init/jump: insert, istio-init/comments: "
-	      "'1', istio-init/long-lists: tree, istio-init/bypass-mark: '5', istio-init/exclude-inbound-cidrs: 1.1.1.1, "
+	  POD("istio-init/comments: '1', istio-init/long-lists: tree, istio-init/bypass-mark: '5', istio-init/exclude-inbound-cidrs: 1.1.1.1, "
 	      "istio-init/exclude-outbound-ports-for-uids: 'tcp:1:2;udp:3:4', istio-init/exclude-outbound-gids: 1-2, "
 	      "istio-init/exclude-outbound-uids: '3', istio-init/dns-zones: 'off', istio-init/dns-port: '53', istio-init/ipv6: "
 	      "'off', istio-init/backend: nftables, istio-init/dual-stack: 'true', istio-init/drop-invalid: 'true', "
@@ -76,7 +78,7 @@ static const struct pod_case args[] = {
 	  ALL " --inbound-tunnel-port=8 --proxy-gid=9 --redirect-dns --capture-all-dns=false --drop-invalid --dual-stack "
 	      "--backend=nftables --ipv6=off --dns-port=53 --dns-zones=off --exclude-outbound-uids=3 --exclude-outbound-gids=1-2 "
 	      "--exclude-outbound-ports-for-uids=tcp:1:2;udp:3:4 --exclude-inbound-cidrs=1.1.1.1 --bypass-mark=5 "
-	      "--long-lists=tree --comments --jump=insert --inner-interfaces=br+ --keep-connections" },
+	      "--long-lists=tree --comments" },
 	{ CAPTURE("istio-inbound-tproxy-mark: 5, istio-inbound-tproxy-route-table: 6, reconcile: true, force-iptables-binary: nft, "
 		  "resolv-conf: /x, wait: 3s"),
 	  POD(""), "args",
@@ -128,9 +130,6 @@ static const struct {
 	{ "istio-init/ipv6", "on", "true", NULL, "auto|on|off" },
 	{ "istio-init/dns-port", "53", "x", NULL, "a port" },
 	{ "istio-init/dns-zones", "off", "no", NULL, "auto|on|off" },
-	{ "istio-init/inner-interfaces", "docker0", "..x/", "..x/", "" },
-	{ "istio-init/jump", "append", "last", NULL, "auto|append|insert" },
-	{ "istio-init/keep-connections", "true", "maybe", NULL, "true or false" },
 	{ "istio-init/exclude-outbound-uids", "1-5", "5-1", "5-1", "a range a-b" },
 	{ "istio-init/exclude-outbound-gids", "1", "x", "x", "a GID 0-4294967294" },
 	{ "istio-init/exclude-outbound-ports-for-uids", "tcp:1:2", "tcp:1", NULL, "PROTO:PORTS:UIDS" },
@@ -203,6 +202,31 @@ static const struct pod_case refusals[] = {
 	{ "", POD("istio-init/proxy-udi: '5'"), "error",
 	  "annotation \"istio-init/proxy-udi\": there is no such option; the nearest is istio-init/proxy-uid" },
 	{ "", POD("istio-init/dry-run: 'true'"), "error", "annotation \"istio-init/dry-run\": there is no such option" },
+	/* options that istio-init does not have */
+	{ "", POD("istio-init/jump: insert"), "error",
+	  "annotation istio-init/jump: this release of istio-init has no option --jump" },
+	{ "", POD("istio-init/inner-interfaces: br+"), "error",
+	  "annotation istio-init/inner-interfaces: this release of istio-init has no option --inner-interfaces" },
+	{ "", POD("istio-init/keep-connections: 'true'"), "error",
+	  "annotation istio-init/keep-connections: this release of istio-init has no option --keep-connections" },
+	/* what istio-init does not take together */
+	{ CAPTURE("native-nftables: true"), POD("istio-init/backend: iptables-nft"), "error",
+	  "annotation istio-init/backend and the configuration's native-nftables: --backend and --native-nftables ask for "
+	  "different backends: expected one" },
+	{ CAPTURE("force-iptables-binary: nft"), POD("istio-init/backend: iptables-legacy"), "error",
+	  "annotation istio-init/backend and the configuration's force-iptables-binary: --backend and --force-iptables-binary "
+	  "ask for different backends: expected one" },
+	{ "", POD("sidecar.istio.io/interceptionMode: TPROXY, istio-init/bypass-mark: 1337/0xfff"), "error",
+	  "annotation istio-init/bypass-mark and annotation sidecar.istio.io/interceptionMode: --bypass-mark matches the "
+	  "TPROXY mark 1337: expected a mark of its own" },
+	{ CAPTURE("istio-inbound-interception-mode: TPROXY"), POD("istio-init/bypass-mark: '1338'"), "error",
+	  "annotation istio-init/bypass-mark and the configuration's istio-inbound-interception-mode: --bypass-mark matches "
+	  "1338, the mark of the proxy's own packets: expected a mark of its own" },
+	{ CAPTURE("bypass-mark: 1338"), POD("sidecar.istio.io/interceptionMode: TPROXY"), "error",
+	  "annotation sidecar.istio.io/interceptionMode and the configuration's bypass-mark: --bypass-mark matches 1338, the "
+	  "mark of the proxy's own packets: expected a mark of its own" },
+	{ "", USER("runAsUser: 4294967295"), "error",
+	  "the configuration's proxy-uid: --proxy-uid (-u): \"4294967295\": expected a UID 0-4294967294 or a user of /etc/passwd" },
 	/* the first of the table, not of the pod */
 	{ "", POD("istio-inject/order: x, " T "includeInboundPorts: x"), "error",
 	  "annotation traffic.sidecar.istio.io/includeInboundPorts: \"x\": item \"x\": expected a port (1-65535) or a range a-b" },
@@ -223,6 +247,15 @@ static const struct pod_case refusals[] = {
 START_TEST(refusal)
 {
 	pod_case_check(&refusals[_i]);
+}
+END_TEST
+
+/* The table's rows point at istio-init's options of the same name, or at one that istio-init does not have. */
+START_TEST(rows)
+{
+	for (const struct annotation *a = annotations; a < annotations + ANNOTATIONS; a++)
+		if (a->option && option_find(a->option, strlen(a->option)))
+			ck_assert_str_eq(options[a->like].name, a->option);
 }
 END_TEST
 
@@ -264,6 +297,7 @@ Suite *suite_pod_options(void)
 	tcase_add_loop_test(tests, arguments, 0, ARRAY_SIZE(args));
 	tcase_add_loop_test(tests, annotation, 0, ARRAY_SIZE(notes));
 	tcase_add_loop_test(tests, refusal, 0, ARRAY_SIZE(refusals));
+	tcase_add_test(tests, rows);
 	tcase_add_test(tests, options_of_check);
 	suite_add_tcase(suite, tests);
 	return suite;
