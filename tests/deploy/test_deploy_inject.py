@@ -160,6 +160,10 @@ def test_istio_gateway():
     gateway = inject.named(pod["spec"]["containers"], "istio-proxy")
     assert gateway["args"][:2] == ["proxy", "router"]
     assert not gateway.keys() & {"restartPolicy", "lifecycle", "resources"}
+    # it listens on 80 and 443
+    assert pod["spec"]["securityContext"]["sysctls"] == [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]
+    assert gateway["securityContext"] == {"runAsUser": 1337, "runAsGroup": 1337}
+    assert pod["metadata"]["annotations"]["kubectl.kubernetes.io/default-container"] == "app"
     assert pod["metadata"]["labels"] == {"app": "hello", "version": "v1", "service.istio.io/canonical-name": "hello",
                                          "service.istio.io/canonical-revision": "v1"}
     auto = {**noted({"inject.istio.io/templates": "gateway"}), "spec": {"containers": [{"name": "istio-proxy", "image": "auto"}]}}
