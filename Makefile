@@ -10,6 +10,7 @@
 #   make check-builds     unit tests and dry runs on arm64 and big-endian s390x, under qemu; two builds, same bytes
 #   make fuzz             each parser and decoder against libFuzzer's inputs (tests/fuzz/run)
 #   make check-pod        builds the image, runs it with podman beside a real proxy
+#   make check-kubernetes the webhook and the policy against a real API server; needs Go, the first time for half an hour
 #   make check-fresh      README's commands on a pristine Debian 12 and a pristine Debian 13
 #   make ARCH=arm64       build/arm64/istio-init: a cross build for any architecture that Debian has a cross gcc for
 #   make demo-inject      a labelled pod in, the diff out, then its rules in a throw-away network namespace
@@ -125,7 +126,7 @@ say  = $(if $(V),,@echo '  $(1) $@';)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DELETE_ON_ERROR:
-.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-fresh fuzzers fuzz lint demo demo-inject bench completions install dist clean FORCE
+.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-kubernetes check-fresh fuzzers fuzz lint demo demo-inject bench completions install dist clean FORCE
 
 all: $(bin) $(inject) ; @:
 objects: $(objects) ; @:
@@ -216,6 +217,16 @@ check-pod:
 	@.ci/packages image e2e
 	@.ci/image
 	@tests/e2e/run
+
+# A test program of Go's, built once for its modules
+build/kubernetes/kubernetes: tests/kubernetes/go.mod tests/kubernetes/go.sum tests/kubernetes/main.go
+	$(call say,GO)tests/kubernetes/build
+
+check-kubernetes:
+	@.ci/as-root
+	@.ci/packages kubernetes
+	@$(MAKE) --no-print-directory $(jobs) all build/kubernetes/kubernetes
+	@tests/kubernetes/run
 
 check-fresh:
 	@.ci/as-root

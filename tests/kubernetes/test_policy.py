@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The policy gives the pod that the webhook gives, both asked by one API server for the same random pods."""
+
+import copy
+import json
+import random
+import re
+
+import pytest
+import test_inject as oracle
+from apiserver import pod, until
+from both import STATUS
+
+CONFIGURATIONS, PODS = range(8), 40
+# What CEL cannot read is refused by name
+UNREADABLE = {"proxy.istio.io/config": "{}", "inject.istio.io/templates": "proxy", "istio-inject/order": "after:own",
+              "sidecar.istio.io/userVolume": "{}", "sidecar.istio.io/userVolumeMount": "{}"}
+
+
+def config(rng, revision):
+    """A random configuration of those that the policy can say, whose pods an API server accepts."""
+    made = oracle.random_config(rng)
+    proxy = made["overlays"]["proxy"]
+    proxy["spec"]["volumes"] = copy.deepcopy(oracle.VOLUMES)
+    [container] = proxy["spec"]["containers"]
+    container["env"] = [item for item in container["env"] if "${proxyConfig}" not in json.dumps(item)]
+    container.setdefault("image", "example.org/proxy:1")
+    made |= {"overlays": {"proxy": proxy}, "revision": revision}
+    for key in ("default", "aliases", "proxyConfig"):
+        made.pop(key, None)
+    if made["order"].startswith("after"):
+        made["order"] = "auto"
+    made["initContainer"] = oracle.IMAGE | {"env": [{"name": "NODE", "value": "${pod.name|x}"}]}
+    return made
+
+
+def random_pod(rng, name):
+    """One that an API server accepts."""
+    made = {"apiVersion": "v1", "kind": "Pod", **oracle.random_pod(rng)}
+    metadata = made.setdefault("metadata", {})
+    metadata["name"] = name
+    labels, notes = metadata.get("labels", {}), metadata.get("annotations", {})
+    if "app.kubernetes.io/name" in labels:
+        labels["app.kubernetes.io/name"] = "odd_name"
+    for key in ("a/b~c", *UNREADABLE):
+        notes.pop(key, None)
+    made["spec"].pop("priorityClassName", None)
+    volumes = made["spec"].get("volumes", [])
+    made["spec"]["volumes"] = volumes + ([] if any(one["name"] == "mine" for one in volumes) else
+                                         [{"name": "mine", "emptyDir": {}}])
+    return made
+
+
+def comparable(answer):
+    """What the two have to agree in; names that the API server or the test has made are made one."""
+    if answer.status != 201:
+        return answer.status
+    text = json.dumps({"labels": answer.object["metadata"].get("labels"),
+                       "annotations": answer.object["metadata"].get("annotations"), "spec": answer.object["spec"]},
+                      sort_keys=True)
+    return json.loads(re.sub(r"kube-api-access-\w+", "token", text.replace("by-policy-", "by-").replace("by-webhook-", "by-")))
+
+
+def has(item, *wanted):
+    return any(one["name"] in wanted for where in ("containers", "initContainers") for one in item["spec"].get(where) or [])
+
+
+@pytest.mark.parametrize("seed", CONFIGURATIONS)
+def test_same_pod(both, rival, api, figure, seed):
+    rng = random.Random(seed)
+    revision = f"random{seed}"
+    pair = both(json.dumps(config(rng, revision)), revision)
+    same = refused = left = 0
+
+    def compare(number):
+        nonlocal same, refused, left
+        item = random_pod(rng, f"pod{number}")
+        policy, webhook = pair.create("policy", item), pair.create("webhook", item)
+        if has(item, "istio-proxy", "istio-init"):
+            # Left out by the policy: the webhook merges what the user wrote, which CEL cannot
+            assert policy.status != 201 or STATUS not in policy.object["metadata"].get("annotations", {})
+            left += 1
+            return
+        assert comparable(policy) == comparable(webhook), (item, policy, webhook)
+        same, refused = same + (policy.status == 201), refused + (policy.status != 201)
+    for number in range(PODS):
+        compare(number)
+    with rival.webhook(api, f"z-{revision}", "/front/rival", {"istio.io/rev": revision}):
+        until(lambda: all("rival" in json.dumps(pair.create(by, pod("settle"), True).object)
+                          for by in ("policy", "webhook")))
+        for number in range(PODS, PODS + 10):
+            compare(number)
+    figure(f"policy and webhook, configuration {seed}: {same} pods alike, {refused} that both refuse, "
+           f"{left} with a proxy of their own that the policy leaves out")
+    assert same > 10
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_unreadable(both, name):
+    """An annotation that CEL cannot read refuses the pod, by its name; never is the pod injected otherwise."""
+    revision = "unreadable"
+    pair = both(json.dumps(config(random.Random(0), revision)), revision + name.rsplit("/", 1)[1].lower())
+    answer = pair.create("policy", pod("a", annotations={name: UNREADABLE[name]}))
+    assert answer.status == 403 and name in answer.message, answer
