@@ -40,6 +40,10 @@ rules:
 - level: None
 """
 
+# What Pod Security's level restricted asks of a container
+RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "runAsNonRoot": True,
+              "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}}
+
 
 class Answer:
     """What came of a request: the status, the object (or the text), its warnings, the id in the audit log."""
@@ -67,7 +71,8 @@ class Api:
         audit_id = str(uuid.uuid4())
         headers = {"Authorization": "Bearer admin", "Content-Type": kind, "Audit-ID": audit_id}
         if not hasattr(self.local, "connection"):
-            self.local.connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.context, timeout=60)
+            self.local.connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.context,
+                                                                timeout=60)
         try:
             self.local.connection.request(method, path, None if body is None else json.dumps(body), headers)
             return Answer(self.local.connection.getresponse(), audit_id)
@@ -116,7 +121,8 @@ class ApiServer:
         (self.dir / "kubeconfig").write_text(KUBECONFIG.format(port=port, dir=self.dir))
         lib.checked(lib.run(["openssl", "genrsa", "-out", self.dir / "sa.key", "2048"]))
         flags = {"bind-address": "127.0.0.1", "advertise-address": ADDRESS, "secure-port": port,
-                 "cert-dir": self.dir / "certs", "token-auth-file": self.dir / "tokens.csv", "authorization-mode": "RBAC",
+                 "cert-dir": self.dir / "certs", "token-auth-file": self.dir / "tokens.csv",
+                 "authorization-mode": "RBAC",
                  "service-account-issuer": "https://kubernetes.default.svc",
                  "service-account-key-file": self.dir / "sa.key",
                  "service-account-signing-key-file": self.dir / "sa.key", "service-cluster-ip-range": "10.96.0.0/16",

@@ -14,15 +14,13 @@ import json
 import os
 import pathlib
 import shutil
-import signal
 import subprocess
-import time
 import urllib.error
 import urllib.request
 
 import lib
 import yaml
-from apiserver import ADMISSION, WEBHOOKS, pod, until
+from apiserver import WEBHOOKS, pod, until
 
 PROGRAM = pathlib.Path(os.environ.get("ISTIO_INJECT", lib.ROOT / "build/istio-inject")).resolve()
 CONFIG = """\
@@ -171,8 +169,9 @@ class Installation:
     def secret(self):
         """Writes the Secret that cert's files go to."""
         [name] = [volume["secret"]["secretName"] for volume in self.pod["spec"]["volumes"] if "secret" in volume]
-        made = self.server.kubectl("create", "secret", "tls", name, "-n", self.namespace, "--dry-run=client", "-o", "yaml",
-                                   f"--cert={self.dir}/tls/tls.crt", f"--key={self.dir}/tls/tls.key")
+        files = [f"--cert={self.dir}/tls/tls.crt", f"--key={self.dir}/tls/tls.key"]
+        made = self.server.kubectl("create", "secret", "tls", name, "-n", self.namespace, *files, "--dry-run=client",
+                                   "-o", "yaml")
         self.server.apply(lib.checked(made))
 
     @property

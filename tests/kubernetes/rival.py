@@ -79,8 +79,8 @@ class Rival:
 
     def __init__(self, directory):
         files = [directory / "rival.crt", directory / "rival.key"]
-        lib.checked(lib.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                             "-out", files[0], "-keyout", files[1], "-subj", "/CN=rival", "-days", "2",
+        lib.checked(lib.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                             "-nodes", "-out", files[0], "-keyout", files[1], "-subj", "/CN=rival", "-days", "2",
                              "-addext", "subjectAltName=IP:127.0.0.1"]))
         self.ca_bundle = base64.b64encode(files[0].read_bytes()).decode()
         self.server = Server(("127.0.0.1", 0), Handler)

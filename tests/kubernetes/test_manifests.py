@@ -6,11 +6,9 @@ import json
 import lib
 import pytest
 import yaml
-from apiserver import names, pod
+from apiserver import RESTRICTED, names, pod
 
 DEPLOY = lib.ROOT / "deploy"
-RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "runAsNonRoot": True,
-              "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}}
 LEVEL = "pod-security.kubernetes.io/enforce"
 
 

@@ -74,16 +74,16 @@ def test_rotation_and_reload(server, install, figure):
     [replica] = installation.start()
     server.api.namespace("reload", installation.labels)
     text, serials, rounds = installation.config, set(), 0
-    files = f"/api/v1/namespaces/{installation.namespace}/configmaps/{installation.objects['ConfigMap']['metadata']['name']}"
+    configmap = installation.objects["ConfigMap"]
+    path = f"/api/v1/namespaces/{installation.namespace}/configmaps/{configmap['metadata']['name']}"
     began = replica.metrics()
     with stream(server.api, "reload") as creates:
         while len(creates.results) < CREATES:
             rounds += 1
             bad = rounds % 4 == 3
             new = text.replace(":1}", f":{rounds}}}").replace("proxy:1,", f"proxy:{rounds},")
-            data = server.api.must("GET", files)["data"]
-            server.api.must("PUT", files, {**installation.objects["ConfigMap"],
-                                           "data": dict.fromkeys(data, new if not bad else "overlays: [")})
+            data = dict.fromkeys(configmap["data"], "overlays: [" if bad else new)
+            server.api.must("PUT", path, {**configmap, "data": data})
             installation.cert()
             installation.secret()
             installation.mount()
@@ -209,13 +209,14 @@ def test_both_replicas_gone(server, install):
 
 
 def test_one_write(server, install, tmp_path):
-    """Each answer leaves in one write: two would cost 40 ms, by Nagle's algorithm and the delayed acknowledgement."""
+    """Each answer leaves in one write: two would cost 40 ms, by Nagle's algorithm and delayed acknowledgements."""
     installation = install(server)
     [replica] = installation.start()
     server.api.namespace("write", installation.labels)
     trace = tmp_path / "trace"
+    server.api.create("write", pod("warm-"))  # its handshake is over when the program is traced
     strace = subprocess.Popen(["strace", "-f", "-o", trace, "-e", "trace=read,recvfrom,write,writev,sendto,sendmsg",
-                               "-p", str(child(replica))], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+                               "-p", str(replica.process.pid)], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
         assert "attached" in strace.stderr.readline()
         for number in range(5):
@@ -228,8 +229,3 @@ def test_one_write(server, install, tmp_path):
     answers = [call for call in calls if any(f"{name}(" in call for name in ("write", "writev", "sendto", "sendmsg"))
                and r'"\27\3\3' in call]
     assert len(answers) == 5, json.dumps(calls, indent=1)
-
-
-def child(replica):
-    """The program's own process: nsenter and the others before it have become it."""
-    return replica.process.pid

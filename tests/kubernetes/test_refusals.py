@@ -60,12 +60,12 @@ def test_wrong_ca(server, install):
     server.api.namespace("no-label")
     other = installation.cert(directory="other")
     expected = f"{installation.name}.{installation.namespace}.svc"
-    asked = ("check", "--webhook", f"{replica.address}:{installation.ports['https']}", "--server-name", expected, "--ca")
-    good = istio_inject(*asked, installation.dir / "tls/ca.crt")
+    asked = ("check", "--webhook", f"{replica.address}:{installation.ports['https']}", "--server-name")
+    good = istio_inject(*asked, expected, "--ca", installation.dir / "tls/ca.crt")
     assert good.returncode == 0 and "TLSv1.3" in good.stdout.replace("TLS 1.3", "TLSv1.3"), good
-    bad = istio_inject(*asked, installation.dir / "other/ca.crt")
+    bad = istio_inject(*asked, expected, "--ca", installation.dir / "other/ca.crt")
     assert bad.returncode == 69 and bad.stderr.count("\n") == 1 and "CA" in bad.stderr, bad
-    misnamed = istio_inject(*asked[:-3], "--server-name", "another.svc", "--ca", installation.dir / "tls/ca.crt")
+    misnamed = istio_inject(*asked, "another.svc", "--ca", installation.dir / "tls/ca.crt")
     assert misnamed.returncode == 69 and expected in misnamed.stderr, misnamed
 
     installation.webhooks(lambda webhook: webhook["clientConfig"].update(caBundle=other))
@@ -80,7 +80,7 @@ def test_wrong_ca(server, install):
 
 @pytest.mark.parametrize("path", FAULTS)
 def test_faulty_answer(server, install, rival, path):
-    """Our configuration before a server that fails: refused by Fail, in without a proxy by Ignore, nothing in between."""
+    """Our configuration before a server that fails: refused by Fail, in without a proxy by Ignore."""
     installation = install(server)
     namespace = "fault-" + path.strip("/").replace("/", "-")
     server.api.namespace(namespace, installation.labels)
