@@ -78,10 +78,11 @@ lib     = build/lib/$(ARCH:%=%-)$(libc)
 sources      = $(filter-out src/cli/completion/% src/inject/completion/%,$(wildcard src/*.c src/*/*.c src/*/*/*.c))
 objects      = $(sources:%.c=$(obj)/%.o)
 # Two programs: what only one has, and the rest, of which istio-inject takes what is pure.
-inject_rooms   = $(filter $(patsubst %,$(obj)/src/%/%,json pod inject tls),$(objects))
+inject_rooms   = $(filter $(patsubst %,$(obj)/src/%/%,json pod inject serve tls),$(objects))
+# istio-init's malloc is for a run of milliseconds: the webhook has musl's.
 shared_rooms   = $(filter $(patsubst %,$(obj)/src/%/%,base cli model text),$(objects))
 init_objects   = $(filter-out $(inject_rooms),$(objects))
-inject_objects = $(inject_rooms) $(shared_rooms)
+inject_objects = $(inject_rooms) $(filter-out $(obj)/src/base/heap.o,$(shared_rooms)) $(obj)/src/kernel/system/caps.o
 parts          = $(filter-out $(obj)/src/main.o $(obj)/src/inject/main.o,$(objects))
 unit_objects = $(patsubst %.c,$(obj)/%.o,$(wildcard tests/unit/*.c)) $(parts)
 
