@@ -79,10 +79,11 @@ lib     = build/lib/$(ARCH:%=%-)$(libc)
 sources      = $(filter-out src/cli/completion/% src/inject/completion/%,$(wildcard src/*.c src/*/*.c src/*/*/*.c))
 objects      = $(sources:%.c=$(obj)/%.o)
 # Two programs: what only one has, and the rest, of which istio-inject takes what is pure.
-inject_rooms   = $(filter $(patsubst %,$(obj)/src/%/%,json pod inject),$(objects))
+inject_rooms   = $(filter $(patsubst %,$(obj)/src/%/%,json pod inject serve tls),$(objects))
+# istio-init's malloc is for a run of milliseconds: the webhook has musl's.
 shared_rooms   = $(filter $(patsubst %,$(obj)/src/%/%,base cli model text),$(objects))
 init_objects   = $(filter-out $(inject_rooms),$(objects))
-inject_objects = $(inject_rooms) $(shared_rooms)
+inject_objects = $(inject_rooms) $(filter-out $(obj)/src/base/heap.o,$(shared_rooms)) $(obj)/src/kernel/system/caps.o
 parts          = $(filter-out $(obj)/src/main.o $(obj)/src/inject/main.o,$(objects))
 unit_objects = $(patsubst %.c,$(obj)/%.o,$(wildcard tests/unit/*.c)) $(parts)
 
@@ -98,7 +99,7 @@ cflags   = -std=gnu11 $(warnings) -Iinclude -Isrc/kernel -isystem $(lib)/include
            -fPIE -fstack-protector-strong -ffunction-sections -fdata-sections -MMD -MP
 ldflags  = -Wl,--gc-sections,-z,noseparate-code,-z,relro,-z,now,-z,noexecstack,--build-id=none
 libs        = -L$(lib) -lip4tc -lip6tc -lnftnl -lmnl
-inject_libs = -L$(lib) -ljansson -lyaml
+inject_libs = -L$(lib) -ljansson -lyaml -lmbedtls
 
 ifeq ($(flavour),musl)
 CFLAGS ?= -Oz -fno-asynchronous-unwind-tables
@@ -171,7 +172,7 @@ $(obj)/%.o: %.c $(obj)/flags Makefile $(lib)/stamp
 	$(call say,CC)$(compiler) $(cflags) $(strict) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 missing = $(shell .ci/packages --missing build)
-$(lib)/stamp: .ci/libs src/kernel/iptables_legacy/libiptc.h
+$(lib)/stamp: .ci/libs src/kernel/iptables_legacy/libiptc.h src/tls/mbedtls.h
 	$(if $(missing),$(error missing Debian packages: $(missing) (".ci/packages build" installs them)))
 	$(call say,LIBS)CC='$(if $(filter musl,$(libc)),$(MUSL_GCC),$(GCC))' AR=$(AR) OBJCOPY=$(OBJCOPY) \
 	  MULTIARCH=$(MULTIARCH) ARCH=$(ARCH) .ci/libs $(libc)

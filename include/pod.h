@@ -83,6 +83,7 @@ struct pod_result {
 	json_t *args;               /* of the container that makes or proves the rules; [] without one */
 	struct pod_option *options; /* in the order of the arguments */
 	unsigned n_options;
+	struct workload workload; /* whose pod it is */
 	const char *mode;         /* REDIRECT, TPROXY or NONE */
 	enum pod_refusal refusal; /* after an error */
 };

@@ -4,6 +4,7 @@
 #define ISTIO_INJECT_INJECT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "buffer.h"
@@ -26,7 +27,12 @@ enum {
 };
 
 /* Bits of the commands that an option goes with. */
-enum { FOR_INJECT = 1 << VERB_inject, FOR_CHECK = 1 << VERB_check, FOR_ALL = (1 << INJECT_VERBS) - 1 };
+enum {
+	FOR_INJECT = 1 << VERB_inject,
+	FOR_SERVE = 1 << VERB_serve,
+	FOR_CHECK = 1 << VERB_check,
+	FOR_ALL = (1 << INJECT_VERBS) - 1
+};
 
 struct inject_verb {
 	const char *name, *usage, *summary;
@@ -50,11 +56,24 @@ struct inject_options {
 	const char *namespace_labels; /* NULL: not given */
 	struct text_list files;
 	unsigned output, check_json;
+	const char *listen, *http, *tls_cert, *tls_key;
+	unsigned max_connections;
+	uint32_t drain_ms;
 	bool show_rules, help, version;
 	struct log_options log;
 };
 
-enum inject_type { INJECT_TEXT, INJECT_TEXTS, INJECT_BOOL, INJECT_CHOICE, INJECT_CHOICE_OR_NONE };
+enum inject_type {
+	INJECT_TEXT,
+	INJECT_TEXTS,
+	INJECT_BOOL,
+	INJECT_CHOICE,
+	INJECT_CHOICE_OR_NONE,
+	INJECT_COUNT,
+	INJECT_DURATION
+};
+
+#define INJECT_COUNT_MAX 65535
 
 struct inject_option {
 	const char *name, *text, *metavar, *help;

@@ -146,5 +146,4 @@ void settings_read(struct injection *in)
 	in->native = in->sidecar && note_boolean(in, ANNOTATION_NATIVE, in->cfg->native);
 	in->hold = !in->native &&
 		   (in->cfg->hold || json_is_true(member(in->proxy_config, "holdApplicationUntilProxyStarts")));
-	workload_find(in);
 }

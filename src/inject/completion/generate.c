@@ -17,7 +17,12 @@ enum {
 	VERBS
 };
 
-enum { FOR_INJECT = 1 << VERB_inject, FOR_CHECK = 1 << VERB_check, FOR_ALL = (1 << VERBS) - 1 };
+enum {
+	FOR_INJECT = 1 << VERB_inject,
+	FOR_SERVE = 1 << VERB_serve,
+	FOR_CHECK = 1 << VERB_check,
+	FOR_ALL = (1 << VERBS) - 1
+};
 
 static const struct {
 	const char *name, *help;
