@@ -70,9 +70,10 @@ class Api:
     def __call__(self, method, path, body=None, kind="application/json"):
         audit_id = str(uuid.uuid4())
         headers = {"Authorization": "Bearer admin", "Content-Type": kind, "Audit-ID": audit_id}
-        if not hasattr(self.local, "connection"):
+        if time.monotonic() - getattr(self.local, "used", 0) > 30:  # the server closes what is idle for longer
             self.local.connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.context,
                                                                 timeout=60)
+        self.local.used = time.monotonic()
         try:
             self.local.connection.request(method, path, None if body is None else json.dumps(body), headers)
             return Answer(self.local.connection.getresponse(), audit_id)
