@@ -97,7 +97,7 @@ cflags   = -std=gnu11 $(warnings) -Iinclude -Isrc/kernel -isystem $(lib)/include
            -fPIE -fstack-protector-strong -ffunction-sections -fdata-sections -MMD -MP
 ldflags  = -Wl,--gc-sections,-z,noseparate-code,-z,relro,-z,now,-z,noexecstack,--build-id=none
 libs        = -L$(lib) -lip4tc -lip6tc -lnftnl -lmnl
-inject_libs = -L$(lib) -ljansson -lyaml
+inject_libs = -L$(lib) -ljansson -lyaml -lmbedtls
 
 ifeq ($(flavour),musl)
 CFLAGS ?= -Oz -fno-asynchronous-unwind-tables
@@ -170,7 +170,7 @@ $(obj)/%.o: %.c $(obj)/flags Makefile $(lib)/stamp
 	$(call say,CC)$(compiler) $(cflags) $(strict) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 missing = $(shell .ci/packages --missing build)
-$(lib)/stamp: .ci/libs src/kernel/iptables_legacy/libiptc.h
+$(lib)/stamp: .ci/libs src/kernel/iptables_legacy/libiptc.h src/tls/mbedtls.h
 	$(if $(missing),$(error missing Debian packages: $(missing) (".ci/packages build" installs them)))
 	$(call say,LIBS)CC='$(if $(filter musl,$(libc)),$(MUSL_GCC),$(GCC))' AR=$(AR) OBJCOPY=$(OBJCOPY) \
 	  MULTIARCH=$(MULTIARCH) ARCH=$(ARCH) .ci/libs $(libc)
