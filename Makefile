@@ -78,7 +78,7 @@ lib     = build/lib/$(ARCH:%=%-)$(libc)
 sources      = $(filter-out src/cli/completion/% src/inject/completion/%,$(wildcard src/*.c src/*/*.c src/*/*/*.c))
 objects      = $(sources:%.c=$(obj)/%.o)
 # Two programs: what only one has, and the rest, of which istio-inject takes what is pure.
-inject_rooms   = $(filter $(patsubst %,$(obj)/src/%/%,json pod inject),$(objects))
+inject_rooms   = $(filter $(patsubst %,$(obj)/src/%/%,json pod inject tls),$(objects))
 shared_rooms   = $(filter $(patsubst %,$(obj)/src/%/%,base cli model text),$(objects))
 init_objects   = $(filter-out $(inject_rooms),$(objects))
 inject_objects = $(inject_rooms) $(shared_rooms)
