@@ -9,6 +9,7 @@
 #include "buffer.h"
 #include "err.h"
 #include "log.h"
+#include "verbs.h"
 
 struct inject_options;
 
@@ -17,16 +18,6 @@ typedef int inject_command(const struct inject_options *options, struct buffer *
 #define VERB(name, ...) extern inject_command verb_##name;
 #include "verbs.def"
 #undef VERB
-
-enum {
-#define VERB(name, ...) VERB_##name,
-#include "verbs.def"
-#undef VERB
-	INJECT_VERBS
-};
-
-/* Bits of the commands that an option goes with. */
-enum { FOR_INJECT = 1 << VERB_inject, FOR_CHECK = 1 << VERB_check, FOR_ALL = (1 << INJECT_VERBS) - 1 };
 
 struct inject_verb {
 	const char *name, *usage, *summary;
@@ -50,11 +41,23 @@ struct inject_options {
 	const char *namespace_labels; /* NULL: not given */
 	struct text_list files;
 	unsigned output, check_json;
-	bool show_rules, help, version;
+	const char *image, *service, *ca;
+	unsigned replicas;
+	bool show_rules, everywhere, help, version;
 	struct log_options log;
 };
 
-enum inject_type { INJECT_TEXT, INJECT_TEXTS, INJECT_BOOL, INJECT_CHOICE, INJECT_CHOICE_OR_NONE };
+enum inject_type {
+	INJECT_TEXT,
+	INJECT_TEXTS,
+	INJECT_BOOL,
+	INJECT_CHOICE,
+	INJECT_CHOICE_OR_NONE,
+	INJECT_COUNT,
+	INJECT_DURATION
+};
+
+#define INJECT_COUNT_MAX 65535
 
 struct inject_option {
 	const char *name, *text, *metavar, *help;
