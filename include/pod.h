@@ -100,11 +100,4 @@ int pod_decide(const struct pod_request *request, struct pod_result *result, str
  */
 int pod_inject(const struct pod_request *request, struct pod_result *result, struct err *err);
 
-/*
- * Which of the webhooks that `manifests` prints asks about the pod in a namespace with these
- * labels (an object): the first part of its name, such as "rev.namespace", or NULL, and then
- * @why says which label keeps the API server from asking.
- */
-const char *pod_webhook(const struct pod_request *request, const json_t *namespace_labels, const char **why);
-
 #endif

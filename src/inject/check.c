@@ -9,6 +9,7 @@
 #include "text.h"
 #include "util.h"
 #include "walk.h"
+#include "webhook.h"
 
 struct check {
 	const struct inject_options *options;

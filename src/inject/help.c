@@ -78,7 +78,7 @@ int verb_help(const struct inject_options *asked, struct buffer *out, struct err
 	}
 	buffer_puts(out, "Usage: istio-inject [COMMAND] [OPTION]...\n\n"
 			 "Puts istio-init and a proxy container into pods: documents in, the same documents with\n"
-			 "the pods injected out.\n\nCommands:\n");
+			 "the pods injected out; and what a cluster needs to do the same to each new pod.\n\nCommands:\n");
 	for (unsigned i = 0; i < INJECT_VERBS; i++) {
 		buffer_printf(out, "  %s", inject_verbs[i].usage);
 		put_wrapped(out, inject_verbs[i].summary, 20, 2 + strlen(inject_verbs[i].usage));

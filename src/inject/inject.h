@@ -10,6 +10,7 @@
 #include "buffer.h"
 #include "err.h"
 #include "log.h"
+#include "verbs.h"
 
 struct inject_options;
 
@@ -18,21 +19,6 @@ typedef int inject_command(const struct inject_options *options, struct buffer *
 #define VERB(name, ...) extern inject_command verb_##name;
 #include "verbs.def"
 #undef VERB
-
-enum {
-#define VERB(name, ...) VERB_##name,
-#include "verbs.def"
-#undef VERB
-	INJECT_VERBS
-};
-
-/* Bits of the commands that an option goes with. */
-enum {
-	FOR_INJECT = 1 << VERB_inject,
-	FOR_SERVE = 1 << VERB_serve,
-	FOR_CHECK = 1 << VERB_check,
-	FOR_ALL = (1 << INJECT_VERBS) - 1
-};
 
 struct inject_verb {
 	const char *name, *usage, *summary;
@@ -59,7 +45,9 @@ struct inject_options {
 	const char *listen, *http, *tls_cert, *tls_key;
 	unsigned max_connections;
 	uint32_t drain_ms;
-	bool show_rules, help, version;
+	const char *image, *service, *ca;
+	unsigned replicas;
+	bool show_rules, everywhere, help, version;
 	struct log_options log;
 };
 

@@ -15,6 +15,9 @@ CASES = [
     (["-o", ""], {"yaml", "json", "patch", "diff"}),
     (["check", "-o", ""], {"text", "json"}),
     (["version", "--out"], set()),
+    (["manifests", "--se"], {"--service"}),
+    (["check", "--se"], set()),
+    (["manifests", "--fi"], set()),
 ]
 
 
