@@ -41,13 +41,15 @@ def istio_inject(*args, **kwargs):
     return lib.run([PROGRAM, *args], **kwargs)
 
 
-def project(directory, files):
+def project(directory, files, mode, group):
     """Puts the files there as a kubelet does: links to what is under ..data, a link that is swapped."""
     directory.mkdir(parents=True, exist_ok=True)
     version = directory / f"..{next(numbers)}"
     version.mkdir()
     for name, data in files.items():
         (version / name).write_bytes(data)
+        (version / name).chmod(mode)
+        os.chown(version / name, 0, group)
         if not (directory / name).is_symlink():
             (directory / name).symlink_to(f"..data/{name}")
     old = (directory / "..data").resolve() if (directory / "..data").is_symlink() else None
@@ -90,11 +92,11 @@ class Replica:
         context = {**spec.get("securityContext", {}), **container["securityContext"]}
         assert context["runAsUser"] and context["readOnlyRootFilesystem"] and not context["allowPrivilegeEscalation"]
         assert context["capabilities"] == {"drop": ["ALL"]} and "command" not in container
-        user = f"--userspec={context['runAsUser']}:{context['runAsGroup']}"
+        user = [f"--userspec={context['runAsUser']}:{context['runAsGroup']}", f"--groups={context['fsGroup']}"]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                self.netns.command(["setpriv", "--no-new-privs", "chroot", user, "--groups=",
-                                    str(self.installation.root), "/istio-inject", *container["args"]]),
+                self.netns.command(["setpriv", "--no-new-privs", "chroot", *user, str(self.installation.root),
+                                    "/istio-inject", *container["args"]]),
                 env={"PATH": lib.PATH}, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         until(lambda: self.alive() and self.is_ready())
         return self
@@ -197,15 +199,18 @@ class Installation:
     def mount(self):
         """The ConfigMap and the Secret as they are in the API now, where the container has them."""
         [container] = self.pod["spec"]["containers"]
+        group = self.pod["spec"]["securityContext"]["fsGroup"]
         for volume in self.pod["spec"]["volumes"]:
             if "configMap" in volume:
-                kind, name = "configmaps", volume["configMap"]["name"]
+                source, decode = volume["configMap"], str.encode
+                path = f"configmaps/{source['name']}"
             else:
-                kind, name = "secrets", volume["secret"]["secretName"]
-            data = self.api.must("GET", f"/api/v1/namespaces/{self.namespace}/{kind}/{name}")["data"]
-            decode = base64.b64decode if kind == "secrets" else str.encode
+                source, decode = volume["secret"], base64.b64decode
+                path = f"secrets/{source['secretName']}"
+            data = self.api.must("GET", f"/api/v1/namespaces/{self.namespace}/{path}")["data"]
             [mount] = [mount for mount in container["volumeMounts"] if mount["name"] == volume["name"]]
-            project(self.root / mount["mountPath"].lstrip("/"), {key: decode(text) for key, text in data.items()})
+            project(self.root / mount["mountPath"].lstrip("/"), {key: decode(text) for key, text in data.items()},
+                    source.get("defaultMode", 0o644), group)
 
     def route(self, replicas):
         """What kube-proxy makes of these endpoints."""
