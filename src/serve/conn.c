@@ -59,13 +59,14 @@ static void conn_watch(struct server *server, struct conn *conn)
 		conn->events = events;
 }
 
-void conn_open(struct server *server, struct port *port, int fd)
+void conn_open(struct server *server, struct port *port, int fd, const union address *peer)
 {
 	struct conn *conn = xcalloc(1, sizeof(*conn));
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = conn };
 
 	conn->port = port;
 	conn->stream.fd = fd;
+	conn->peer = *peer;
 	conn->events = EPOLLIN;
 	conn->state = port->tls ? CONN_HANDSHAKE : CONN_IDLE;
 	conn->since = server->now;
@@ -257,7 +258,9 @@ static void conn_read(struct server *server, struct conn *conn)
 		}
 		n = stream_read(&conn->stream, scratch, sizeof(scratch));
 		if (n == -EAGAIN) {
-			conn_watch(server, conn);
+			/* an alert that answers what was no data */
+			if (conn_flush(server, conn) != -1)
+				conn_watch(server, conn);
 			return;
 		}
 		if (n <= 0) {
@@ -280,6 +283,9 @@ void conn_step(struct server *server, struct conn *conn)
 	if (conn->state == CONN_HANDSHAKE && !conn_handshake(server, conn))
 		return;
 	if (conn->state == CONN_ANSWER && !conn_send(server, conn))
+		return;
+	/* it does not read: nothing is read from it */
+	if (stream_unsent(&conn->stream) && conn_flush(server, conn))
 		return;
 	conn_read(server, conn);
 }

@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
 #include <string.h>
@@ -15,11 +14,22 @@
 /* More than wait for a server that restarts; the kernel's own limit is net.core.somaxconn. */
 #define BACKLOG 1024
 
-union address {
-	struct sockaddr any;
-	struct sockaddr_in ip4;
-	struct sockaddr_in6 ip6;
-};
+const char *address_text(const union address *address, char text[INET6_ADDRSTRLEN])
+{
+	const struct in6_addr *ip6 = &address->ip6.sin6_addr;
+	const void *ip = ip6;
+	int family = address->any.sa_family;
+
+	if (family == AF_INET) {
+		ip = &address->ip4.sin_addr;
+	} else if (IN6_IS_ADDR_V4MAPPED(ip6)) {
+		family = AF_INET;
+		ip = &ip6->s6_addr[12];
+	}
+	if (!inet_ntop(family, ip, text, INET6_ADDRSTRLEN))
+		*text = '\0';
+	return text;
+}
 
 static bool parse_port(const char *text, in_port_t *port)
 {

@@ -60,15 +60,17 @@ static void port_pause(struct server *server, struct port *port, bool paused)
 static void port_accept(struct server *server, struct port *port)
 {
 	for (unsigned i = 0; i < EVENTS; i++) {
+		union address peer = { 0 };
+		socklen_t len = sizeof(peer);
 		int fd;
 
 		if (port->n >= port->max && !conn_evict(server, port)) {
 			port_pause(server, port, true);
 			return;
 		}
-		fd = accept4(port->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		fd = accept4(port->fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
-			conn_open(server, port, fd);
+			conn_open(server, port, fd, &peer);
 			continue;
 		}
 		/* Without descriptors or memory: the next one that ends makes room. */

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "respond.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #include "json.h"
@@ -14,7 +12,6 @@
 #include "util.h"
 
 #define TEXT "text/plain; charset=utf-8"
-#define PEER_MAX (INET6_ADDRSTRLEN + 8)
 
 enum { ROUTE_INJECT };
 enum { ROUTE_HEALTH, ROUTE_READY, ROUTE_METRICS };
@@ -30,24 +27,6 @@ const struct http_route routes_plain[] = {
 	[ROUTE_METRICS] = { .path = "/metrics", .method = "GET" },
 	{ 0 },
 };
-
-static const char *peer_text(const struct conn *conn, char text[PEER_MAX])
-{
-	struct sockaddr_in6 peer = { 0 };
-	socklen_t len = sizeof(peer);
-	char address[INET6_ADDRSTRLEN] = "?";
-
-	if (!getpeername(conn->stream.fd, (struct sockaddr *)&peer, &len)) {
-		const void *at = &peer.sin6_addr;
-
-		if (peer.sin6_family == AF_INET)
-			at = &((struct sockaddr_in *)&peer)->sin_addr;
-		inet_ntop(peer.sin6_family, at, address, sizeof(address));
-	}
-	/* an IPv4 address of a socket of both families */
-	snprintf(text, PEER_MAX, "%s", strncmp(address, "::ffff:", 7) ? address : address + 7);
-	return text;
-}
 
 const char *not_ready(const struct server *server, char text[READY_MAX])
 {
@@ -159,24 +138,26 @@ int respond(struct server *server, struct conn *conn, const char *body, struct b
 
 void respond_fault(struct server *server, const struct conn *conn, const struct http_fault *fault, struct buffer *out)
 {
-	char peer[PEER_MAX];
+	char peer[INET6_ADDRSTRLEN];
 
 	metrics_count_response(&server->metrics, fault->code);
 	if (fault->code != 404 && conn->port->tls)
 		server->metrics.http_failed++;
-	log_info("%s: %u %s: %s", peer_text(conn, peer), fault->code, http_reason(fault->code), fault->line);
+	log_info("%s: %u %s: %s", address_text(&conn->peer, peer), fault->code, http_reason(fault->code), fault->line);
 	http_answer_fault(out, fault);
 }
 
 void respond_no_handshake(const struct conn *conn, int rc)
 {
 	const struct tls *tls = conn->stream.tls;
-	char peer[PEER_MAX];
+	char peer[INET6_ADDRSTRLEN];
 
 	if (rc != -EPROTO || tls_is_foreign(tls))
-		log_debug("%s: %s", peer_text(conn, peer), rc == -EPROTO ? tls_error(tls) : "gone before the handshake");
+		log_debug("%s: %s", address_text(&conn->peer, peer),
+			  rc == -EPROTO ? tls_error(tls) : "gone before the handshake");
 	else if (tls_is_refused(tls))
-		log_warn("%s: %s; does the caBundle of the webhook belong to it?", peer_text(conn, peer), tls_error(tls));
+		log_warn("%s: %s; does the caBundle of the webhook belong to it?", address_text(&conn->peer, peer),
+			 tls_error(tls));
 	else
-		log_info("%s: no handshake: %s", peer_text(conn, peer), tls_error(tls));
+		log_info("%s: no handshake: %s", address_text(&conn->peer, peer), tls_error(tls));
 }

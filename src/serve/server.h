@@ -5,6 +5,7 @@
 
 #include "http.h"
 #include "inject_config.h"
+#include "listen.h"
 #include "metrics.h"
 #include "stream.h"
 
@@ -26,6 +27,7 @@ struct port;
 struct conn {
 	struct conn *prev, *next;
 	struct port *port;
+	union address peer;
 	struct stream stream;
 	struct buffer in;
 	size_t at; /* of in: what is before it has been answered */
@@ -67,7 +69,7 @@ struct server {
 
 /* Goes on with the connection as far as it can without waiting; it may be gone then. */
 void conn_step(struct server *server, struct conn *conn);
-void conn_open(struct server *server, struct port *port, int fd);
+void conn_open(struct server *server, struct port *port, int fd, const union address *peer);
 void conn_close(struct server *server, struct conn *conn);
 /* Ends all whose time is over; the microseconds until the next one, or UINT64_MAX. */
 uint64_t conn_expire(struct server *server);

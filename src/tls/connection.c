@@ -14,7 +14,9 @@
 #include "tls_private.h"
 
 /* RFC 8446, sections 5.1 and 6 */
+#define RECORD_HEADER 5
 #define RECORD_ALERT 21
+#define ALERT_LEN 2
 #define RECORD_HANDSHAKE 22
 
 struct tls {
@@ -23,7 +25,8 @@ struct tls {
 	struct buffer out;
 	size_t sent; /* of out */
 	int fd, error;
-	uint8_t alert;    /* that the peer has sent, with error */
+	uint8_t alert;    /* that the peer has sent; 0: none */
+	uint8_t type;     /* of the record whose header was read last */
 	uint8_t begin[2]; /* of what the peer says: type and major version of a record */
 	uint8_t n_begin;
 	char text[80];
@@ -49,6 +52,11 @@ static int receive(void *context, unsigned char *data, size_t size)
 		return errno == EAGAIN ? MBEDTLS_ERR_SSL_WANT_READ : MBEDTLS_ERR_NET_CONN_RESET;
 	for (ssize_t i = 0; i < n && tls->n_begin < sizeof(tls->begin); i++)
 		tls->begin[tls->n_begin++] = data[i];
+	/* OpenSSL's alerts in the handshake of TLS 1.3 are not encrypted, and the library cannot read them. */
+	if (n == RECORD_HEADER)
+		tls->type = data[0];
+	else if (n == ALERT_LEN && tls->type == RECORD_ALERT)
+		tls->alert = data[1];
 	return (int)n;
 }
 
@@ -187,14 +195,12 @@ const char *tls_error(const struct tls *tls)
 
 	if (tls_is_foreign(tls))
 		return "no TLS";
-	if (text)
-		return text;
-	if (tls->error == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE)
+	if (tls->alert)
 		snprintf(own, sizeof(tls->text), "the peer refused, alert %u%s", tls->alert,
 			 tls_is_refused(tls) ? ": it does not accept the certificate" : "");
-	else
+	else if (!text)
 		snprintf(own, sizeof(tls->text), "error -0x%04x of the library", (unsigned)-tls->error);
-	return own;
+	return text && !tls->alert ? text : own;
 }
 
 enum tls_verdict tls_verify(const struct tls *tls, struct tls_peer *peer)
