@@ -41,8 +41,9 @@ struct inject_options {
 	const char *namespace_labels; /* NULL: not given */
 	struct text_list files;
 	unsigned output, check_json;
-	const char *image, *service, *ca;
-	unsigned replicas;
+	const char *image, *service, *ca, *dir;
+	struct text_list names;
+	unsigned replicas, days, ca_days;
 	bool show_rules, everywhere, help, version;
 	struct log_options log;
 };
