@@ -411,4 +411,5 @@ int inject_parse(struct inject_options *to, char **argv, char **env, struct err 
 void inject_options_free(struct inject_options *to)
 {
 	free(to->files.items);
+	free(to->names.items);
 }

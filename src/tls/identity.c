@@ -59,7 +59,7 @@ static int key_check(const mbedtls_pk_context *key, const char *path, struct err
 		       RSA_BITS_MIN);
 }
 
-static int key_load(mbedtls_pk_context *key, const char *path, struct err *err)
+int tls_key_load(mbedtls_pk_context *key, const char *path, struct err *err)
 {
 	auto_free char *text = NULL;
 	size_t len;
@@ -98,7 +98,7 @@ static int identity_fill(struct tls_identity *to, const char *cert_path, const c
 	static const char *protocols[] = { "http/1.1", NULL };
 	int rc = tls_certificates_load(&to->chain, cert_path, err);
 
-	rc = rc ? rc : key_load(&to->key, key_path, err);
+	rc = rc ? rc : tls_key_load(&to->key, key_path, err);
 	if (rc)
 		return rc;
 	if (mbedtls_pk_check_pair(&to->chain.pk, &to->key, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE))

@@ -27,6 +27,9 @@ int tls_configure(mbedtls_ssl_config *config, int endpoint);
 /* Reads the certificates of a PEM file into @chain, which is initialized; -errno with @err. */
 int tls_certificates_load(mbedtls_x509_crt *chain, const char *path, struct err *err);
 
+/* The same of a key, which has to be one of those that tls_identity_load takes. */
+int tls_key_load(mbedtls_pk_context *key, const char *path, struct err *err);
+
 /* Seconds since 1970. */
 int64_t tls_seconds(const mbedtls_x509_time *time);
 

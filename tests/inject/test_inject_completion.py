@@ -7,7 +7,7 @@ import pytest
 
 CASES = [
     (["ch"], {"check"}),
-    (["help", "c"], {"check"}),
+    (["help", "c"], {"check", "cert"}),
     (["--na"], {"--namespace"}),
     (["check", "--na"], {"--namespace", "--namespace-labels"}),
     (["check", "--show"], {"--show-rules"}),

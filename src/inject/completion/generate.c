@@ -41,7 +41,7 @@ static bool is_flag(const struct option *o)
 
 static bool takes_path(const struct option *o)
 {
-	return !is_flag(o) && !strcmp(o->metavar, "FILE");
+	return !is_flag(o) && (!strcmp(o->metavar, "FILE") || !strcmp(o->metavar, "DIR"));
 }
 
 /* The words that the value is one of, parted by blanks; "" if it is none of a few. */
