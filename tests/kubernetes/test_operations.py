@@ -58,11 +58,13 @@ def stream(api, namespace):
         running.finish()
 
 
-def serial(replica):
-    """The serial number of the certificate that the server shows to who connects now."""
-    address = (replica.address, replica.installation.ports["https"])
-    pem = ssl.get_server_certificate(address)
+def serial(pem):
     return lib.checked(lib.run(["openssl", "x509", "-noout", "-serial"], input=pem)).strip()
+
+
+def shown(replica):
+    """The serial number of the certificate that the server shows to who connects now."""
+    return serial(ssl.get_server_certificate((replica.address, replica.installation.ports["https"])))
 
 
 def test_rotation_and_reload(server, install, figure):
@@ -73,38 +75,37 @@ def test_rotation_and_reload(server, install, figure):
     installation = install(server)
     [replica] = installation.start()
     server.api.namespace("reload", installation.labels)
-    text, serials, rounds = installation.config, set(), 0
     configmap = installation.objects["ConfigMap"]
     path = f"/api/v1/namespaces/{installation.namespace}/configmaps/{configmap['metadata']['name']}"
-    began = replica.metrics()
+    text, rounds, bad, slowest = installation.config, 0, 0, 0
     with stream(server.api, "reload") as creates:
         while len(creates.results) < CREATES:
             rounds += 1
-            bad = rounds % 4 == 3
-            new = text.replace(":1}", f":{rounds}}}").replace("proxy:1,", f"proxy:{rounds},")
-            data = dict.fromkeys(configmap["data"], "overlays: [" if bad else new)
-            server.api.must("PUT", path, {**configmap, "data": data})
+            new, image = text.replace(":1", f":{rounds}"), f"example.org/proxy:{rounds}"
+            if rounds % 4 == 3:
+                new, bad = "overlays: [", bad + 1
+            server.api.must("PUT", path, {**configmap, "data": dict.fromkeys(configmap["data"], new)})
             installation.cert()
             installation.secret()
             installation.mount()
-            if bad:
-                failed = 'istio_inject_config_reloads_total{result="failed"}'
-                until(lambda: replica.metrics()[failed] > began[failed], 3)
+            started = time.monotonic()
+            certificate = serial((installation.dir / "tls/tls.crt").read_text())
+            until(lambda: shown(replica) == certificate, 5)
+            if rounds % 4 == 3:
+                until(lambda: replica.metrics()['istio_inject_config_reloads_total{result="failed"}'] >= bad, 5)
             else:
-                image = f"example.org/proxy:{rounds}"
                 until(lambda: ("istio-proxy", image) in creates.last_containers(), 5)
-            serials.add(serial(replica))
+            slowest = max(slowest, time.monotonic() - started)
         results = creates.finish()
     failures = [result for result in results if result[0] != 201]
     assert failures == [], failures[:3]
     assert {tuple(name for name, _ in started) for _, started in results} == {tuple(OURS)}
     mixed = [started for _, started in results if started[0][1].split(":")[1] != started[1][1].split(":")[1]]
     metrics = replica.metrics()
-    reloads = metrics['istio_inject_certificate_reloads_total{result="ok"}']
-    figure(f"{len(results)} creates under {rounds} rotations and reloads: {len(failures)} failed; "
-           f"{len({tuple(started) for _, started in results})} configurations seen, {len(mixed)} pods between two")
-    assert rounds >= 4 and len(serials) >= rounds - 1 and reloads >= rounds - 1
-    assert replica.process.poll() is None
+    assert rounds >= 4 and mixed == [], mixed[:3]
+    assert metrics['istio_inject_certificate_reloads_total{result="ok"}'] >= rounds
+    figure(f"{len(results)} creates under {rounds} rotations and reloads, {bad} of them bad: {len(failures)} failed; "
+           f"new files count after {slowest:.1f} s at most")
 
 
 def test_new_ca(server, install):
@@ -122,10 +123,10 @@ def test_new_ca(server, install):
             if not step:
                 for name in ("tls.crt", "tls.key"):
                     (installation.dir / "tls" / name).write_bytes((installation.dir / "new" / name).read_bytes())
-                before = serial(replica)
+                before = shown(replica)
                 installation.secret()
                 installation.mount()
-                until(lambda: serial(replica) != before, 5)
+                until(lambda: shown(replica) != before, 5)
         # Another replica is new connections, which are checked anew
         fresh = installation.start()[-1]
         installation.route([fresh])
@@ -218,7 +219,8 @@ def test_one_write(server, install, tmp_path):
     trace = tmp_path / "trace"
     server.api.create("write", pod("warm-"))  # its handshake is over when the program is traced
     strace = subprocess.Popen(["strace", "-f", "-o", trace, "-e", "trace=read,recvfrom,write,writev,sendto,sendmsg",
-                               "-p", str(replica.process.pid)], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+                               "-p", str(replica.process.pid)], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              text=True)
     try:
         assert "attached" in strace.stderr.readline()
         for number in range(5):
