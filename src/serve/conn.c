@@ -14,6 +14,9 @@ static const unsigned limits_s[CONN_STATES] = {
 	[CONN_HANDSHAKE] = 10, [CONN_IDLE] = 90, [CONN_REQUEST] = 10, [CONN_ANSWER] = 10, [CONN_LINGER] = 2,
 };
 
+/* Of requests that wait for their rest, all together: four of the largest. */
+#define HELD_MAX (4 * (size_t)HTTP_BODY_MAX)
+
 /* One for all: there is one thread. */
 static char scratch[16u << 10];
 
@@ -50,8 +53,7 @@ static void conn_enter(struct server *server, struct conn *conn, enum conn_state
  */
 static void conn_watch(struct server *server, struct conn *conn)
 {
-	bool more = conn->state != CONN_LINGER &&
-		    (conn->at < conn->in.len ? conn->state == CONN_IDLE : stream_unread(&conn->stream));
+	bool more = conn->state != CONN_LINGER && (conn->unseen || stream_unread(&conn->stream));
 	uint32_t events = stream_unsent(&conn->stream) || more ? EPOLLOUT : EPOLLIN;
 	struct epoll_event event = { .events = events, .data.ptr = conn };
 
@@ -78,12 +80,24 @@ void conn_open(struct server *server, struct port *port, int fd, const union add
 		conn_close(server, conn);
 }
 
+/* The first bytes that have come are let go, and with the last of them the memory. */
+static void conn_drop(struct server *server, struct conn *conn, size_t n)
+{
+	server->held -= n;
+	conn->in.len -= n;
+	conn->at = 0;
+	if (!conn->in.len)
+		buffer_free(&conn->in);
+	else
+		memmove(conn->in.data, conn->in.data + n, conn->in.len);
+}
+
 void conn_close(struct server *server, struct conn *conn)
 {
 	list_remove(list_of(server, conn), conn);
 	conn->port->n--;
+	conn_drop(server, conn, conn->in.len);
 	stream_close(&conn->stream);
-	buffer_free(&conn->in);
 	free(conn);
 }
 
@@ -102,23 +116,9 @@ static int conn_flush(struct server *server, struct conn *conn)
 static void conn_finish(struct server *server, struct conn *conn)
 {
 	conn_enter(server, conn, CONN_LINGER);
-	buffer_free(&conn->in);
-	conn->at = 0;
+	conn_drop(server, conn, conn->in.len);
 	stream_finish(&conn->stream);
 	conn_watch(server, conn);
-}
-
-/* What has been answered is let go. */
-static void conn_forget(struct conn *conn)
-{
-	size_t rest = conn->in.len - conn->at;
-
-	if (!rest)
-		buffer_free(&conn->in);
-	else
-		memmove(conn->in.data, conn->in.data + conn->at, rest);
-	conn->in.len = rest;
-	conn->at = 0;
 }
 
 /* Sends what is queued.  Whether all has gone and the connection goes on. */
@@ -139,21 +139,31 @@ static bool conn_send(struct server *server, struct conn *conn)
 		conn_finish(server, conn);
 		return false;
 	}
-	conn_enter(server, conn, CONN_IDLE);
+	conn->unseen = conn->in.len > 0;
+	conn_enter(server, conn, conn->unseen ? CONN_REQUEST : CONN_IDLE);
 	return true;
+}
+
+/* 0, or -1: the connection is gone. */
+static int conn_queue_fault(struct server *server, struct conn *conn, const struct http_fault *fault)
+{
+	struct buffer out = { 0 };
+	int rc;
+
+	respond_fault(server, conn, fault, &out);
+	conn->last = true;
+	rc = stream_write(&conn->stream, out.data, out.len);
+	buffer_free(&out);
+	if (!rc)
+		return 0;
+	conn_close(server, conn);
+	return -1;
 }
 
 static void conn_fault(struct server *server, struct conn *conn, const struct http_fault *fault)
 {
-	struct buffer out = { 0 };
-
-	respond_fault(server, conn, fault, &out);
-	conn->last = true;
-	if (stream_write(&conn->stream, out.data, out.len))
-		conn_close(server, conn);
-	else
+	if (!conn_queue_fault(server, conn, fault))
 		conn_send(server, conn);
-	buffer_free(&out);
 }
 
 /* Answers the complete request; whether the connection goes on, with all sent. */
@@ -169,8 +179,7 @@ static bool conn_answer(struct server *server, struct conn *conn)
 		conn_fault(server, conn, &fault);
 		return false;
 	}
-	conn->at += conn->request.body_len;
-	conn_forget(conn);
+	conn_drop(server, conn, conn->at + conn->request.body_len);
 	conn->last = !conn->request.keep || server->stopping;
 	rc = stream_write(&conn->stream, out.data, out.len);
 	buffer_free(&out);
@@ -201,7 +210,7 @@ static int conn_parse(struct server *server, struct conn *conn)
 	if (!conn->has_head) {
 		conn->at += http_blank(conn->in.data + conn->at, conn->in.len - conn->at);
 		if (conn->at == conn->in.len) {
-			conn_forget(conn);
+			conn_drop(server, conn, conn->at);
 			return 0;
 		}
 		if (conn->state == CONN_IDLE)
@@ -245,12 +254,15 @@ static bool conn_handshake(struct server *server, struct conn *conn)
 /* As much as comes, until a request is complete. */
 static void conn_read(struct server *server, struct conn *conn)
 {
+	static const struct http_fault crowded = { 503, "too many large requests at once", NULL };
+
 	for (;;) {
 		int complete = conn->in.len > conn->at || conn->has_head ? conn_parse(server, conn) : 0;
 		ssize_t n;
 
 		if (complete < 0)
 			return;
+		conn->unseen = false;
 		if (complete) {
 			if (conn_answer(server, conn))
 				conn_watch(server, conn);
@@ -270,6 +282,11 @@ static void conn_read(struct server *server, struct conn *conn)
 			return;
 		}
 		buffer_put(&conn->in, scratch, (size_t)n);
+		server->held += (size_t)n;
+		if (server->held > HELD_MAX) {
+			conn_fault(server, conn, &crowded);
+			return;
+		}
 	}
 }
 
@@ -290,14 +307,23 @@ void conn_step(struct server *server, struct conn *conn)
 	conn_read(server, conn);
 }
 
+/* One that does not take even this word at once is not waited for. */
 static void conn_time_out(struct server *server, struct conn *conn)
 {
 	static const struct http_fault late = { 408, "the request did not come within 10 seconds", NULL };
 
-	if (conn->state == CONN_REQUEST)
-		conn_fault(server, conn, &late);
-	else
+	if (conn->state != CONN_REQUEST) {
 		conn_close(server, conn);
+		return;
+	}
+	if (conn_queue_fault(server, conn, &late))
+		return;
+	if (conn->stream.tls)
+		tls_finish(conn->stream.tls);
+	if (stream_flush(&conn->stream))
+		conn_close(server, conn);
+	else
+		conn_finish(server, conn);
 }
 
 static void conn_goodbye(struct server *server, struct conn *conn)

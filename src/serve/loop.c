@@ -56,30 +56,34 @@ static void port_pause(struct server *server, struct port *port, bool paused)
 		port->paused = paused;
 }
 
-/* Takes connections for as long as there is room, or somebody idle who makes it. */
+/* Whether there is room, or somebody idle who will make it. */
+static bool has_room(const struct server *server, const struct port *port)
+{
+	return port->n < port->max || server->lists[port - server->ports][CONN_IDLE].first;
+}
+
 static void port_accept(struct server *server, struct port *port)
 {
-	for (unsigned i = 0; i < EVENTS; i++) {
+	for (unsigned i = 0; i < EVENTS && has_room(server, port); i++) {
 		union address peer = { 0 };
 		socklen_t len = sizeof(peer);
-		int fd;
+		int fd = accept4(port->fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-		if (port->n >= port->max && !conn_evict(server, port)) {
-			port_pause(server, port, true);
-			return;
-		}
-		fd = accept4(port->fd, &peer.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
+			if (port->n >= port->max)
+				conn_evict(server, port);
 			conn_open(server, port, fd, &peer);
-			continue;
-		}
-		/* Without descriptors or memory: the next one that ends makes room. */
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+			/* the next one that ends makes room */
 			if (!conn_evict(server, port))
 				port_pause(server, port, true);
-		if (errno == EAGAIN)
 			return;
+		} else if (errno == EAGAIN) {
+			return;
+		}
 	}
+	if (!has_room(server, port))
+		port_pause(server, port, true);
 }
 
 static void close_ports(struct server *server)
@@ -185,7 +189,7 @@ int loop_run(struct server *server, struct reload *reload, uint64_t drain_us)
 		if (is_over(server))
 			return STATUS_DONE;
 		for (struct port *port = server->ports; port < server->ports + PORTS; port++)
-			if (port->n < port->max)
+			if (has_room(server, port))
 				port_pause(server, port, false);
 		if (server->stopping && server->closes_at > server->now && server->closes_at - server->now < next)
 			next = server->closes_at - server->now;

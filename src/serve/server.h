@@ -36,6 +36,7 @@ struct conn {
 	uint32_t events; /* that epoll watches */
 	enum conn_state state;
 	bool has_head; /* request is read */
+	bool unseen;   /* in has bytes that nobody has looked at */
 	bool last;     /* ends after its answer */
 };
 
@@ -62,6 +63,7 @@ struct server {
 	struct tls_identity *identity;
 	struct inject_config cfg;
 	struct arena *arena;    /* of cfg */
+	size_t held;            /* bytes of requests that are not complete, or not answered */
 	bool stopping, closing; /* closing: takes no more connections */
 	uint64_t closes_at;     /* when it begins to, or when it ends at last */
 	uint64_t warns_at;      /* of the certificate, the next time */
