@@ -14,6 +14,7 @@ enum {
 	FOR_INJECT = 1 << VERB_inject,
 	FOR_CHECK = 1 << VERB_check,
 	FOR_MANIFESTS = 1 << VERB_manifests,
+	FOR_POLICY = 1 << VERB_policy,
 	FOR_CERT = 1 << VERB_cert,
 	FOR_ALL = (1 << INJECT_VERBS) - 1
 };
