@@ -15,6 +15,7 @@ enum {
 	FOR_SERVE = 1 << VERB_serve,
 	FOR_CHECK = 1 << VERB_check,
 	FOR_MANIFESTS = 1 << VERB_manifests,
+	FOR_POLICY = 1 << VERB_policy,
 	FOR_CERT = 1 << VERB_cert,
 	FOR_ALL = (1 << INJECT_VERBS) - 1
 };
