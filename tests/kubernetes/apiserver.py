@@ -134,13 +134,11 @@ class ApiServer:
         self.process = subprocess.Popen([PROGRAM, "apiserver", self.dir / "etcd", str(port + 1),
                                          *(f"--{name}={value}" for name, value in flags.items())],
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT)
-        self.audit, self.asked = None, {}
+        self.api, self.audit, self.asked = None, None, {}
         started = time.monotonic()
         try:
-            until(lambda: self.alive() and (self.dir / "certs/apiserver.crt").exists(), 60)
-            self.api = Api(port, self.dir / "certs/apiserver.crt")
-            until(lambda: self.alive() and self.is_ready(), 60)
-        except AssertionError:
+            until(lambda: self.alive() and self.is_ready(), 90)
+        except BaseException:
             self.close()
             raise
         self.seconds = time.monotonic() - started
@@ -151,8 +149,10 @@ class ApiServer:
 
     def is_ready(self):
         try:
+            # It makes the certificate for itself
+            self.api = Api(self.port, self.dir / "certs/apiserver.crt")
             return self.api("GET", "/readyz").status == 200
-        except OSError:
+        except OSError:  # one of ssl's, too: half written
             return False
 
     def close(self):

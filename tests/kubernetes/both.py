@@ -32,7 +32,12 @@ class Both:
             self.api.account(self.namespace(by), "sa")
         self.webhook.settle = lambda wanted: until(lambda: wanted(self.create("webhook", pod("settle"), True)))
         self.webhook.start()
-        until(lambda: STATUS in self.create("policy", pod("settle"), True).object["metadata"].get("annotations", {}))
+        until(self.policy_counts)
+
+    def policy_counts(self):
+        answer = self.create("policy", pod("settle"), True)
+        assert answer.status == 201, answer
+        return STATUS in answer.object["metadata"].get("annotations", {})
 
     def namespace(self, by):
         return f"by-{by}-{self.revision}"
