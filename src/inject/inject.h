@@ -41,7 +41,7 @@ struct inject_options {
 	const char *namespace_labels; /* NULL: not given */
 	struct text_list files;
 	unsigned output, check_json;
-	const char *image, *service, *ca, *dir;
+	const char *image, *service, *ca, *dir, *webhook, *server_name;
 	struct text_list names;
 	unsigned replicas, days, ca_days;
 	bool show_rules, everywhere, help, version;
