@@ -45,7 +45,7 @@ struct inject_options {
 	const char *listen, *http, *tls_cert, *tls_key;
 	unsigned max_connections;
 	uint32_t drain_ms;
-	const char *image, *service, *ca, *dir;
+	const char *image, *service, *ca, *dir, *webhook, *server_name;
 	struct text_list names;
 	unsigned replicas, days, ca_days;
 	bool show_rules, everywhere, help, version;

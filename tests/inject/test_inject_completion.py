@@ -16,8 +16,9 @@ CASES = [
     (["check", "-o", ""], {"text", "json"}),
     (["version", "--out"], set()),
     (["manifests", "--se"], {"--service"}),
-    (["check", "--se"], set()),
+    (["check", "--se"], {"--server-name"}),
     (["manifests", "--fi"], set()),
+    (["check", "--rep"], set()),
 ]
 
 

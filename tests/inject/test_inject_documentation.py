@@ -67,7 +67,7 @@ def test_configuration():
 
 
 def test_exit_statuses():
-    assert re.findall(r"(?m)^\.It (\d+)$", section("EXIT STATUS")) == ["0", "1", "2", "64", "65"]
+    assert re.findall(r"(?m)^\.It (\d+)$", section("EXIT STATUS")) == ["0", "1", "2", "64", "65", "69"]
 
 
 def examples():
