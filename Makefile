@@ -10,6 +10,7 @@
 #   make check-builds     unit tests and dry runs on arm64 and big-endian s390x, under qemu; two builds, same bytes
 #   make fuzz             each parser and decoder against libFuzzer's inputs (tests/fuzz/run)
 #   make check-pod        builds the image, runs it with podman beside a real proxy
+#   make check-kubernetes the webhook and the policy against a real API server; needs Go, the first time for half an hour
 #   make check-fresh      README's commands on a pristine Debian 12 and a pristine Debian 13
 #   make ARCH=arm64       build/arm64/istio-init: a cross build for any architecture that Debian has a cross gcc for
 #   make demo-inject      a labelled pod in, the diff out, then its rules in a throw-away network namespace
@@ -78,10 +79,11 @@ lib     = build/lib/$(ARCH:%=%-)$(libc)
 sources      = $(filter-out src/cli/completion/% src/inject/completion/%,$(wildcard src/*.c src/*/*.c src/*/*/*.c))
 objects      = $(sources:%.c=$(obj)/%.o)
 # Two programs: what only one has, and the rest, of which istio-inject takes what is pure.
-inject_rooms   = $(filter $(patsubst %,$(obj)/src/%/%,json pod inject),$(objects))
+inject_rooms   = $(filter $(patsubst %,$(obj)/src/%/%,json pod inject serve tls),$(objects))
+# istio-init's malloc is for a run of milliseconds: the webhook has musl's.
 shared_rooms   = $(filter $(patsubst %,$(obj)/src/%/%,base cli model text),$(objects))
 init_objects   = $(filter-out $(inject_rooms),$(objects))
-inject_objects = $(inject_rooms) $(shared_rooms)
+inject_objects = $(inject_rooms) $(filter-out $(obj)/src/base/heap.o,$(shared_rooms)) $(obj)/src/kernel/system/caps.o
 parts          = $(filter-out $(obj)/src/main.o $(obj)/src/inject/main.o,$(objects))
 unit_objects = $(patsubst %.c,$(obj)/%.o,$(wildcard tests/unit/*.c)) $(parts)
 
@@ -97,7 +99,7 @@ cflags   = -std=gnu11 $(warnings) -Iinclude -Isrc/kernel -isystem $(lib)/include
            -fPIE -fstack-protector-strong -ffunction-sections -fdata-sections -MMD -MP
 ldflags  = -Wl,--gc-sections,-z,noseparate-code,-z,relro,-z,now,-z,noexecstack,--build-id=none
 libs        = -L$(lib) -lip4tc -lip6tc -lnftnl -lmnl
-inject_libs = -L$(lib) -ljansson -lyaml
+inject_libs = -L$(lib) -ljansson -lyaml -lmbedtls
 
 ifeq ($(flavour),musl)
 CFLAGS ?= -Oz -fno-asynchronous-unwind-tables
@@ -125,7 +127,7 @@ say  = $(if $(V),,@echo '  $(1) $@';)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DELETE_ON_ERROR:
-.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-fresh fuzzers fuzz lint demo demo-inject bench completions install dist clean FORCE
+.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-kubernetes check-fresh fuzzers fuzz lint demo demo-inject bench completions install dist clean FORCE
 
 all: $(bin) $(inject) ; @:
 objects: $(objects) ; @:
@@ -176,7 +178,7 @@ $(obj)/%.o: %.c $(obj)/flags Makefile $(lib)/stamp
 	$(call say,CC)$(compiler) $(cflags) $(strict) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 missing = $(shell .ci/packages --missing build)
-$(lib)/stamp: .ci/libs src/kernel/iptables_legacy/libiptc.h
+$(lib)/stamp: .ci/libs src/kernel/iptables_legacy/libiptc.h src/tls/mbedtls.h
 	$(if $(missing),$(error missing Debian packages: $(missing) (".ci/packages build" installs them)))
 	$(call say,LIBS)CC='$(if $(filter musl,$(libc)),$(MUSL_GCC),$(GCC))' AR=$(AR) OBJCOPY=$(OBJCOPY) \
 	  MULTIARCH=$(MULTIARCH) ARCH=$(ARCH) .ci/libs $(libc)
@@ -223,6 +225,16 @@ check-pod:
 	@.ci/packages image e2e
 	@.ci/image
 	@tests/e2e/run
+
+# A test program of Go's, built once for its modules
+build/kubernetes/kubernetes: tests/kubernetes/go.mod tests/kubernetes/go.sum tests/kubernetes/main.go
+	$(call say,GO)tests/kubernetes/build
+
+check-kubernetes:
+	@.ci/as-root
+	@.ci/packages kubernetes
+	@$(MAKE) --no-print-directory $(jobs) all build/kubernetes/kubernetes
+	@tests/kubernetes/run
 
 check-fresh:
 	@.ci/as-root

@@ -83,6 +83,7 @@ struct pod_result {
 	json_t *args;               /* of the container that makes or proves the rules; [] without one */
 	struct pod_option *options; /* in the order of the arguments */
 	unsigned n_options;
+	struct workload workload; /* whose pod it is */
 	const char *mode;         /* REDIRECT, TPROXY or NONE */
 	enum pod_refusal refusal; /* after an error */
 };
@@ -98,12 +99,5 @@ int pod_decide(const struct pod_request *request, struct pod_result *result, str
  * ("annotation NAME: ..."); @result then still holds the decision and the warnings.
  */
 int pod_inject(const struct pod_request *request, struct pod_result *result, struct err *err);
-
-/*
- * Which of the webhooks that `manifests` prints asks about the pod in a namespace with these
- * labels (an object): the first part of its name, such as "rev.namespace", or NULL, and then
- * @why says which label keeps the API server from asking.
- */
-const char *pod_webhook(const struct pod_request *request, const json_t *namespace_labels, const char **why);
 
 #endif

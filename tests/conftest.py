@@ -15,6 +15,9 @@ sys.path[:0] = [str(TESTS), *(str(TESTS / room) for room in ("cli", "inject", "k
 
 import lib  # noqa: E402
 
+# A suite of its own, with a runner of its own
+collect_ignore = ["kubernetes"]
+
 
 class Reasons:
     """Says why a test has failed as soon as it has, and how to run it again, where pytest alone does at the end."""

@@ -12,8 +12,8 @@
 #include "inject.h"
 #include "nearest.h"
 #include "util.h"
+#include "value.h"
 
-#include "../cli/item.h"
 #include "../cli/options.h"
 #include "../cli/quote.h"
 #include "../cli/values.h"
@@ -45,11 +45,6 @@ struct args {
 	struct parse log; /* of istio-init's parser, for its log options */
 	struct text_list words;
 };
-
-static void list_add(struct text_list *list, const char *text)
-{
-	*(const char **)array_push(&list->items, &list->n, sizeof(*list->items)) = text;
-}
 
 static int row_find(const char *name, size_t len)
 {
@@ -141,7 +136,7 @@ static int take_row(struct args *args, unsigned row, const char *value, char ***
 		value = value ? value : "true";
 	rc = next_value(&value, next, row_names(row, names), o->metavar, err);
 	if (!rc)
-		list_add(&args->given[row], value);
+		text_list_add(&args->given[row], value);
 	return rc;
 }
 
@@ -186,7 +181,7 @@ static int read_letters(struct args *args, const char *arg, char ***next, struct
 			return take_row(args, (unsigned)row, letter + 2, next, err);
 		if (inject_table[row].type != INJECT_BOOL)
 			return take_row(args, (unsigned)row, letter[1] ? letter + 1 : NULL, next, err);
-		list_add(&args->given[row], "true");
+		text_list_add(&args->given[row], "true");
 	}
 	return 0;
 }
@@ -203,14 +198,14 @@ static int read_args(struct args *args, char **argv, struct err *err)
 		int now = 0;
 
 		if (arg[0] != '-' || !arg[1])
-			list_add(&args->words, arg);
+			text_list_add(&args->words, arg);
 		else if (arg[1] != '-')
 			now = read_letters(args, arg, &argv, e);
 		else if (arg[2])
 			now = read_long(args, arg, &argv, e);
 		else
 			while (*argv)
-				list_add(&args->words, *argv++);
+				text_list_add(&args->words, *argv++);
 		rc = rc ? rc : now;
 	}
 	return rc;
@@ -263,35 +258,6 @@ static int read_words(const struct text_list *words, struct inject_options *to, 
 	return 0;
 }
 
-/* The value of a row into its field; @source names where the text came from. */
-static int parse_value(const struct inject_option *o, const char *text, const char *source, struct inject_options *to,
-		       struct err *err)
-{
-	void *field = (char *)to + o->field;
-	/* The odd ones are true. */
-	const char *words = o->type == INJECT_BOOL ? "false|true|0|1|f|t|F|T|FALSE|TRUE|False|True" : o->metavar;
-	char quoted[QUOTE_MAX];
-	int i;
-
-	if (o->type == INJECT_TEXT) {
-		*(const char **)field = text;
-		return 0;
-	}
-	if (o->type == INJECT_TEXTS) {
-		list_add(field, text);
-		return 0;
-	}
-	i = choice_find(words, text, false);
-	if (i < 0)
-		return err_set(err, STATUS_USAGE, EINVAL, "%s: %s: expected %s", source, quote(text, quoted),
-			       o->type == INJECT_BOOL ? "true or false" : words);
-	if (o->type == INJECT_BOOL)
-		*(bool *)field = i % 2;
-	else
-		*(unsigned *)field = (unsigned)i + (o->type == INJECT_CHOICE_OR_NONE);
-	return 0;
-}
-
 static void variable_name(const struct inject_option *o, char text[OPTION_NAMES_MAX])
 {
 	size_t n = (size_t)snprintf(text, OPTION_NAMES_MAX, VARIABLE_HEAD "%s", o->name);
@@ -325,7 +291,7 @@ static int parse_row(struct args *args, unsigned row, char **env, struct inject_
 	/* the last wins, but of a list all count */
 	for (unsigned i = 0; i < given->n; i++) {
 		int rc = i + 1 == given->n || o->type == INJECT_TEXTS ?
-				 parse_value(o, given->items[i], row_names(row, names), to, err) :
+				 inject_value_parse(o, given->items[i], row_names(row, names), to, err) :
 				 0;
 
 		if (rc)
@@ -337,7 +303,7 @@ static int parse_row(struct args *args, unsigned row, char **env, struct inject_
 	text = variable_text(o, names, env);
 	if (!text)
 		text = o->text;
-	return text ? parse_value(o, text, names, to, err) : 0;
+	return text ? inject_value_parse(o, text, names, to, err) : 0;
 }
 
 /* The commands of the rows of that name. */
@@ -445,4 +411,5 @@ int inject_parse(struct inject_options *to, char **argv, char **env, struct err 
 void inject_options_free(struct inject_options *to)
 {
 	free(to->files.items);
+	free(to->names.items);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* check: what would happen to the pods of the documents, and why. */
+#include <errno.h>
 #include <string.h>
 
+#include "ask.h"
 #include "capture.h"
 #include "cli.h"
 #include "json.h"
@@ -9,6 +11,7 @@
 #include "text.h"
 #include "util.h"
 #include "walk.h"
+#include "webhook.h"
 
 struct check {
 	const struct inject_options *options;
@@ -195,8 +198,13 @@ int verb_check(const struct inject_options *options, struct buffer *out, struct 
 	struct check check = { .options = options, .out = out };
 	struct session session;
 	json_t *labels = NULL;
-	int rc = session_open(&session, options, err);
+	int rc;
 
+	if (options->webhook)
+		return ask_webhook_server(options, out, err);
+	if (options->ca || options->server_name)
+		return err_set(err, STATUS_USAGE, EINVAL, "--ca and --server-name go with --webhook");
+	rc = session_open(&session, options, err);
 	check.entries = json_array();
 	if (!rc && options->namespace_labels)
 		rc = read_labels(options->namespace_labels, &labels, err);

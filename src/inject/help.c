@@ -78,7 +78,7 @@ int verb_help(const struct inject_options *asked, struct buffer *out, struct err
 	}
 	buffer_puts(out, "Usage: istio-inject [COMMAND] [OPTION]...\n\n"
 			 "Puts istio-init and a proxy container into pods: documents in, the same documents with\n"
-			 "the pods injected out.\n\nCommands:\n");
+			 "the pods injected out; and what a cluster needs to do the same to each new pod.\n\nCommands:\n");
 	for (unsigned i = 0; i < INJECT_VERBS; i++) {
 		buffer_printf(out, "  %s", inject_verbs[i].usage);
 		put_wrapped(out, inject_verbs[i].summary, 20, 2 + strlen(inject_verbs[i].usage));
@@ -92,7 +92,8 @@ int verb_help(const struct inject_options *asked, struct buffer *out, struct err
 				      o->metavar ? o->metavar : "");
 	buffer_puts(out, "\nThe command line wins over the variable ISTIO_INJECT_NAME, and that over the default.\n\n"
 			 "Exit status: 0 done, 1 failed and nothing written, 2 diff found a difference or check\n"
-			 "a pod that is not injected, 64 bad usage or configuration, 65 a document is wrong.\n"
+			 "a pod that is not injected, 64 bad usage or configuration, 65 a document is wrong,\n"
+			 "69 policy: CEL cannot say it, check --webhook: not reachable, or wrong.\n"
 			 "See istio-inject(8).\n");
 	return STATUS_DONE;
 }

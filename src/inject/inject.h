@@ -4,11 +4,13 @@
 #define ISTIO_INJECT_INJECT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "buffer.h"
 #include "err.h"
 #include "log.h"
+#include "verbs.h"
 
 struct inject_options;
 
@@ -17,16 +19,6 @@ typedef int inject_command(const struct inject_options *options, struct buffer *
 #define VERB(name, ...) extern inject_command verb_##name;
 #include "verbs.def"
 #undef VERB
-
-enum {
-#define VERB(name, ...) VERB_##name,
-#include "verbs.def"
-#undef VERB
-	INJECT_VERBS
-};
-
-/* Bits of the commands that an option goes with. */
-enum { FOR_INJECT = 1 << VERB_inject, FOR_CHECK = 1 << VERB_check, FOR_ALL = (1 << INJECT_VERBS) - 1 };
 
 struct inject_verb {
 	const char *name, *usage, *summary;
@@ -50,11 +42,27 @@ struct inject_options {
 	const char *namespace_labels; /* NULL: not given */
 	struct text_list files;
 	unsigned output, check_json;
-	bool show_rules, help, version;
+	const char *listen, *http, *tls_cert, *tls_key;
+	unsigned max_connections;
+	uint32_t drain_ms;
+	const char *image, *service, *ca, *dir, *webhook, *server_name;
+	struct text_list names;
+	unsigned replicas, days, ca_days;
+	bool show_rules, everywhere, help, version;
 	struct log_options log;
 };
 
-enum inject_type { INJECT_TEXT, INJECT_TEXTS, INJECT_BOOL, INJECT_CHOICE, INJECT_CHOICE_OR_NONE };
+enum inject_type {
+	INJECT_TEXT,
+	INJECT_TEXTS,
+	INJECT_BOOL,
+	INJECT_CHOICE,
+	INJECT_CHOICE_OR_NONE,
+	INJECT_COUNT,
+	INJECT_DURATION
+};
+
+#define INJECT_COUNT_MAX 65535
 
 struct inject_option {
 	const char *name, *text, *metavar, *help;

@@ -372,15 +372,22 @@ int config_parse(struct inject_config *cfg, const char *path, const char *text, 
 		       l.doc.root ? document_place(&l.doc, l.path).line : 1, key, *key ? ": " : "", found.what);
 }
 
-int config_load(struct inject_config *cfg, const char *path, struct arena *arena, struct err *err)
+int config_read(const char *path, char **text, size_t *len, struct err *err)
 {
-	auto_free char *text = NULL;
-	size_t len;
-	int rc = read_file(path, CONFIG_LEN_MAX, &text, &len);
+	int rc = read_file(path, CONFIG_LEN_MAX, text, len);
 
 	if (rc == -EFBIG)
 		return err_set(err, STATUS_USAGE, EFBIG, "%s: more than 1 MiB", path);
 	if (rc)
 		return err_set(err, STATUS_FAILED, -rc, "%s: %s", path, strerror(-rc));
-	return config_parse(cfg, path, text, len, arena, err);
+	return 0;
+}
+
+int config_load(struct inject_config *cfg, const char *path, struct arena *arena, struct err *err)
+{
+	auto_free char *text = NULL;
+	size_t len;
+	int rc = config_read(path, &text, &len, err);
+
+	return rc ? rc : config_parse(cfg, path, text, len, arena, err);
 }

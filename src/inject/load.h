@@ -10,7 +10,10 @@
  */
 int config_load(struct inject_config *cfg, const char *path, struct arena *arena, struct err *err);
 
-/* The same of a text, which the file of that name holds. */
+/* The text of the file, at most 1 MiB; the caller frees it.  -errno with @err. */
+int config_read(const char *path, char **text, size_t *len, struct err *err);
+
+/* config_load of a text, which the file of that name holds. */
 int config_parse(struct inject_config *cfg, const char *path, const char *text, size_t len, struct arena *arena,
 		 struct err *err);
 

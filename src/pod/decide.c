@@ -107,7 +107,10 @@ int injection_decide(struct injection *in, const struct pod_request *request, st
 		.spec = member(request->pod, "spec"),
 	};
 	ret = object_check_head(in);
-	return ret ? ret : decide(in);
+	if (ret)
+		return ret;
+	workload_find(in);
+	return decide(in);
 }
 
 int pod_decide(const struct pod_request *request, struct pod_result *result, struct err *err)

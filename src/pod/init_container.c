@@ -24,14 +24,12 @@ const char *maker_name(const struct injection *in)
 	}
 }
 
-/* Root, since the added capabilities are given to root alone; the validation needs none. */
-static json_t *security_context(const struct injection *in, bool makes_rules, const json_t *proxy)
+json_t *maker_security(bool makes_rules)
 {
 	json_t *context = json_object(), *capabilities = json_object(), *drop = json_array(), *add = json_array();
-	unsigned uid = makes_rules ? 0 : proxy_uid_of(in), gid = makes_rules ? 0 : proxy_gid_of(in, proxy);
 
-	json_object_set_new(context, "runAsUser", json_integer(uid));
-	json_object_set_new(context, "runAsGroup", json_integer(gid));
+	json_object_set_new(context, "runAsUser", json_integer(0));
+	json_object_set_new(context, "runAsGroup", json_integer(0));
 	json_object_set_new(context, "runAsNonRoot", json_boolean(!makes_rules));
 	json_object_set_new(context, "privileged", json_false());
 	json_object_set_new(context, "allowPrivilegeEscalation", json_false());
@@ -43,6 +41,18 @@ static json_t *security_context(const struct injection *in, bool makes_rules, co
 	if (makes_rules)
 		json_object_set_new(capabilities, "add", add);
 	json_object_set_new(context, "capabilities", capabilities);
+	return context;
+}
+
+/* Root, since the added capabilities are given to root alone; the validation needs none. */
+static json_t *security_context(const struct injection *in, bool makes_rules, const json_t *proxy)
+{
+	json_t *context = maker_security(makes_rules);
+
+	if (!makes_rules) {
+		json_object_set_new(context, "runAsUser", json_integer(proxy_uid_of(in)));
+		json_object_set_new(context, "runAsGroup", json_integer(proxy_gid_of(in, proxy)));
+	}
 	return context;
 }
 
@@ -64,7 +74,7 @@ int maker_build(struct injection *in, json_t *args, const json_t *proxy, json_t 
 	return 0;
 }
 
-static json_t *variable(const char *name, const json_t *value)
+json_t *variable_of(const char *name, const json_t *value)
 {
 	json_t *of = json_object();
 
@@ -90,9 +100,9 @@ json_t *with_metadata(const struct injection *in, json_t *container)
 		       !(member_text(old, "name") && !strcmp(member_text(old, "name"), names[i])))
 			k++;
 		if (value && old)
-			json_array_set(env, k, variable(names[i], value));
+			json_array_set(env, k, variable_of(names[i], value));
 		else if (value)
-			json_array_append(env, variable(names[i], value));
+			json_array_append(env, variable_of(names[i], value));
 	}
 	free(names);
 	return with_member(container, "env", env);

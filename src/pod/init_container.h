@@ -13,4 +13,9 @@ int maker_build(struct injection *in, json_t *args, const json_t *proxy, json_t 
 /* @container with proxyMetadata as variables, by name, behind its own. */
 json_t *with_metadata(const struct injection *in, json_t *container);
 
+/* The securityContext of the one that makes the rules, and, but for the user, of the one that proves them. */
+json_t *maker_security(bool makes_rules);
+/* An item of an env. */
+json_t *variable_of(const char *name, const json_t *value);
+
 #endif

@@ -43,6 +43,14 @@ static const struct list_type *list_type_find(const char *list)
 	return NULL;
 }
 
+const char *merge_list_key(const char *list, bool *at_end)
+{
+	const struct list_type *type = list_type_find(list);
+
+	*at_end = type && type->at_end;
+	return type ? type->key : NULL;
+}
+
 /* What the API server leaves out, as if it had never been there. */
 static bool is_zero(const json_t *value)
 {

@@ -4,6 +4,7 @@
 #define ISTIO_INIT_POD_MERGE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 enum merge_flag {
 	MERGE_NULLS = 1,  /* a null of the overlay stays one (overlay into overlay); else it removes the key */
@@ -22,5 +23,8 @@ json_t *merge(json_t *base, json_t *over, unsigned flags, const json_t *listed);
 
 /* The same for values of the member @key, whose name tells which list it is. */
 json_t *merge_member(const char *key, json_t *base, json_t *over, unsigned flags, const json_t *listed);
+
+/* The member that tells the list's items apart, and whether new ones go to the end; NULL if it is replaced as a whole. */
+const char *merge_list_key(const char *list, bool *at_end);
 
 #endif

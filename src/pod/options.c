@@ -295,29 +295,28 @@ static bool is_told(const struct injection *in, enum annotation_id id)
 	}
 }
 
-/* What the proxy's own settings say where no option does. */
+const struct metadata_option metadata_options[METADATA_OPTIONS] = {
+	{ ANNOTATION_REDIRECT_DNS, "ISTIO_META_DNS_CAPTURE" },
+	{ ANNOTATION_DROP_INVALID, "INVALID_DROP" },
+	{ ANNOTATION_DUAL_STACK, "ISTIO_DUAL_STACK" },
+};
+
+bool metadata_is_true(const json_t *metadata, const char *key)
+{
+	const json_t *set = member(metadata, key);
+	const char *text = text_of(set);
+	bool value = json_is_true(set);
+
+	return (!text || boolean_parse(text, &value)) && value;
+}
+
 static void annotate_metadata(const struct injection *in, json_t *notes)
 {
-	static const struct {
-		enum annotation_id id;
-		const char *key;
-	} keys[] = {
-		{ ANNOTATION_REDIRECT_DNS, "ISTIO_META_DNS_CAPTURE" },
-		{ ANNOTATION_DROP_INVALID, "INVALID_DROP" },
-		{ ANNOTATION_DUAL_STACK, "ISTIO_DUAL_STACK" },
-	};
 	const json_t *metadata = member(in->proxy_config, "proxyMetadata");
 
-	for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
-		const json_t *set = member(metadata, keys[i].key);
-		const char *text = text_of(set);
-		bool value = json_is_true(set);
-
-		if (in->options[keys[i].id].text || (text && !boolean_parse(text, &value)))
-			continue;
-		if (value)
-			annotate(notes, keys[i].id, "true");
-	}
+	for (unsigned i = 0; i < METADATA_OPTIONS; i++)
+		if (!in->options[metadata_options[i].id].text && metadata_is_true(metadata, metadata_options[i].key))
+			annotate(notes, metadata_options[i].id, "true");
 }
 
 void options_annotate(struct injection *in, json_t *notes, const json_t *proxy)

@@ -24,4 +24,12 @@ void options_annotate(struct injection *in, json_t *notes, const json_t *proxy);
 unsigned proxy_uid_of(const struct injection *in);
 unsigned proxy_gid_of(const struct injection *in, const json_t *proxy);
 
+/* What the proxy's own settings (proxyMetadata) say where no option does; whether the value of @key says so. */
+#define METADATA_OPTIONS 3
+extern const struct metadata_option {
+	enum annotation_id id;
+	const char *key;
+} metadata_options[METADATA_OPTIONS];
+bool metadata_is_true(const json_t *metadata, const char *key);
+
 #endif

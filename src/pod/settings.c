@@ -113,11 +113,18 @@ static void read_order(struct injection *in)
 		config_parse_order(text, &in->order, &in->order_name, &err);
 }
 
-static const char *find_mode(const struct injection *in)
+const char *mode_word(const char *text)
 {
 	static const char *const modes[] = { "REDIRECT", "TPROXY", "NONE" };
+	/* istio-init takes any case, and nothing for REDIRECT */
+	int i = choice_find(MODES, text, true);
+
+	return modes[i < 0 ? 0 : i];
+}
+
+static const char *find_mode(const struct injection *in)
+{
 	const char *text = note(in, ANNOTATION_MODE);
-	int i;
 
 	/* The plugin takes every pod that has a status, but for this mode (options_annotate). */
 	if (!in->sidecar && in->cfg->init == INIT_CNI)
@@ -126,9 +133,7 @@ static const char *find_mode(const struct injection *in)
 		text = member_text(in->proxy_config, "interceptionMode");
 	if (!text)
 		text = in->cfg->capture->of[ANNOTATION_MODE].text;
-	/* istio-init takes any case, and nothing for REDIRECT */
-	i = choice_find(MODES, text, true);
-	return modes[i < 0 ? 0 : i];
+	return mode_word(text);
 }
 
 void settings_read(struct injection *in)
@@ -146,5 +151,4 @@ void settings_read(struct injection *in)
 	in->native = in->sidecar && note_boolean(in, ANNOTATION_NATIVE, in->cfg->native);
 	in->hold = !in->native &&
 		   (in->cfg->hold || json_is_true(member(in->proxy_config, "holdApplicationUntilProxyStarts")));
-	workload_find(in);
 }

@@ -13,4 +13,7 @@ bool note_boolean(const struct injection *in, enum annotation_id id, bool otherw
 /* The agent's port for metrics: that of the annotation is for probes alone. */
 unsigned metrics_port(const struct injection *in);
 
+/* REDIRECT, TPROXY or NONE for a text of any case. */
+const char *mode_word(const char *text);
+
 #endif

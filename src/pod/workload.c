@@ -112,31 +112,34 @@ static const char *or_empty(const char *text)
 	return text ? text : "";
 }
 
-void workload_find(struct injection *in)
+static struct workload find_workload(struct injection *in)
 {
 	const json_t *metadata = member(in->pod, "metadata");
 	const char *generate_name = member_text(metadata, "generateName"), *name = member_text(metadata, "name");
 	json_t *owner;
 	size_t i;
 
-	in->workload = in->request->workload;
-	if (in->workload.name)
-		return;
 	if (generate_name && *generate_name)
 		json_array_foreach(member(metadata, "ownerReferences"), i, owner)
 		{
+			struct workload w = { or_empty(member_text(owner, "name")), or_empty(member_text(owner, "kind")),
+					      or_empty(member_text(owner, "apiVersion")) };
+
 			if (!json_is_true(member(owner, "controller")))
 				continue;
-			in->workload = (struct workload){ or_empty(member_text(owner, "name")),
-							  or_empty(member_text(owner, "kind")),
-							  or_empty(member_text(owner, "apiVersion")) };
-			find_maker(in, &in->workload);
-			return;
+			find_maker(in, &w);
+			return w;
 		}
 	if (!name || !*name) {
 		name = or_empty(generate_name);
 		if (*name && name[strlen(name) - 1] == '-')
 			name = arena_printf(in->arena, "%.*s", (int)strlen(name) - 1, name);
 	}
-	in->workload = (struct workload){ name, "Pod", "v1" };
+	return (struct workload){ name, "Pod", "v1" };
+}
+
+void workload_find(struct injection *in)
+{
+	in->workload = in->request->workload.name ? in->request->workload : find_workload(in);
+	in->result->workload = in->workload;
 }

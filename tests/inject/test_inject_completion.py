@@ -7,7 +7,7 @@ import pytest
 
 CASES = [
     (["ch"], {"check"}),
-    (["help", "c"], {"check"}),
+    (["help", "c"], {"check", "cert"}),
     (["--na"], {"--namespace"}),
     (["check", "--na"], {"--namespace", "--namespace-labels"}),
     (["check", "--show"], {"--show-rules"}),
@@ -15,6 +15,10 @@ CASES = [
     (["-o", ""], {"yaml", "json", "patch", "diff"}),
     (["check", "-o", ""], {"text", "json"}),
     (["version", "--out"], set()),
+    (["manifests", "--se"], {"--service"}),
+    (["check", "--se"], {"--server-name"}),
+    (["manifests", "--fi"], set()),
+    (["check", "--rep"], set()),
 ]
 
 

@@ -4,6 +4,7 @@
 
 #include "json.h"
 #include "pod_run.h"
+#include "webhook.h"
 
 Suite *suite_pod_decide(void);
 

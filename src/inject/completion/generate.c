@@ -8,20 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../verbs.h"
+
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-
-enum {
-#define VERB(name, ...) VERB_##name,
-#include "../verbs.def"
-#undef VERB
-	VERBS
-};
-
-enum { FOR_INJECT = 1 << VERB_inject, FOR_CHECK = 1 << VERB_check, FOR_ALL = (1 << VERBS) - 1 };
 
 static const struct {
 	const char *name, *help;
-} verbs[VERBS] = {
+} verbs[INJECT_VERBS] = {
 #define VERB(name, usage, summary, ...) { #name, summary },
 #include "../verbs.def"
 #undef VERB
@@ -48,7 +41,7 @@ static bool is_flag(const struct option *o)
 
 static bool takes_path(const struct option *o)
 {
-	return !is_flag(o) && !strcmp(o->metavar, "FILE");
+	return !is_flag(o) && (!strcmp(o->metavar, "FILE") || !strcmp(o->metavar, "DIR"));
 }
 
 /* The words that the value is one of, parted by blanks; "" if it is none of a few. */
@@ -103,13 +96,13 @@ static void put_bash_command(unsigned verb)
 
 static void put_names(void)
 {
-	for (unsigned i = 0; i < VERBS; i++)
+	for (unsigned i = 0; i < INJECT_VERBS; i++)
 		printf("%s%s", i ? " " : "", verbs[i].name);
 }
 
 static void put_bash(void)
 {
-	for (unsigned i = 0; i < VERBS; i++)
+	for (unsigned i = 0; i < INJECT_VERBS; i++)
 		put_bash_command(i);
 	printf("_istio_inject()\n{\n"
 	       "\tlocal cur=${COMP_WORDS[COMP_CWORD]} option=${COMP_WORDS[COMP_CWORD - 1]}\n"
@@ -121,7 +114,7 @@ static void put_bash(void)
 	       "\t\tmapfile -t COMPREPLY < <(compgen -W '");
 	put_names();
 	printf("' -- \"$cur\")\n\t\treturn\n\tfi\n\tcase ${COMP_WORDS[1]} in\n");
-	for (unsigned i = 1; i < VERBS; i++)
+	for (unsigned i = 1; i < INJECT_VERBS; i++)
 		printf("\t%s) _istio_inject_%s \"$option\" ;;\n", verbs[i].name, verbs[i].name);
 	printf("\t*) _istio_inject_%s \"$option\" ;;\n\tesac\n}\ncomplete -F _istio_inject istio-inject\n", verbs[0].name);
 }
@@ -144,13 +137,13 @@ static void put_zsh_option(const struct option *o, const char *dashes, const cha
 static void put_zsh(void)
 {
 	printf("local -a commands=(\n");
-	for (unsigned i = 0; i < VERBS; i++) {
+	for (unsigned i = 0; i < INJECT_VERBS; i++) {
 		printf("\t'%s:", verbs[i].name);
 		put_text(verbs[i].help, ":", "'\\''");
 		printf("'\n");
 	}
 	printf(")\n\ncase $words[2] in\n");
-	for (unsigned verb = VERBS; verb-- > 0;) {
+	for (unsigned verb = INJECT_VERBS; verb-- > 0;) {
 		printf(verb ? "%s)\n\t_arguments -s -S \\\n" : "*)\n\t_arguments -s -S \\\n", verbs[verb].name);
 		for (unsigned i = 0; i < LENGTH(options); i++) {
 			const char letter[2] = { options[i].letter };
@@ -167,10 +160,24 @@ static void put_zsh(void)
 	printf("esac\n");
 }
 
+/* What goes with the first command goes without one, too. */
+static void put_fish_condition(const struct option *o)
+{
+	unsigned listed = o->commands & 1 ? ~o->commands : o->commands;
+
+	if (o->commands == FOR_ALL)
+		return;
+	printf(" -n '%s__fish_seen_subcommand_from", o->commands & 1 ? "not " : "");
+	for (unsigned i = 0; i < INJECT_VERBS; i++)
+		if (listed & 1u << i)
+			printf(" %s", verbs[i].name);
+	printf("'");
+}
+
 static void put_fish(void)
 {
 	printf("complete -c istio-inject -f\n");
-	for (unsigned i = 0; i < VERBS; i++) {
+	for (unsigned i = 0; i < INJECT_VERBS; i++) {
 		printf("complete -c istio-inject -n '__fish_is_first_token; or __fish_seen_subcommand_from help' -a %s -d '",
 		       verbs[i].name);
 		put_text(verbs[i].help, "\\", "\\'");
@@ -182,13 +189,7 @@ static void put_fish(void)
 		printf("complete -c istio-inject -l %s", o->name);
 		if (o->letter)
 			printf(" -s %c", o->letter);
-		/* what goes with the first goes without a command, too */
-		if (!(o->commands & 1))
-			printf(" -n '__fish_seen_subcommand_from check'");
-		else if (o->commands == 1)
-			printf(" -n 'not __fish_seen_subcommand_from check help version'");
-		else if (o->commands != FOR_ALL)
-			printf(" -n 'not __fish_seen_subcommand_from help version'");
+		put_fish_condition(o);
 		if (takes_path(o))
 			printf(" -r -F");
 		else if (!is_flag(o))
