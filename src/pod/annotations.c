@@ -2,6 +2,7 @@
 #include "annotations.h"
 
 #include "../cli/options.h"
+#include "injection.h"
 
 const struct annotation annotations[ANNOTATIONS] = {
 /* The parameters' names must not be those of the fields. */
@@ -21,3 +22,10 @@ const struct annotation annotations[ANNOTATIONS] = {
 #include "annotations.def"
 #undef ANNOTATION
 };
+
+const char *note(const struct injection *in, enum annotation_id id)
+{
+	const char *text = member_text(in->notes, annotations[id].name);
+
+	return text || !annotations[id].second ? text : member_text(in->notes, annotations[id].second);
+}

@@ -8,6 +8,9 @@
 /* Fills in->options; @proxy: the proxy container after the merge, or NULL. */
 void options_read(struct injection *in, const json_t *proxy);
 
+/* The items of a list, and those of @more (at most 64) that are not among them, joined by commas. */
+const char *list_with(struct arena *arena, const char *list, const char *const *more, unsigned n);
+
 /* The arguments of the container that makes (rules) or proves the rules; fills result.options, too. */
 json_t *options_args(struct injection *in, bool rules);
 
