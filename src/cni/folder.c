@@ -129,21 +129,20 @@ static int fill(int fd, const void *data, size_t len, const struct stat *like)
 
 int file_replace(const char *path, const void *data, size_t len, const struct stat *like, struct err *err)
 {
-	auto_free char *target = realpath(path, NULL);
-	const char *to = target ? target : path, *slash = strrchr(to, '/');
+	const char *slash = strrchr(path, '/');
 	char temporary[PATH_MAX];
 	int fd, rc = 0;
 
-	snprintf(temporary, sizeof(temporary), "%.*s" TEMPORARY "XXXXXX", slash ? (int)(slash - to + 1) : 0, to);
+	snprintf(temporary, sizeof(temporary), "%.*s" TEMPORARY "XXXXXX", slash ? (int)(slash - path + 1) : 0, path);
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0)
-		return fail_file(to, "write a new file beside it", err);
+		return fail_file(path, "write a new file beside it", err);
 	if (fill(fd, data, len, like))
-		rc = fail_file(to, "write a new file beside it", err);
+		rc = fail_file(path, "write a new file beside it", err);
 	if (close(fd) && !rc)
-		rc = fail_file(to, "write a new file beside it", err);
-	if (!rc && rename(temporary, to))
-		rc = fail_file(to, "replace it", err);
+		rc = fail_file(path, "write a new file beside it", err);
+	if (!rc && rename(temporary, path))
+		rc = fail_file(path, "replace it", err);
 	if (rc)
 		unlink(temporary);
 	return rc;

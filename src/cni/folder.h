@@ -21,8 +21,8 @@ char **folder_names(const char *path, const char *suffix);
 void folder_names_free(char **names);
 
 /*
- * Puts @data into the file, which is seen before or after, never in between; a symbolic link stays one.  Mode and owner are
- * those of @like, of which only these count.  -errno with @err.
+ * Puts @data into the file, which is seen before or after, never in between; a symbolic link is replaced itself.  Mode and
+ * owner are those of @like, of which only these count.  -errno with @err.
  */
 int file_replace(const char *path, const void *data, size_t len, const struct stat *like, struct err *err);
 

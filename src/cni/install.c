@@ -111,12 +111,10 @@ static int put_program(const struct installation *in, struct err *err)
 	if (lock < 0)
 		return lock;
 	join(in->cfg->cni.bin_dir, PLUGIN_NAME, path);
-	/* A link may lead to the program itself, as in the build's folder. */
+	/* Not a link, wherever that leads. */
 	if (!lstat(path, &now) && S_ISREG(now.st_mode) && (now.st_mode & 07777) == 0755 &&
 	    holds(path, in->program, in->program_len))
 		return 0;
-	if (!lstat(path, &now) && S_ISLNK(now.st_mode))
-		unlink(path);
 	rc = file_replace(path, in->program, in->program_len, &like, err);
 	if (!rc)
 		log_info("wrote %s", path);
@@ -165,6 +163,7 @@ static int read_list(struct rewrite *r, struct err *err)
 /* Writes it: 1, or 0 if it is so already.  -EAGAIN: somebody has changed what it was made from meanwhile. */
 static int write_list(const struct rewrite *r, struct err *err)
 {
+	auto_free char *target = realpath(r->to, NULL); /* a link stays one */
 	struct stat now;
 	int rc;
 
@@ -172,7 +171,7 @@ static int write_list(const struct rewrite *r, struct err *err)
 		return 0;
 	if (stat(r->from, &now) || now.st_ino != r->like.st_ino || !holds(r->from, r->text, r->len))
 		return err_set(err, STATUS_BUSY, EAGAIN, "%.300s: somebody else changes it again and again", r->from);
-	rc = file_replace(r->to, r->out.data, r->out.len, &r->like, err);
+	rc = file_replace(target ? target : r->to, r->out.data, r->out.len, &r->like, err);
 	if (rc)
 		return rc;
 	log_info("wrote %s", r->to);

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -350,8 +349,6 @@ int cni_run(void)
 				" (CNI 0.3.0 to 1.1.0): container runtimes call it, see istio-init(8)\n");
 		return STATUS_DONE;
 	}
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN);
 	/* What is said before the configuration is known is in the answer. */
 	log_setup(&(struct log_options){ .level = LOG_NONE, .fd = -1 });
 	call.arena = arena_new();

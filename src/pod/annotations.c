@@ -12,7 +12,6 @@ const struct annotation annotations[ANNOTATIONS] = {
 		.second = second_, \
 		.option = option_, \
 		.start = start_, \
-		.help = help_, \
 		.check = CHECK_##check_, \
 		.like = OPTION_##like_, \
 		.given = GIVEN_##given_, \
