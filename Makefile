@@ -78,11 +78,11 @@ lib     = build/lib/$(ARCH:%=%-)$(libc)
 
 sources      = $(filter-out src/cli/completion/% src/inject/completion/%,$(wildcard src/*.c src/*/*.c src/*/*/*.c))
 objects      = $(sources:%.c=$(obj)/%.o)
-# Two programs: what only one has, and the rest, of which istio-inject takes what is pure.
-inject_rooms   = $(filter $(patsubst %,$(obj)/src/%/%,json pod inject serve tls),$(objects))
-# istio-init's malloc is for a run of milliseconds: the webhook has musl's.
-shared_rooms   = $(filter $(patsubst %,$(obj)/src/%/%,base cli model text),$(objects))
+# Two programs, each with the rooms that it may call; the linker leaves out what is not called.
+inject_rooms   = $(filter $(patsubst %,$(obj)/src/%/%,inject serve tls),$(objects))
+shared_rooms   = $(filter $(patsubst %,$(obj)/src/%/%,base cli model text json pod),$(objects))
 init_objects   = $(filter-out $(inject_rooms),$(objects))
+# istio-init's malloc is for a run of milliseconds: the webhook has musl's.
 inject_objects = $(inject_rooms) $(filter-out $(obj)/src/base/heap.o,$(shared_rooms)) $(obj)/src/kernel/system/caps.o
 parts          = $(filter-out $(obj)/src/main.o $(obj)/src/inject/main.o,$(objects))
 unit_objects = $(patsubst %.c,$(obj)/%.o,$(wildcard tests/unit/*.c)) $(parts)
@@ -98,8 +98,8 @@ cflags   = -std=gnu11 $(warnings) -Iinclude -Isrc/kernel -isystem $(lib)/include
            -D_GNU_SOURCE -DISTIO_INIT_VERSION='"$(VERSION)"' -ffile-prefix-map=$(CURDIR)/= \
            -fPIE -fstack-protector-strong -ffunction-sections -fdata-sections -MMD -MP
 ldflags  = -Wl,--gc-sections,-z,noseparate-code,-z,relro,-z,now,-z,noexecstack,--build-id=none
-libs        = -L$(lib) -lip4tc -lip6tc -lnftnl -lmnl
 inject_libs = -L$(lib) -ljansson -lyaml -lmbedtls
+libs        = $(inject_libs) -lip4tc -lip6tc -lnftnl -lmnl
 
 ifeq ($(flavour),musl)
 CFLAGS ?= -Oz -fno-asynchronous-unwind-tables
@@ -151,6 +151,7 @@ $(bin): $(init_objects) $(obj)/sources Makefile
 	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(ldstrict) $(LDFLAGS) -o $(obj)/istio-init $(init_objects) $(libs) $(crtn)
 	@install $(obj)/istio-init $@
 	@ln -sfn $(@F) $(@D)/istio-iptables
+	@ln -sfn $(@F) $(@D)/istio-init-cni
 
 $(inject): $(inject_objects) $(obj)/sources Makefile
 	@mkdir -p $(@D)
@@ -159,7 +160,7 @@ $(inject): $(inject_objects) $(obj)/sources Makefile
 
 $(unit): $(unit_objects) $(obj)/sources Makefile
 	@mkdir -p $(@D)
-	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(ldstrict) $(LDFLAGS) -o $@ $(unit_objects) $(libs) $(inject_libs) $(crtn) $(checklibs)
+	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(ldstrict) $(LDFLAGS) -o $@ $(unit_objects) $(libs) $(crtn) $(checklibs)
 
 build/bench/review: $(obj)/tests/bench/review.o $(filter-out $(obj)/src/inject/main.o,$(inject_objects)) $(obj)/sources Makefile
 	@mkdir -p $(@D)
@@ -167,7 +168,7 @@ build/bench/review: $(obj)/tests/bench/review.o $(filter-out $(obj)/src/inject/m
 
 $(fuzzers): build/fuzz/%: $(obj)/tests/fuzz/fuzz_%.o $(fuzz_shared) $(obj)/sources Makefile
 	@mkdir -p $(@D)
-	$(call say,LD)$(link) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(libs) $(inject_libs)
+	$(call say,LD)$(link) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(libs)
 build/fuzz/nftables build/fuzz/iptables_nft build/fuzz/rtnl: $(obj)/tests/fuzz/mutator.o
 
 $(obj)/tests/unit/%.o: private cflags += $(check)
@@ -279,6 +280,7 @@ build/completion/inject-bash build/completion/inject-zsh build/completion/inject
 install: all completions
 	install -D -m 755 $(bin) $(DESTDIR)$(SBINDIR)/istio-init
 	ln -sfn istio-init $(DESTDIR)$(SBINDIR)/istio-iptables
+	ln -sfn istio-init $(DESTDIR)$(SBINDIR)/istio-init-cni
 	install -D -m 644 man/istio-init.8 $(DESTDIR)$(MANDIR)/man8/istio-init.8
 	install -D -m 644 build/completion/bash $(DESTDIR)$(BASHDIR)/istio-init
 	ln -sfn istio-init $(DESTDIR)$(BASHDIR)/istio-iptables

@@ -14,6 +14,12 @@
  */
 int cli_parse(struct config *cfg, int argc, char **argv, char **env, struct err *err);
 
+/*
+ * The same of an argument list alone, for @command, by who has set up logging himself: no environment, no words, and log
+ * options are taken without effect.
+ */
+int cli_parse_args(struct config *cfg, enum command command, char **argv, struct err *err);
+
 /* The commands that need nothing but the tables; both return STATUS_DONE. */
 int command_help(const struct config *cfg, struct err *err);
 int command_version(const struct config *cfg, struct err *err);

@@ -76,6 +76,11 @@ struct config {
 	const char *netns;     /* to enter first; empty: none */
 	const char *lock_file; /* XTABLES_LOCKFILE, else /run/xtables.lock; with cni_mode the netns */
 	struct log_options log;
+
+	struct {
+		const char *conf_dir, *bin_dir, *conf; /* conf: empty: none */
+		bool watch;
+	} cni;
 };
 
 /* Whether the options capture anything at all. */

@@ -54,6 +54,8 @@ void inject_config_init(struct inject_config *cfg, struct arena *arena);
 
 /* Sets an option of `capture` by its long name; @text is not copied. */
 int config_set_capture(struct inject_config *cfg, const char *option, const char *text, struct err *err);
+/* `capture`: all of a mapping of options to texts, numbers and booleans, which are not copied. */
+int config_set_captures(struct inject_config *cfg, const json_t *values, char path[CONFIG_PATH_MAX], struct err *err);
 /* `proxyPorts`: a list of ports as istio-init takes it. */
 int config_check_ports(const char *text, struct err *err);
 /* `order`, and the annotation istio-inject/order; @name points into @text. */

@@ -7,9 +7,17 @@
 
 enum log_level { LOG_NONE, LOG_FATAL, LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
+/* How a line of text begins. */
+enum log_style {
+	LOG_PLAIN,  /* with the program's name: whoever reads stderr notes the time himself */
+	LOG_DATED,  /* with the time before that, for a file */
+	LOG_KERNEL, /* with a priority, for /dev/kmsg, and short enough for it */
+};
+
 struct log_options {
 	enum log_level level;
-	bool json;
+	bool json; /* not with LOG_KERNEL */
+	enum log_style style;
 	int fd; /* where lines go; 2 by default */
 };
 

@@ -7,8 +7,8 @@
 
 #include "err.h"
 
-/* Enters the network namespace at @path (its user namespace too where that is needed). */
-int netns_enter(const char *path, struct err *err);
+/* Enters the network namespace at @path (its user namespace too where that is needed); @named: what a message begins with. */
+int netns_enter(const char *named, const char *path, struct err *err);
 
 /* Whose the netns is that we are in; UNKNOWN where /proc/sys is missing, masked or closed. */
 enum netns_place { NETNS_POD, NETNS_INITIAL, NETNS_UNKNOWN };

@@ -4,10 +4,11 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "cni.h"
 #include "command.h"
 
 static int (*const functions[COMMANDS])(const struct config *cfg, struct err *err) = {
-#define COMMAND(id, name, ...) [COMMAND_##id] = command_##name,
+#define COMMAND(id, function, ...) [COMMAND_##id] = command_##function,
 #include "commands.def"
 #undef COMMAND
 };
@@ -21,9 +22,11 @@ int main(int argc, char **argv)
 	/* Where rules are written, a log that nobody reads any more must not end the run half way. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* --log_target at the limit of a file's size */
+	if (cni_is_called(argc, argv))
+		return cni_run();
 	rc = cli_parse(&cfg, argc, argv, environ, &err);
 	if (!rc) {
-		if (cfg.dry_run || !(COMMAND_BIT(cfg.command) & ON_WRITE))
+		if (cfg.dry_run || !(COMMAND_BIT(cfg.command) & ON_WAIT))
 			signal(SIGPIPE, SIG_DFL);
 		cli_log_config(&cfg);
 		rc = functions[cfg.command](&cfg, &err);

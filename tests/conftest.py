@@ -11,7 +11,7 @@ import pytest
 
 TESTS = pathlib.Path(__file__).resolve().parent
 
-sys.path[:0] = [str(TESTS), *(str(TESTS / room) for room in ("cli", "inject", "kernel", "oracle", "traffic"))]
+sys.path[:0] = [str(TESTS), *(str(TESTS / room) for room in ("cli", "cni", "inject", "kernel", "oracle", "traffic"))]
 
 import lib  # noqa: E402
 

@@ -15,6 +15,8 @@ static const char *program = "istio-init";
 
 /* Bytes of the finished line; what is longer is cut. */
 #define LINE_MAX_LEN 4096
+/* The kernel refuses a record of more than 1024 bytes (PRINTKRB_RECORD_MAX, kernel/printk/printk_ringbuffer.h). */
+#define KERNEL_LINE_MAX 1000
 
 /* Bytes of lines that are held back, and how many of them are for warnings and errors alone. */
 #define HELD_MAX (64 << 10)
@@ -118,6 +120,22 @@ static void hold(enum log_level level, const char *line, size_t len)
 	held.len += len;
 }
 
+/* What stands before the program's name; the priorities of syslog(3) begin with 3 for an error. */
+static size_t put_head(struct line *line, enum log_level level)
+{
+	static const char priorities[] = {
+		[LOG_FATAL] = '3', [LOG_ERROR] = '3', [LOG_WARN] = '4', [LOG_INFO] = '6', [LOG_DEBUG] = '7'
+	};
+	char stamp[96] = "";
+
+	if (options.style == LOG_KERNEL)
+		return (size_t)snprintf(line->text, sizeof(line->text), "<%c>", priorities[level]);
+	if (options.style == LOG_PLAIN)
+		return 0;
+	print_time(stamp, sizeof(stamp));
+	return (size_t)snprintf(line->text, sizeof(line->text), "%s ", stamp);
+}
+
 void log_line(enum log_level level, const char *fmt, ...)
 {
 	char text[LINE_MAX_LEN / 2], stamp[96];
@@ -138,9 +156,12 @@ void log_line(enum log_level level, const char *fmt, ...)
 		memcpy(line.text + line.len, "\"}", 2);
 		line.len += 2;
 	} else {
-		line.len = (size_t)snprintf(line.text, sizeof(line.text), "%s: %s%s", program,
-					    level == LOG_INFO ? "" : level_names[level], level == LOG_INFO ? "" : ": ");
+		line.len = put_head(&line, level);
+		line.len += (size_t)snprintf(line.text + line.len, sizeof(line.text) - line.len, "%s: %s%s", program,
+					     level == LOG_INFO ? "" : level_names[level], level == LOG_INFO ? "" : ": ");
 		line_put_escaped(&line, text);
+		if (options.style == LOG_KERNEL && line.len > KERNEL_LINE_MAX)
+			line.len = KERNEL_LINE_MAX;
 	}
 	line.text[line.len++] = '\n';
 	if (held.on)

@@ -232,3 +232,18 @@ int cli_parse(struct config *cfg, int argc, char **argv, char **env, struct err 
 	parse_free(&p);
 	return rc;
 }
+
+int cli_parse_args(struct config *cfg, enum command command, char **argv, struct err *err)
+{
+	struct parse p = { .owners = { .passwd_path = "/etc/passwd", .group_path = "/etc/group" } };
+	int rc = args_read(&p, argv, err);
+
+	p.settings.cfg.command = command;
+	for (enum option_group group = 0; group < GROUP_LOG && !rc; group++)
+		rc = parse_group(&p, group, err);
+	if (!rc)
+		rc = checks_run(&p, err);
+	*cfg = p.settings.cfg;
+	parse_free(&p);
+	return rc;
+}

@@ -23,6 +23,7 @@ static const char *const group_titles[GROUPS] = {
 	[GROUP_BACKEND] = "How the rules are written",
 	[GROUP_PRINT] = "What is printed",
 	[GROUP_VALIDATION] = "Validation",
+	[GROUP_CNI] = "The CNI plugin on a node",
 	[GROUP_OLD] = "Options of older releases",
 	[GROUP_LOG] = "Logs",
 	[GROUP_HELP] = "Help",
@@ -47,7 +48,8 @@ static const char *help_text(enum option_id id)
 static const struct {
 	const char *usage, *summary, *examples[2]; /* the usage ends in a blank */
 } commands[COMMANDS] = {
-#define COMMAND(id, name, arguments, summary, ...) [COMMAND_##id] = { #name " " arguments, summary, { __VA_ARGS__ } },
+#define COMMAND(id, function, name, arguments, summary, ...) \
+	[COMMAND_##id] = { name " " arguments, summary, { __VA_ARGS__ } },
 #include "commands.def"
 #undef COMMAND
 };

@@ -61,7 +61,7 @@ const char *option_names(const struct option *option, char text[OPTION_NAMES_MAX
 const char *command_name(enum command command)
 {
 	static const char *const names[COMMANDS] = {
-#define COMMAND(id, name, ...) [COMMAND_##id] = #name,
+#define COMMAND(id, function, name, ...) [COMMAND_##id] = name,
 #include "commands.def"
 #undef COMMAND
 	};

@@ -47,7 +47,7 @@ static int fail_different(const struct context *ctx, const struct order *order, 
 {
 	int rc;
 
-	print_rules_diff(ctx, &order->plan, false);
+	print_rules_diff(stdout, ctx, &order->plan, false);
 	rc = err_set(err, STATUS_FAILED, EEXIST,
 		     "the live Istio rules are not those that the options ask for; nothing was changed");
 	err_hint(err, "run again with --reconcile to replace them, or istio-init clean to remove them");

@@ -140,7 +140,7 @@ int context_open(struct context *ctx, const struct config *cfg, enum intent inte
 	ctx->cfg = cfg;
 	ctx->intent = intent;
 	if (*cfg->netns)
-		rc = netns_enter(cfg->netns, err);
+		rc = netns_enter("--network-namespace", cfg->netns, err);
 	if (rc)
 		return rc;
 	ctx->caps = caps_effective();

@@ -20,7 +20,7 @@ static bool use_color(const struct config *cfg)
 	return isatty(STDOUT_FILENO) && !(no && *no) && !(term && !strcmp(term, "dumb"));
 }
 
-static void print_routes(const struct plan *plan, bool color)
+static void print_routes(FILE *out, const struct plan *plan, bool color)
 {
 	char text[ROUTE_TEXT_MAX];
 
@@ -29,8 +29,8 @@ static void print_routes(const struct plan *plan, bool color)
 		const char *on = !color ? "" : step->action == STEP_ADD ? "\033[32m" : "\033[31m";
 
 		if (step->kind == STEP_ROUTE)
-			printf("%s%c%s%s\n", on, step->action == STEP_ADD ? '+' : '-',
-			       route_text(step->route, "", text), *on ? "\033[m" : "");
+			fprintf(out, "%s%c%s%s\n", on, step->action == STEP_ADD ? '+' : '-',
+				route_text(step->route, "", text), *on ? "\033[m" : "");
 	}
 }
 
@@ -56,7 +56,7 @@ static void warn_of_zones(const struct context *ctx, const struct plan_want *wan
 }
 
 /* The plan that an apply would make, of what it would find. */
-static int diff(struct context *ctx, struct err *err)
+static int diff(struct context *ctx, FILE *out, struct err *err)
 {
 	bool color = use_color(ctx->cfg);
 	struct choice choice;
@@ -71,8 +71,8 @@ static int diff(struct context *ctx, struct err *err)
 	want.rules = rules = context_wanted(ctx, backend_layout(want.backend), ctx->families, true);
 	plan_make(&plan, &ctx->live, &want);
 	warn_of_left_rules(ctx);
-	print_rules_diff(ctx, &plan, color);
-	print_routes(&plan, color);
+	print_rules_diff(out, ctx, &plan, color);
+	print_routes(out, &plan, color);
 	if (plan.n)
 		warn_of_zones(ctx, &want);
 	rc = plan.n || plan.blocked ? STATUS_DIFFERENT : STATUS_DONE;
@@ -81,13 +81,18 @@ static int diff(struct context *ctx, struct err *err)
 	return rc;
 }
 
-int command_diff(const struct config *cfg, struct err *err)
+int diff_print(const struct config *cfg, FILE *out, struct err *err)
 {
 	struct context ctx;
 	int rc = context_open(&ctx, cfg, INTENT_LOOK, err);
 
 	rc = rc ? rc : context_read(&ctx, err);
-	rc = rc ? rc : diff(&ctx, err);
+	rc = rc ? rc : diff(&ctx, out, err);
 	context_close(&ctx);
 	return rc;
+}
+
+int command_diff(const struct config *cfg, struct err *err)
+{
+	return diff_print(cfg, stdout, err);
 }

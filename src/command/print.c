@@ -33,7 +33,7 @@ static void disown_left(struct ruleset *live, const struct plan *plan)
 			}
 }
 
-void print_rules_diff(const struct context *ctx, const struct plan *plan, bool color)
+void print_rules_diff(FILE *out, const struct context *ctx, const struct plan *plan, bool color)
 {
 	for (enum backend_index b = 0; b < BACKENDS; b++) {
 		struct ruleset *live = ctx->live.rules[b];
@@ -44,7 +44,7 @@ void print_rules_diff(const struct context *ctx, const struct plan *plan, bool c
 			continue;
 		disown_left(live, plan);
 		nothing = ruleset_new(live->layout, 0);
-		text_print_diff(stdout, live, wanted ? plan->want.rules : nothing, color);
+		text_print_diff(out, live, wanted ? plan->want.rules : nothing, color);
 		ruleset_free(nothing);
 	}
 }

@@ -3,10 +3,12 @@
 #ifndef ISTIO_INIT_PRINT_H
 #define ISTIO_INIT_PRINT_H
 
+#include <stdio.h>
+
 #include "context.h"
 
 /* A unified diff from the live Istio rules to the wanted, of the plan's backend and of those that it would leave. */
-void print_rules_diff(const struct context *ctx, const struct plan *plan, bool color);
+void print_rules_diff(FILE *out, const struct context *ctx, const struct plan *plan, bool color);
 
 /*
  * One warning that names interface RETURNs, as -c and -k make them, which stay beside an install although nobody asks

@@ -191,16 +191,20 @@ static int load_names(struct loader *l, const struct key *key, json_t *value)
 	return check_names(l, value);
 }
 
-/* A check of src/pod, whose path is relative to the value and may end in "#". */
+/* @path, from a check of src/pod, is relative to the value and may end in "#". */
+static int fail_below(struct loader *l, char path[CONFIG_PATH_MAX], int rc)
+{
+	path[strcspn(path, "#")] = '\0';
+	strncat(l->path, path, sizeof(l->path) - strlen(l->path) - 1);
+	return rc;
+}
+
 static int run_check(struct loader *l, json_t *value, int (*check)(const json_t *, char *, struct err *))
 {
 	char path[CONFIG_PATH_MAX] = "";
 	int rc = check(value, path, l->err);
 
-	path[strcspn(path, "#")] = '\0';
-	if (rc)
-		strncat(l->path, path, sizeof(l->path) - strlen(l->path) - 1);
-	return rc;
+	return rc ? fail_below(l, path, rc) : 0;
 }
 
 static int load_checked(struct loader *l, const struct key *key, json_t *value)
@@ -211,29 +215,11 @@ static int load_checked(struct loader *l, const struct key *key, json_t *value)
 
 static int load_capture(struct loader *l, const struct key *key, json_t *value)
 {
-	const char *option;
-	json_t *text;
+	char path[CONFIG_PATH_MAX];
+	int rc = config_set_captures(l->cfg, value, path, l->err);
 
 	(void)key;
-	if (!json_is_object(value))
-		return expected(l, "a mapping of options of istio-init, without dashes, to their values");
-	json_object_foreach(value, option, text)
-	{
-		size_t len = strlen(l->path);
-		int rc;
-
-		enter(l, option);
-		if (json_is_object(text) || json_is_array(text) || json_is_null(text))
-			return expected(l, "a text, a number, true or false");
-		rc = config_set_capture(l->cfg, option,
-					json_is_string(text) && !json_is_raw_number(text) ? json_string_value(text) :
-											    json_text(text),
-					l->err);
-		if (rc)
-			return rc;
-		l->path[len] = '\0';
-	}
-	return 0;
+	return rc ? fail_below(l, path, rc) : 0;
 }
 
 static int load_overlays(struct loader *l, const struct key *key, json_t *value)

@@ -2,6 +2,7 @@
 #include "annotations.h"
 
 #include "../cli/options.h"
+#include "injection.h"
 
 const struct annotation annotations[ANNOTATIONS] = {
 /* The parameters' names must not be those of the fields. */
@@ -11,7 +12,6 @@ const struct annotation annotations[ANNOTATIONS] = {
 		.second = second_, \
 		.option = option_, \
 		.start = start_, \
-		.help = help_, \
 		.check = CHECK_##check_, \
 		.like = OPTION_##like_, \
 		.given = GIVEN_##given_, \
@@ -21,3 +21,10 @@ const struct annotation annotations[ANNOTATIONS] = {
 #include "annotations.def"
 #undef ANNOTATION
 };
+
+const char *note(const struct injection *in, enum annotation_id id)
+{
+	const char *text = member_text(in->notes, annotations[id].name);
+
+	return text || !annotations[id].second ? text : member_text(in->notes, annotations[id].second);
+}

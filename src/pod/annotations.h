@@ -33,7 +33,7 @@ enum option_given { GIVEN_NEVER, GIVEN_ALWAYS, GIVEN_FILLED, GIVEN_IF_TRUE, GIVE
 enum option_to { TO_BOTH, TO_RULES };
 
 struct annotation {
-	const char *name, *second, *option, *start, *help;
+	const char *name, *second, *option, *start;
 	uint8_t check, like, given, to;
 	char letter;
 };

@@ -73,6 +73,30 @@ int config_set_capture(struct inject_config *cfg, const char *option, const char
 	return 0;
 }
 
+int config_set_captures(struct inject_config *cfg, const json_t *values, char path[CONFIG_PATH_MAX], struct err *err)
+{
+	const char *option;
+	json_t *value;
+
+	*path = '\0';
+	if (!json_is_object(values))
+		return path_expected(err, "a mapping of options of istio-init, without dashes, to their values");
+	json_object_foreach((json_t *)values, option, value)
+	{
+		const char *text = text_of(value);
+		int ret;
+
+		path_push(path, option);
+		if (json_is_object(value) || json_is_array(value) || json_is_null(value))
+			return path_expected(err, "a text, a number, true or false");
+		ret = config_set_capture(cfg, option, text ? text : json_text(value), err);
+		if (ret)
+			return ret;
+		*path = '\0';
+	}
+	return 0;
+}
+
 int config_check_ports(const char *text, struct err *err)
 {
 	struct refusal refusal;

@@ -3,6 +3,7 @@
 #include "options.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,23 +94,32 @@ static struct option_value read_gid(const struct injection *in, const json_t *pr
 	return value;
 }
 
-/* The list's items, and the status port unless it is among them. */
+const char *list_with(struct arena *arena, const char *list, const char *const *more, unsigned n)
+{
+	auto_free char *copy = xstrdup(list);
+	char *rest = copy, *item, *joined, *end;
+	size_t size = strlen(list) + 1;
+	uint64_t there = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		size += strlen(more[i]) + 1;
+	joined = end = arena_alloc(arena, size);
+	while ((item = item_next(&rest, ","))) {
+		for (unsigned i = 0; i < n; i++)
+			there |= (uint64_t)!strcmp(item, more[i]) << i;
+		end += sprintf(end, "%s%s", end > joined ? "," : "", item);
+	}
+	for (unsigned i = 0; i < n; i++)
+		if (!(there >> i & 1))
+			end += sprintf(end, "%s%s", end > joined ? "," : "", more[i]);
+	return joined;
+}
+
 static const char *with_status_port(const struct injection *in, const char *list)
 {
-	const char *port = arena_printf(in->arena, "%u", in->status_port), *text;
-	auto_free char *copy = xstrdup(list);
-	bool has_port = !in->status_port;
-	struct buffer joined = { 0 };
-	char *rest = copy, *item;
+	const char *port = arena_printf(in->arena, "%u", in->status_port);
 
-	while ((item = item_next(&rest, ",")) || !has_port) {
-		has_port |= !item || !strcmp(item, port);
-		buffer_puts(&joined, joined.len ? "," : "");
-		buffer_puts(&joined, item ? item : port);
-	}
-	text = arena_printf(in->arena, "%s", joined.data ? joined.data : "");
-	buffer_free(&joined);
-	return text;
+	return list_with(in->arena, list, &port, in->status_port ? 1 : 0);
 }
 
 static struct option_value read_exclude_ports(const struct injection *in)

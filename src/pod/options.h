@@ -13,6 +13,8 @@ bool option_is_given(enum annotation_id id, const char *text, bool annotated);
 
 /* That istio-init takes them together; -EINVAL: the line that refuses the pod. */
 int options_check(struct injection *in);
+/* The items of a list, and those of @more (at most 64) that are not among them, joined by commas. */
+const char *list_with(struct arena *arena, const char *list, const char *const *more, unsigned n);
 
 /* The arguments of the container that makes (rules) or proves the rules; fills result.options, too. */
 json_t *options_args(struct injection *in, bool rules);

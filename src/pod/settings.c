@@ -11,13 +11,6 @@
 #include "settings.h"
 #include "validate.h"
 
-const char *note(const struct injection *in, enum annotation_id id)
-{
-	const char *text = member_text(in->notes, annotations[id].name);
-
-	return text || !annotations[id].second ? text : member_text(in->notes, annotations[id].second);
-}
-
 bool note_boolean(const struct injection *in, enum annotation_id id, bool otherwise)
 {
 	const char *text = note(in, id);

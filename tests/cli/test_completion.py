@@ -89,7 +89,7 @@ def test_no_command_is_apply(installed, complete):
 
 @pytest.mark.parametrize("complete", [bash, fish], ids=["bash", "fish"])
 def test_commands(installed, complete):
-    commands = {"apply", "diff", "show", "clean", "explain", "help", "version"}
+    commands = {"apply", "diff", "show", "clean", "explain", "cni-install", "cni-uninstall", "help", "version"}
     assert set(complete(installed, "")) == commands
     assert set(complete(installed, "help", "")) == commands
     assert not set(complete(installed, "clean", "")) & commands

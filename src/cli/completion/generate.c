@@ -28,7 +28,7 @@ static const struct option options[] = {
 static const struct {
 	const char *name, *help;
 } commands[COMMANDS] = {
-#define COMMAND(id, name, arguments, summary, ...) [COMMAND_##id] = { #name, summary },
+#define COMMAND(id, function, name, arguments, summary, ...) [COMMAND_##id] = { name, summary },
 #include "commands.def"
 #undef COMMAND
 };

@@ -13,15 +13,14 @@
 
 #define HINT_PATH "name a file like /run/netns/POD or /proc/PID/ns/net of a running process"
 
-static int fail_enter(const char *path, int error, struct err *err)
+static int fail_enter(const char *named, const char *path, int error, struct err *err)
 {
 	if (error != EPERM)
-		return err_set(err, STATUS_FAILED, error, "--network-namespace %.200s: cannot enter it: %s", path,
-			       strerror(error));
+		return err_set(err, STATUS_FAILED, error, "%s %.200s: cannot enter it: %s", named, path, strerror(error));
 	err_set(err, STATUS_NOPERM, error,
-		"--network-namespace %.200s: entering a network namespace takes the "
+		"%s %.200s: entering a network namespace takes the "
 		"capability SYS_ADMIN, here and in the user namespace that owns it",
-		path);
+		named, path);
 	err_hint(err, "run as root on the node, or run istio-init inside the pod without --network-namespace");
 	return -error;
 }
@@ -54,7 +53,7 @@ static int enter(int netns)
 	return rc || !setns(netns, CLONE_NEWNET) ? rc : -errno;
 }
 
-int netns_enter(const char *path, struct err *err)
+int netns_enter(const char *named, const char *path, struct err *err)
 {
 	/* Not blocking: it may be a FIFO. */
 	auto_close int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -63,16 +62,16 @@ int netns_enter(const char *path, struct err *err)
 	if (fd < 0) {
 		bool denied = errno == EACCES;
 
-		rc = err_set(err, denied ? STATUS_NOPERM : STATUS_USAGE, errno,
-			     "--network-namespace %.200s: cannot open it: %s", path, strerror(errno));
+		rc = err_set(err, denied ? STATUS_NOPERM : STATUS_USAGE, errno, "%s %.200s: cannot open it: %s", named,
+			     path, strerror(errno));
 		err_hint(err, denied ? "run as root, or as the user whose process or file it is" : HINT_PATH);
 		return rc;
 	}
 	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
-		rc = err_set(err, STATUS_USAGE, EINVAL, "--network-namespace %.200s: not a network namespace", path);
+		rc = err_set(err, STATUS_USAGE, EINVAL, "%s %.200s: not a network namespace", named, path);
 		err_hint(err, HINT_PATH);
 		return rc;
 	}
 	rc = enter(fd);
-	return rc ? fail_enter(path, -rc, err) : 0;
+	return rc ? fail_enter(named, path, -rc, err) : 0;
 }
