@@ -3,9 +3,9 @@
  * The shipped binary's malloc: a pointer that moves on.  A run allocates some dozens of
  * blocks, lives for less than a millisecond and ends; musl's allocator spends a fifth of that on
  * mapping, unmapping and touching pages.  Small blocks come one after the other from a static
- * area (then from megabytes); only the last one can grow in place or be given back.  The smallest that are
- * freed wait for the next of their size: libyaml has a dozen of them a scalar.  Large ones
- * are mappings of their own, so that long lists are returned to the system.  One thread only.
+ * area (then from megabytes); only the last one can grow in place or be given back.  Others that are
+ * freed wait for the next of about their size: libyaml has a dozen of them a scalar, and a server does not
+ * grow.  Large ones are mappings of their own, so that long lists are returned to the system.  One thread only.
  *
  * Memory that was never handed out is zero: calloc does not touch it, as each page that is
  * touched costs a microsecond.  With musl's own malloc a default apply takes 20 % (nftables)
@@ -25,7 +25,9 @@
 #define LARGE (128 << 10)
 #define AREA (1 << 20)
 #define HUGE (2 << 20) /* from here on mappings are of, and ask for, pages of that size: a third less CPU time */
-#define KEPT_MAX 512   /* bytes of a block that waits */
+/* Rooms are of 16 steps from each power of two to the next, of ALIGNMENT up to 32 of these. */
+#define STEPS 16
+#define ROOMS (STEPS * 9 + STEPS + 1)
 
 /* In front of each block. */
 struct block {
@@ -39,15 +41,30 @@ static char *next = first_area, *end = first_area + sizeof(first_area);
 static char *fresh = first_area; /* from here to the end nothing was ever handed out */
 
 /* Freed blocks by their room: each begins with the address of the next. */
-static struct block *kept[KEPT_MAX / ALIGNMENT + 1];
+static struct block *kept[ROOMS];
 
 static size_t taken;  /* bytes handed out, or kept */
 static void *reserve; /* a mapping for want of others, of @reserved bytes */
 static size_t reserved;
 
+/* Of a block that may be kept; *@number: which of the rooms this is. */
+static size_t small_room(size_t size, unsigned *number)
+{
+	size_t step = ALIGNMENT;
+
+	*number = 0;
+	for (; size > 2 * STEPS * step; step *= 2)
+		*number += STEPS;
+	size = (size + step - 1) & ~(step - 1);
+	*number += (unsigned)(size / step);
+	return size;
+}
+
 static size_t block_room(size_t size)
 {
-	return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+	unsigned number;
+
+	return size < LARGE ? small_room(size, &number) : (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 }
 
 static bool is_last(const struct block *block)
@@ -104,23 +121,27 @@ static void hand_out(char *to)
 
 static void block_keep(struct block *block)
 {
-	size_t room = block_room(block->size);
+	unsigned number;
 
-	if (!room || room > KEPT_MAX)
+	if (!small_room(block->size, &number))
 		return;
-	*(struct block **)(block + 1) = kept[room / ALIGNMENT];
-	kept[room / ALIGNMENT] = block;
+	*(struct block **)(block + 1) = kept[number];
+	kept[number] = block;
 }
 
 /* One that waits, or NULL. */
 static struct block *block_take_kept(size_t size)
 {
-	struct block **first = size <= KEPT_MAX ? &kept[block_room(size) / ALIGNMENT] : NULL;
-	struct block *block = first ? *first : NULL;
+	struct block *block;
+	unsigned number;
 
+	if (size >= LARGE)
+		return NULL;
+	small_room(size, &number);
+	block = kept[number];
 	if (!block)
 		return NULL;
-	*first = *(struct block **)(block + 1);
+	kept[number] = *(struct block **)(block + 1);
 	block->size = size;
 	return block;
 }

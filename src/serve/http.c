@@ -146,7 +146,7 @@ static int read_request_line(struct head *head, struct span line)
 	struct span method = cut(&line, ' '), target = cut(&line, ' '), version = line;
 
 	for (size_t i = 0; i < target.len; i++)
-		if (target.at[i] <= ' ' || target.at[i] == 0x7f)
+		if ((unsigned char)target.at[i] <= ' ' || (unsigned char)target.at[i] >= 0x7f)
 			return fail(head, 400, "the request line has a byte that does not belong there");
 	if (!is_token_span(method) || !target.len || version.len != 8 || memcmp(version.at, "HTTP/", 5) != 0 ||
 	    !is_digit(version.at[5]) || version.at[6] != '.' || !is_digit(version.at[7]))
@@ -234,7 +234,7 @@ static int read_field(struct head *head, struct span line)
 	if (!is_token_span(name) || line.at == name.at + name.len)
 		return fail(head, 400, "expected a header: NAME: VALUE");
 	for (size_t i = 0; i < value.len; i++)
-		if ((value.at[i] >= 0 && value.at[i] < ' ' && value.at[i] != '\t') || value.at[i] == 0x7f)
+		if (((unsigned char)value.at[i] < ' ' && value.at[i] != '\t') || value.at[i] == 0x7f)
 			return fail(head, 400, "a header has a control byte");
 	if (++head->fields > HTTP_FIELDS_MAX)
 		return fail(head, 431, "more than 100 headers");
