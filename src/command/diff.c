@@ -63,9 +63,10 @@ static int diff(struct context *ctx, struct err *err)
 	struct plan_want want = { .routes = context_wanted_routes(ctx), .known = ctx->known };
 	struct ruleset *rules;
 	struct plan plan;
-	int rc = backends_choose(&choice, ctx, err);
+	int rc;
 
-	rc = rc ? rc : backends_first(&want.backend, ctx, &choice, err);
+	backends_choose(&choice, ctx);
+	rc = backends_first(&want.backend, ctx, &choice, err);
 	if (rc)
 		return rc;
 	want.rules = rules = context_wanted(ctx, backend_layout(want.backend), ctx->families, true);

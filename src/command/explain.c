@@ -110,9 +110,10 @@ static int explain_wanted(const struct config *cfg, struct err *err)
 static int choose_backend(enum backend_index *index, bool *holds, struct context *ctx, struct err *err)
 {
 	struct choice choice;
-	int rc = backends_choose(&choice, ctx, err);
+	int rc;
 
-	rc = rc ? rc : backends_first(index, ctx, &choice, err);
+	backends_choose(&choice, ctx);
+	rc = backends_first(index, ctx, &choice, err);
 	if (rc)
 		return rc;
 	*holds = ownership_has_ours(ctx->live.rules[*index]);
