@@ -20,17 +20,25 @@ static bool use_color(const struct config *cfg)
 	return isatty(STDOUT_FILENO) && !(no && *no) && !(term && !strcmp(term, "dumb"));
 }
 
-static void print_routes(const struct plan *plan, bool color)
+static void print_line(enum step_action action, const char *text, bool color)
+{
+	const char *on = !color ? "" : action == STEP_ADD ? "\033[32m" : "\033[31m";
+
+	printf("%s%c%s%s\n", on, action == STEP_ADD ? '+' : '-', text, *on ? "\033[m" : "");
+}
+
+/* What is no rule.  Of a move to come the guard goes as it came; one that was left behind is a difference. */
+static void print_others(const struct plan *plan, bool color)
 {
 	char text[ROUTE_TEXT_MAX];
 
 	for (unsigned i = 0; i < plan->n; i++) {
 		const struct step *step = &plan->steps[i];
-		const char *on = !color ? "" : step->action == STEP_ADD ? "\033[32m" : "\033[31m";
 
 		if (step->kind == STEP_ROUTE)
-			printf("%s%c%s%s\n", on, step->action == STEP_ADD ? '+' : '-',
-			       route_text(step->route, "", text), *on ? "\033[m" : "");
+			print_line(step->action, route_text(step->route, "", text), color);
+		else if (step->kind == STEP_GUARD && step->action == STEP_DELETE && plan->live->guard)
+			print_line(STEP_DELETE, "table inet " GUARD_TABLE, color);
 	}
 }
 
@@ -73,7 +81,7 @@ static int diff(struct context *ctx, struct err *err)
 	plan_make(&plan, &ctx->live, &want);
 	warn_of_left_rules(ctx);
 	print_rules_diff(ctx, &plan, color);
-	print_routes(&plan, color);
+	print_others(&plan, color);
 	if (plan.n)
 		warn_of_zones(ctx, &want);
 	rc = plan.n || plan.blocked ? STATUS_DIFFERENT : STATUS_DONE;
