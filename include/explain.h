@@ -16,7 +16,9 @@ struct explanation {
 	bool asleep;          /* rules were passed over, since their table or chain hangs in no hook */
 	bool over_lo;         /* sent, and comes in by lo */
 	uint32_t mark;        /* the packet's in the end */
-	uint32_t route_table; /* LOST: the one that has no route, 0 without an ip rule */
+	uint32_t route_table; /* LOST, or @unanswered: where an ip rule for the mark leads, 0 without one */
+	bool has_route;       /* so: it has a route there */
+	bool unanswered; /* TPROXIED: answers to what the proxy sends on under the client's address do not reach it */
 	struct explain_step *steps;
 	unsigned n_steps;
 	/* PASSES: the rules but for which it would be captured; none: no rule captures it. */
@@ -37,8 +39,12 @@ struct explanation {
  */
 int explain_packet(struct explanation *e, const struct ruleset *rs, const struct packet *packet, struct err *err);
 
-/* What TPROXY takes of a packet needs an ip rule and a route: LOST without. */
-void explain_routes(struct explanation *e, const struct packet *packet, const struct routes *routes);
+/*
+ * What TPROXY takes needs an ip rule and a route: LOST without.  What the kernel says of it, as netns_delivers: whether
+ * it is @delivered, and so are the @answers to the client's address; where it says nothing, @routes must tell.
+ */
+void explain_routes(struct explanation *e, const struct packet *packet, const struct routes *routes, int delivered,
+		    int answers);
 void explanation_free(struct explanation *e);
 
 /* The option that asks for a live rule of @chain that lets packets of @hook go, by what it tests, or NULL. */

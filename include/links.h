@@ -24,4 +24,15 @@ struct netns_route {
 /* By which interface, and from which address, a packet to @dst would leave; false: by none. */
 bool netns_find_route(struct netns_route *route, enum family family, const uint8_t *dst, uint32_t mark);
 
+/* A packet on its way in, or (@iif NULL) out. */
+struct netns_flow {
+	enum family family;
+	const uint8_t *src, *dst; /* network order */
+	const char *iif;
+	uint32_t mark;
+};
+
+/* Whether ip rules and routes bring the packet to a socket of this netns: 1, 0; -errno: the kernel does not tell. */
+int netns_delivers(const struct netns_flow *flow);
+
 #endif

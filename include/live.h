@@ -16,6 +16,9 @@ struct other_chain {
 	int32_t priority;
 };
 
+/* The table of STEP_GUARD: of inet. */
+#define GUARD_TABLE "istio-init-move"
+
 struct live {
 	struct ruleset *rules[BACKENDS]; /* NULL: this kernel does not have it, or it could not be looked at */
 	bool has_others;                 /* rules of any legacy table that is none of ours */

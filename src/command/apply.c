@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "backends.h"
 #include "command.h"
@@ -64,12 +65,30 @@ static int fail_stale(struct err *err)
 	return rc;
 }
 
-static int fail_elsewhere(const struct order *order, struct err *err)
+static int fail_several(const struct context *ctx, struct err *err)
+{
+	char names[64] = "";
+	int rc;
+
+	for (enum backend_index i = 0; i < BACKENDS; i++)
+		if (backends_holds(ctx, i))
+			snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", *names ? " and " : "",
+				 backend_name(i));
+	rc = err_set(err, STATUS_FAILED, EEXIST, "Istio rules live in several backends of this network namespace: %s",
+		     names);
+	err_hint(err, "keep one with --backend=NAME --reconcile, or remove all with istio-init clean");
+	return rc;
+}
+
+static int fail_elsewhere(const struct context *ctx, const struct order *order, struct err *err)
 {
 	const char *other = backend_name(order->plan.elsewhere);
-	int rc = err_set(err, STATUS_FAILED, EEXIST,
-			 "backend %s holds Istio rules in this network namespace already; nothing was changed", other);
+	int rc;
 
+	if (ctx->cfg->backend == BACKEND_AUTO)
+		return fail_several(ctx, err);
+	rc = err_set(err, STATUS_FAILED, EEXIST,
+		     "backend %s holds Istio rules in this network namespace already; nothing was changed", other);
 	err_hint(err, "run again with --reconcile to move them to %s, or with --backend=%s", backend_name(order->index),
 		 other);
 	return rc;
@@ -83,7 +102,7 @@ static int report_refusal(struct context *ctx, void *data, struct err *err)
 	warn_of_left_rules(ctx);
 	switch (order->plan.refusal) {
 	case PLAN_ELSEWHERE:
-		return fail_elsewhere(order, err);
+		return fail_elsewhere(ctx, order, err);
 	case PLAN_STALE:
 		return fail_stale(err);
 	default:
@@ -137,9 +156,7 @@ static int attempt_apply(struct context *ctx, void *data, struct err *err)
 	int rc;
 
 	order_forget(order);
-	rc = backends_choose(&order->choice, ctx, err);
-	if (rc)
-		return rc;
+	backends_choose(&order->choice, ctx);
 	order->index = next_candidate(order);
 	if (order->index == BACKENDS)
 		order->index = order->choice.candidates[0];

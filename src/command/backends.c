@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "backends.h"
 
-#include <errno.h>
 #include <linux/capability.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "log.h"
@@ -35,19 +33,9 @@ enum engine_index backend_engine(enum backend_index index)
 	return backends[index].engine;
 }
 
-static int fail_several(const bool holds[BACKENDS], struct err *err)
+bool backends_holds(const struct context *ctx, enum backend_index index)
 {
-	char names[64] = "";
-	int rc;
-
-	for (enum backend_index i = 0; i < BACKENDS; i++)
-		if (holds[i])
-			snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", *names ? " and " : "",
-				 backend_name(i));
-	rc = err_set(err, STATUS_FAILED, EEXIST, "Istio rules live in several backends of this network namespace: %s",
-		     names);
-	err_hint(err, "keep one with --backend=NAME --reconcile, or remove all with istio-init clean");
-	return rc;
+	return ctx->live.rules[index] && ownership_has_ours(ctx->live.rules[index]);
 }
 
 static void choose_in_order(struct choice *choice, const struct context *ctx, bool legacy_first)
@@ -77,25 +65,19 @@ static bool legacy_has_others(const struct live *live)
 	return live->has_others;
 }
 
-int backends_choose(struct choice *choice, const struct context *ctx, struct err *err)
+void backends_choose(struct choice *choice, const struct context *ctx)
 {
 	const struct config *cfg = ctx->cfg;
 	enum backend_index holder = BACKENDS;
-	bool holds[BACKENDS];
-	unsigned holders = 0;
 
 	memset(choice, 0, sizeof(*choice));
-	for (enum backend_index i = BACKENDS; i-- > 0;) {
-		holds[i] = ctx->live.rules[i] && ownership_has_ours(ctx->live.rules[i]);
-		holders += holds[i];
-		holder = holds[i] ? i : holder;
-	}
+	for (enum backend_index i = BACKENDS; i-- > 0;)
+		if (backends_holds(ctx, i))
+			holder = i;
 	if (cfg->backend != BACKEND_AUTO) {
 		choice->candidates[choice->n++] = (enum backend_index)(cfg->backend - BACKEND_NFTABLES);
 		choice->reason = "as asked for";
-	} else if (holders > 1 && !cfg->reconcile) {
-		return fail_several(holds, err);
-	} else if (holders) {
+	} else if (holder != BACKENDS) {
 		choice->candidates[choice->n++] = holder;
 		choice->reason = "it holds Istio rules already";
 	} else if (legacy_has_others(&ctx->live)) {
@@ -105,7 +87,6 @@ int backends_choose(struct choice *choice, const struct context *ctx, struct err
 		choose_in_order(choice, ctx, false);
 		choice->reason = "the first that this kernel has";
 	}
-	return 0;
 }
 
 int backends_first(enum backend_index *index, const struct context *ctx, const struct choice *choice, struct err *err)

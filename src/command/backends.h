@@ -17,8 +17,11 @@ struct choice {
 	bool lacks_raw; /* iptables-legacy is no candidate, for want of CAP_NET_RAW */
 };
 
-/* As the manual says (BACKENDS), from what was read.  Fails if several hold rules and nothing says which to keep. */
-int backends_choose(struct choice *choice, const struct context *ctx, struct err *err);
+/* Whether the backend holds anything of Istio's, as the last reading found it. */
+bool backends_holds(const struct context *ctx, enum backend_index index);
+
+/* As the manual says (BACKENDS), from what was read: of several that hold rules the first; the plan then refuses. */
+void backends_choose(struct choice *choice, const struct context *ctx);
 
 /* The first candidate that this kernel has, or why there is none: -errno with @err. */
 int backends_first(enum backend_index *index, const struct context *ctx, const struct choice *choice, struct err *err);

@@ -20,17 +20,25 @@ static bool use_color(const struct config *cfg)
 	return isatty(STDOUT_FILENO) && !(no && *no) && !(term && !strcmp(term, "dumb"));
 }
 
-static void print_routes(FILE *out, const struct plan *plan, bool color)
+static void print_line(FILE *out, enum step_action action, const char *text, bool color)
+{
+	const char *on = !color ? "" : action == STEP_ADD ? "\033[32m" : "\033[31m";
+
+	fprintf(out, "%s%c%s%s\n", on, action == STEP_ADD ? '+' : '-', text, *on ? "\033[m" : "");
+}
+
+/* What is no rule.  Of a move to come the guard goes as it came; one that was left behind is a difference. */
+static void print_others(FILE *out, const struct plan *plan, bool color)
 {
 	char text[ROUTE_TEXT_MAX];
 
 	for (unsigned i = 0; i < plan->n; i++) {
 		const struct step *step = &plan->steps[i];
-		const char *on = !color ? "" : step->action == STEP_ADD ? "\033[32m" : "\033[31m";
 
 		if (step->kind == STEP_ROUTE)
-			fprintf(out, "%s%c%s%s\n", on, step->action == STEP_ADD ? '+' : '-',
-				route_text(step->route, "", text), *on ? "\033[m" : "");
+			print_line(out, step->action, route_text(step->route, "", text), color);
+		else if (step->kind == STEP_GUARD && step->action == STEP_DELETE && plan->live->guard)
+			print_line(out, STEP_DELETE, "table inet " GUARD_TABLE, color);
 	}
 }
 
@@ -63,16 +71,17 @@ static int diff(struct context *ctx, FILE *out, struct err *err)
 	struct plan_want want = { .routes = context_wanted_routes(ctx), .known = ctx->known };
 	struct ruleset *rules;
 	struct plan plan;
-	int rc = backends_choose(&choice, ctx, err);
+	int rc;
 
-	rc = rc ? rc : backends_first(&want.backend, ctx, &choice, err);
+	backends_choose(&choice, ctx);
+	rc = backends_first(&want.backend, ctx, &choice, err);
 	if (rc)
 		return rc;
 	want.rules = rules = context_wanted(ctx, backend_layout(want.backend), ctx->families, true);
 	plan_make(&plan, &ctx->live, &want);
 	warn_of_left_rules(ctx);
 	print_rules_diff(out, ctx, &plan, color);
-	print_routes(out, &plan, color);
+	print_others(out, &plan, color);
 	if (plan.n)
 		warn_of_zones(ctx, &want);
 	rc = plan.n || plan.blocked ? STATUS_DIFFERENT : STATUS_DONE;

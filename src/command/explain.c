@@ -110,9 +110,10 @@ static int explain_wanted(const struct config *cfg, struct err *err)
 static int choose_backend(enum backend_index *index, bool *holds, struct context *ctx, struct err *err)
 {
 	struct choice choice;
-	int rc = backends_choose(&choice, ctx, err);
+	int rc;
 
-	rc = rc ? rc : backends_first(index, ctx, &choice, err);
+	backends_choose(&choice, ctx);
+	rc = backends_first(index, ctx, &choice, err);
 	if (rc)
 		return rc;
 	*holds = ownership_has_ours(ctx->live.rules[*index]);
@@ -195,6 +196,22 @@ static int explain_by_routes(struct explanation *e, const struct ruleset *rs, st
 	return explain_packet(e, rs, packet, err);
 }
 
+/* The mark that TPROXY sets, or that the rules restore, is what ip rules look at. */
+static void explain_by_mark(struct explanation *e, const struct packet *packet, const struct routes *routes)
+{
+	const struct netns_flow in = {
+		.family = packet->family,
+		.src = packet->src,
+		.dst = packet->dst,
+		.iif = e->over_lo ? "lo" : packet->iif.name,
+		.mark = e->mark,
+	};
+	const struct netns_flow answer = { .family = packet->family, .dst = packet->src, .mark = e->mark };
+
+	if (e->fate == FATE_TPROXIED)
+		explain_routes(e, packet, routes, netns_delivers(&in), netns_delivers(&answer));
+}
+
 static int explain_live(struct context *ctx, struct err *err)
 {
 	struct explanation e = { 0 };
@@ -215,7 +232,7 @@ static int explain_live(struct context *ctx, struct err *err)
 	if (!rc) {
 		find_origins(e.steps, e.n_steps, want, packet.family);
 		find_origins(e.reasons, e.n_reasons, want, packet.family);
-		explain_routes(&e, &packet, ctx->live.routes);
+		explain_by_mark(&e, &packet, ctx->live.routes);
 		e.by_nothing = !holds;
 		if (holds)
 			explain_family_off(&e, ctx->cfg, rs, &packet);

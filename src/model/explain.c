@@ -124,20 +124,22 @@ static bool has_route(const struct routes *routes, enum family family, uint32_t 
 	return false;
 }
 
-void explain_routes(struct explanation *e, const struct packet *packet, const struct routes *routes)
+void explain_routes(struct explanation *e, const struct packet *packet, const struct routes *routes, int delivered,
+		    int answers)
 {
 	if (e->fate != FATE_TPROXIED)
 		return;
-	e->fate = FATE_LOST;
-	for (unsigned i = 0; i < routes->n; i++) {
+	for (unsigned i = 0; i < routes->n && !e->has_route; i++) {
 		const struct route_object *rule = &routes->objects[i];
 
-		if (rule->kind != ROUTE_RULE || rule->family != packet->family || rule->mark != (e->mark & rule->mask))
+		if (rule->kind != ROUTE_RULE || !rule->plain || rule->family != packet->family || rule->mark != e->mark)
 			continue;
 		e->route_table = rule->table;
-		if (has_route(routes, packet->family, rule->table))
-			e->fate = FATE_TPROXIED;
+		e->has_route = has_route(routes, packet->family, rule->table);
 	}
+	if (delivered < 0 ? !e->has_route : !delivered)
+		e->fate = FATE_LOST;
+	e->unanswered = !answers;
 }
 
 static void free_steps(struct explain_step *steps, unsigned n)

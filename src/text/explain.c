@@ -117,6 +117,19 @@ static void print_translated(FILE *out, const struct explanation *e, enum family
 	fprintf(out, ": %s, by " NO_OPTION, owner ? owner : "not captured, but sent there");
 }
 
+/* What TPROXY takes is the pod's own only because of them. */
+static void print_lack(FILE *out, const struct explanation *e)
+{
+	if (e->has_route)
+		fprintf(out, "another ip rule or route comes first (ip route get ADDRESS mark %u)", e->mark);
+	else if (e->route_table)
+		fprintf(out, "the route is missing (local default dev lo table %u)", e->route_table);
+	else
+		fprintf(out, "the ip rule is missing (fwmark %u)", e->mark);
+	if (!e->has_route)
+		fputs("; a run of istio-init with the pod's options adds it", out);
+}
+
 static void print_tproxied(FILE *out, const struct explanation *e, const struct listeners *listeners)
 {
 	const char *owner = port_owner(e->port, listeners);
@@ -124,16 +137,16 @@ static void print_tproxied(FILE *out, const struct explanation *e, const struct 
 	fprintf(out, "TPROXY to :%u: %s", e->port, owner ? owner : e->foreign ? "not captured" : "captured");
 	fprintf(out, ", %s%s", e->retargeted ? "but nat then changes the destination" : "both addresses kept",
 		e->foreign ? ", by " NO_OPTION : "");
+	if (!e->unanswered)
+		return;
+	fputs(", but answers to what the proxy sends on under the client's address are lost: ", out);
+	print_lack(out, e);
 }
 
-/* What TPROXY takes is the pod's own only because of them. */
 static void print_lost(FILE *out, const struct explanation *e)
 {
-	if (e->route_table)
-		fprintf(out, "lost: the route is missing (local default dev lo table %u)", e->route_table);
-	else
-		fprintf(out, "lost: the ip rule is missing (fwmark %u)", e->mark);
-	fputs("; a run of istio-init with the pod's options adds it", out);
+	fputs("lost: ", out);
+	print_lack(out, e);
 }
 
 static bool is_named_before(const struct explanation *e, unsigned i)

@@ -75,7 +75,13 @@ def test_istio_rules_are_in_two(netns, other):
             netns.restore(family, fresh.save(family, flavour=flavour), flavour)
     refused = netns.istio_init(*SIDECAR)
     assert refused.returncode == 1
-    assert other in refused.stderr and "nftables" in refused.stderr and "--reconcile" in refused.stderr
+    assert f"live in several backends of this network namespace: nftables and {other}" in refused.stderr
+    assert "--reconcile" in refused.stderr
+    # What --reconcile would do; and what is there can still be explained.
+    compared = netns.istio_init("diff", *SIDECAR)
+    assert compared.returncode == 2 and "\n--A ISTIO_OUTPUT " in compared.stdout and "redirect to" not in compared.stdout
+    explained = lib.checked(netns.istio_init("explain", "--live", "out"))
+    assert f"captured, Envoy outbound\n  unless {other} decides otherwise: " in explained
     lib.checked(netns.istio_init(*SIDECAR, "--reconcile"))
     assert not any("ISTIO_" in netns.save(family, flavour=flavour) for family in lib.FAMILIES)
     assert "unchanged" in netns.istio_init(*SIDECAR).stderr

@@ -217,6 +217,18 @@ def test_a_map_that_leads_to_a_chain_of_ours_is_named(netns, backend):
     assert netns.snapshot() == before
 
 
+@pytest.mark.backends("iptables-nft")
+def test_a_rule_inside_another_one_that_leads_to_a_chain_of_ours_is_named(netns, backend):
+    lib.checked(netns.istio_init("--sidecar", f"--backend={backend}"))
+    netns.sh("nft 'insert rule ip nat OUTPUT tcp dport 80 jump { tcp sport 5 jump ISTIO_OUTPUT; }'")
+    before = netns.snapshot()
+    for args in ["clean"], ["--sidecar", "--reconcile"]:
+        result = netns.istio_init(*args)
+        assert result.returncode == 1 and "rule of table ip nat that is not Istio's holds others in braces" in result.stderr
+        assert "`nft list table ip nat` and remove it" in result.stderr
+        assert netns.snapshot() == before
+
+
 def upstream_rules(pod, config, flavour):
     for family in lib.FAMILIES:
         pod.restore(family, upstream.restore_text(config, family), flavour)

@@ -153,6 +153,22 @@ def test_without_memory_nothing_is_changed(netns, backend, start):
     assert runs > 5
 
 
+def test_the_guard_of_a_move_that_is_left_is_named(backend):
+    args, calls, left = [*MOST, "--reconcile", f"--backend={backend}"], "sendto,setsockopt", 0
+    with lib.Netns() as pod:
+        fill(pod, backend, "other backend")
+        lib.checked(traced(pod, args, "-e", f"trace={calls}"))
+        n = len((pod.dir / "trace").read_text().splitlines())
+    for when in range(1, n + 1):
+        with lib.Netns() as pod:
+            fill(pod, backend, "other backend")
+            result = traced(pod, args, "-e", f"trace={calls}", "-e", f"inject={calls}:error=EPERM:when={when}+")
+            if "istio-init-move" in pod.sh("nft list tables"):
+                left += 1
+                assert "cannot undo: table inet istio-init-move may be left" in result.stderr, (when, result.stderr)
+    assert left
+
+
 RIVAL = "table inet istio-proxy-nat { chain rival { tcp dport 7 accept; }; }"
 
 

@@ -186,6 +186,18 @@ def add_addresses(pod, *addresses):
                    until ip route show table all | grep -q 'local {address.partition("/")[0]} dev lo'; do sleep 0.01; done""")
 
 
+def test_what_a_move_that_was_cut_off_has_left_is_printed(netns):
+    lib.checked(netns.istio_init("--sidecar", "--backend=nftables"))
+    netns.sh("nft 'add table ip istio-init-move'")
+    lib.checked(netns.istio_init("diff", "--sidecar"))
+    netns.sh("nft 'add table inet istio-init-move'")
+    diff = netns.istio_init("diff", "--sidecar")
+    assert (diff.returncode, diff.stdout) == (2, "-table inet istio-init-move\n")
+    assert "applied" in netns.istio_init("--sidecar").stderr
+    assert not lib.checked(netns.istio_init("diff", "--sidecar"))
+    assert "inet istio-init-move" not in netns.sh("nft list tables")
+
+
 def test_ipv6_that_comes_late_is_completed(netns, backend):
     add_addresses(netns, "10.0.0.2/24")
     args = ["--sidecar", "--dual-stack"]

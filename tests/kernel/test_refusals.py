@@ -186,6 +186,7 @@ def test_as_upstream_a_veth_pair_of_its_own_is_no_pod(netns, backend):
 # What keeps from telling whose namespace it is.
 MASKS = {"no /proc": "mount -t tmpfs none /proc", "processes alone": "mount -t proc -o subset=pid proc /proc",
          "no sysctls": "mount -t tmpfs none /proc/sys", "an empty folder": "mount -t tmpfs none /proc/sys/net/core",
+         "a folder of another kind": "mount --bind /proc/sys/kernel /proc/sys/net/core",
          "a look-alike": "mount -t tmpfs none /proc/sys/net/core; touch /proc/sys/net/core/somaxconn"}
 
 

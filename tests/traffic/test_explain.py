@@ -273,3 +273,36 @@ def test_live_shows_a_rule_of_the_users_own(verdict, backend, netns):
     said = lib.checked(netns.istio_init("explain", "--live", "out", "dst=192.0.2.7"))
     assert f"-A OUTPUT -d 192.0.2.7/32 -j {verdict}\n" in said
     assert "verdict: PASSES: not captured, because of a rule that no option asks for\n" in said
+
+
+# What somebody does to ip rules and routes beside TPROXY, and what comes of what is meant for others, and is answered to them.
+KEPT = "captured, Envoy inbound, both addresses kept"
+FIRST_COMES = "another ip rule or route comes first (ip route get ADDRESS mark 1337)"
+LACKS_RULE = "the ip rule is missing (fwmark 1337); a run of istio-init with the pod's options adds it"
+LACKS_ROUTE = "the route is missing (local default dev lo table 133); a run of istio-init with the pod's options adds it"
+
+
+@pytest.mark.parametrize(("script", "lacks"), [
+    ("ip rule del fwmark 1337", LACKS_RULE),
+    ("ip route flush table 133", LACKS_ROUTE),
+    ("ip rule del fwmark 1337; ip rule add fwmark 1337 lookup 133 priority 40000", FIRST_COMES),
+    ("ip rule add fwmark 1337 blackhole priority 100", FIRST_COMES),
+    ("ip rule add fwmark 1337 lookup 200 priority 100; ip route add blackhole default table 200", FIRST_COMES),
+    ("ip rule del fwmark 1337; ip rule add fwmark 1337 iif eth9 lookup 133 priority 32765", LACKS_RULE),
+    ("ip rule del fwmark 1337; ip rule add fwmark 1337/0xffff lookup 133 priority 100", None),
+    ("ip rule del fwmark 1337; ip rule add fwmark 1337 iif eth1 lookup 133; ip rule add fwmark 1337 iif lo lookup 133", None),
+    ("ip rule add fwmark 1337 lookup 200 priority 100", None)])
+def test_live_says_what_ip_rules_make_of_tproxy(script, lacks):
+    """What is for the pod itself reaches the proxy in any case; the answers to its own connections may not."""
+    with Pod() as pod:
+        lib.checked(pod.netns.istio_init("--sidecar", "-m", "TPROXY", "--backend=nftables"))
+        pod.netns.sh(script)
+        for addr in POD_VM, SERVICE:
+            said = lib.checked(pod.netns.istio_init("explain", "--live", "in", f"dst={addr}", f"src={VM}", "dport=8080", "iif=eth1"))
+            verdict = said.partition("verdict: ")[2].rstrip("\n")
+            met = pod.connect("vm", addr, 8080)
+            if addr == SERVICE and lacks:
+                assert (met, verdict) == ("nowhere", f"lost: {lacks}")
+                continue
+            but = f", but answers to what the proxy sends on under the client's address are lost: {lacks}" if lacks else ""
+            assert (met, verdict) == (("inbound", (addr, 8080)), f"TPROXY to :15006: {KEPT}{but}")

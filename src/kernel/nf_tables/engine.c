@@ -234,6 +234,8 @@ static void tell_left(const struct engine *e, const char *why)
 	for (unsigned i = 0; i < e->plan->n; i++) {
 		const struct step *step = &e->plan->steps[i];
 
+		if (step->kind == STEP_GUARD && step->action == STEP_ADD)
+			log_error("cannot undo: table inet " GUARD_TABLE " may be left: %s", why);
 		if (step->backend >= NFT_BACKENDS || step->kind == STEP_GUARD ||
 		    (last && last->backend == step->backend && last->table == step->table && last->family == step->family))
 			continue;

@@ -129,6 +129,18 @@ static bool explain_set(const struct nfnl_refusal *r, struct err *err)
 	return true;
 }
 
+/* Rules inside another one, `jump { ... }`, go only with that (nf_tables_delrule of nf_tables_api.c, Linux 5.9). */
+static bool explain_nested(const struct nfnl_refusal *r, struct err *err)
+{
+	if (r->type != NFT_MSG_DELRULE || r->error != EOPNOTSUPP)
+		return false;
+	err_set(err, STATUS_FAILED, r->error,
+		"a rule of table %s %s that is not Istio's holds others in braces, and one of these leads to a chain of Istio's",
+		family_word(r->family), r->table);
+	err_hint(err, "find it with `nft list table %s %s` and remove it", family_word(r->family), r->table);
+	return true;
+}
+
 int nft_explain(const struct nfnl_refusal *r, const struct nft_module *behind, struct err *err)
 {
 	switch (r->error) {
@@ -155,8 +167,8 @@ int nft_explain(const struct nfnl_refusal *r, const struct nft_module *behind, s
 	case EPROTONOSUPPORT:
 	case ERANGE:
 	case EOVERFLOW:
-		if (explain_rule(r, behind ? behind : find_module(r), err) || explain_chain(r, err) ||
-		    explain_table(r, err) || explain_set(r, err))
+		if (explain_nested(r, err) || explain_rule(r, behind ? behind : find_module(r), err) ||
+		    explain_chain(r, err) || explain_table(r, err) || explain_set(r, err))
 			return -EOPNOTSUPP;
 		break;
 	}

@@ -16,12 +16,12 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include "live.h"
 #include "nft/chain.h"
 #include "nft/expr.h"
 #include "nftables/nftables.h"
 #include "util.h"
 
-#define GUARD_TABLE "istio-init-move"
 #define GUARD_ROOM 1024
 
 static const struct nft_hook hook = { "prerouting", "filter", NF_INET_PRE_ROUTING, -149 };
@@ -31,7 +31,9 @@ static const struct rule guard_rule = { .families = FAMILY_BOTH, .target = { .ki
 
 bool nftables_is_guard(const struct nlmsghdr *nlh)
 {
-	return NFNL_MSG_TYPE(nlh->nlmsg_type) == NFT_MSG_NEWTABLE &&
+	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
+
+	return NFNL_MSG_TYPE(nlh->nlmsg_type) == NFT_MSG_NEWTABLE && nfg->nfgen_family == NFPROTO_INET &&
 	       !strcmp(nfnl_attr_str(nlh, NFTA_TABLE_NAME), GUARD_TABLE);
 }
 

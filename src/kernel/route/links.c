@@ -91,6 +91,50 @@ static int route_cb(const struct nlattr *attr, void *data)
 	return MNL_CB_OK;
 }
 
+static void see_type(const struct nlmsghdr *nlh, void *data)
+{
+	*(bool *)data = ((const struct rtmsg *)mnl_nlmsg_get_payload(nlh))->rtm_type == RTN_LOCAL;
+}
+
+/* @iif: 0 for a packet that is sent.  The errors of blackhole and its like, and of no route at all, are answers. */
+static int ask_type(const struct netns_flow *flow, unsigned iif)
+{
+	static const struct rtnl_query query = { RTM_NEWROUTE, sizeof(struct rtmsg), see_type, NULL, NULL };
+	size_t len = family_addr_len(flow->family);
+	struct rtnl rtnl = { 0 };
+	struct rtmsg *header;
+	struct nlmsghdr *nlh;
+	bool local = false;
+	int rc = rtnl_open(&rtnl);
+
+	if (rc)
+		return rc;
+	nlh = rtnl_request(&rtnl, RTM_GETROUTE, 0, &header, sizeof(*header));
+	header->rtm_family = family_af(flow->family);
+	header->rtm_dst_len = (uint8_t)(len * 8);
+	mnl_attr_put(nlh, RTA_DST, len, flow->dst);
+	mnl_attr_put_u32(nlh, RTA_MARK, flow->mark);
+	if (iif) {
+		header->rtm_src_len = (uint8_t)(len * 8);
+		mnl_attr_put(nlh, RTA_SRC, len, flow->src);
+		mnl_attr_put_u32(nlh, RTA_IIF, iif);
+	}
+	rc = rtnl_get(&rtnl, &query, &local);
+	if (rc && rtnl.answered && !iif)
+		rc = 0;
+	rtnl_close(&rtnl);
+	return rc ? rc : local;
+}
+
+int netns_delivers(const struct netns_flow *flow)
+{
+	unsigned iif = flow->iif ? if_nametoindex(flow->iif) : 0;
+	int rc = iif ? ask_type(flow, iif) : -ENODEV;
+
+	/* A source that the kernel takes for forged may only be a default of ours. */
+	return rc < 0 ? ask_type(flow, 0) : rc;
+}
+
 static void see_route(const struct nlmsghdr *nlh, void *data)
 {
 	const struct rtmsg *header = mnl_nlmsg_get_payload(nlh);

@@ -23,6 +23,9 @@ static bool is_of_initial_netns(const char *name)
 	return false;
 }
 
+/* The same file does so for each netns. */
+#define OF_EVERY_NETNS "somaxconn"
+
 /* What a mask shows in the folder's place is no list of sysctls. */
 static bool is_of_proc(DIR *dir)
 {
@@ -36,14 +39,17 @@ enum netns_place netns_place(void)
 	DIR *dir = opendir(FOLDER);
 	enum netns_place place = NETNS_UNKNOWN;
 	const struct dirent *entry;
+	bool whole = false;
 
 	if (!dir)
 		return NETNS_UNKNOWN;
 	errno = 0;
-	while (place != NETNS_INITIAL && (entry = readdir(dir)))
+	while (place != NETNS_INITIAL && (entry = readdir(dir))) {
 		if (is_of_initial_netns(entry->d_name))
 			place = NETNS_INITIAL;
-	if (place != NETNS_INITIAL && !errno && is_of_proc(dir))
+		whole |= !strcmp(entry->d_name, OF_EVERY_NETNS);
+	}
+	if (place != NETNS_INITIAL && !errno && whole && is_of_proc(dir))
 		place = NETNS_POD;
 	closedir(dir);
 	return place;
