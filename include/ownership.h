@@ -23,12 +23,6 @@ bool ownership_has_ours(const struct ruleset *live);
 /* Whether the rule has the shape of those that are shared, and stands where they do. */
 bool ownership_is_shareable(const struct rule *rule, enum table_id table, enum hook hook);
 
-/*
- * Adds to the @n numbers of *@marks (array_push, each once) those that front rules of mangle ISTIO_INBOUND test, or
- * ISTIO_DIVERT sets: of TPROXY installs.  The families of one, or what somebody wrote by hand, may have several.
- */
-void ownership_add_marks(const struct ruleset *rs, uint32_t **marks, unsigned *n);
-
 /* One chain of one family: its live rules in order, and the wanted ones, both as the layer holds them. */
 struct chain_edit {
 	const struct rule *const *live;

@@ -76,18 +76,19 @@ enum target_kind {
 	TARGET_CONNMARK_SAVE,    /* connection's mark = packet's */
 	TARGET_CONNMARK_RESTORE, /* packet's mark = connection's */
 	TARGET_CT_ZONE,          /* zone */
-	TARGET_DNAT,             /* of a user's own rule: to addr and port */
+	TARGET_DNAT,             /* of a live rule: to addr and port */
+	TARGET_SNAT,             /* likewise, from addr and port */
 	TARGET_NONE,             /* live rule without a target: only counts */
 	TARGET_UNKNOWN,          /* live rule whose target is none of these */
 };
 
 struct target {
 	uint8_t kind;  /* enum target_kind */
-	uint16_t port; /* DNAT: 0 if it is kept */
+	uint16_t port; /* DNAT, SNAT: 0 if it is kept */
 	uint16_t zone;
 	struct mark mark;
 	const char *chain;   /* JUMP, GOTO: name */
-	const uint8_t *addr; /* DNAT: in network order, NULL if it is kept */
+	const uint8_t *addr; /* DNAT, SNAT: in network order, NULL if it is kept */
 };
 
 /*

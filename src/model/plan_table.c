@@ -223,7 +223,7 @@ static void add_whole_chain(struct table_edit *e, const struct chain *want)
 /* A built-in chain that would be made anew at any time goes with our last rule in it, or if our write made it. */
 static bool builtin_goes(const struct table_edit *e, const struct chain *live)
 {
-	if (e->backend != IPTABLES_NFT || !(live->stock & e->mask) || live->hook == HOOK_NONE)
+	if (e->backend != IPTABLES_NFT || !(live->stock & e->mask))
 		return false;
 	for (unsigned i = 0; i < live->n_rules; i++)
 		if (live->rules[i].families & e->mask && live->rules[i].owner == RULE_FOREIGN)
@@ -281,7 +281,7 @@ static void add_missing_chains(struct table_edit *e, bool empty)
 		unsigned at = n;
 
 		if (!(want->families & e->mask) || (live && !is_made_anew(e, live, want)) ||
-		    (!chain_is_ours(e->want_rules, want) && want->hook == HOOK_NONE))
+		    (!chain_is_ours(e->want_rules, want) && want->hook == HOOK_NONE && !(want->stock & e->mask)))
 			continue;
 		for (; at && chains[at - 1]->age[f] > want->age[f]; at--)
 			chains[at] = chains[at - 1];

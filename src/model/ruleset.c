@@ -381,7 +381,8 @@ static bool target_equal(const struct target *a, const struct target *b)
 	case TARGET_CT_ZONE:
 		return a->zone == b->zone;
 	case TARGET_DNAT:
-		return false; /* never ours */
+	case TARGET_SNAT:
+		return false; /* never wanted */
 	default:
 		return true;
 	}

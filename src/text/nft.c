@@ -260,6 +260,7 @@ static void print_target(FILE *out, const struct rule *rule)
 		fprintf(out, " ct zone set %u", t->zone);
 		break;
 	case TARGET_DNAT: /* not read there */
+	case TARGET_SNAT:
 	case TARGET_NONE:
 	case TARGET_UNKNOWN:
 		break;

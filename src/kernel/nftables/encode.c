@@ -272,6 +272,7 @@ static void add_target(struct nftnl_rule *r, const struct rule *rule)
 		break;
 	case TARGET_NONE:
 	case TARGET_DNAT:
+	case TARGET_SNAT:
 	case TARGET_UNKNOWN:
 		break;
 	}
