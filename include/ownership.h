@@ -20,6 +20,12 @@ void ownership_decide(struct ruleset *live, const struct ruleset *want);
 /* Whether anything of ours is in the ruleset, after ownership_decide; what is shared does not count. */
 bool ownership_has_ours(const struct ruleset *live);
 
+/*
+ * Whether all that is ours there is what Istio's ambient mode writes into a pod (cni/pkg/iptables, cni/pkg/nftables):
+ * tables of its own, or ISTIO_PRERT, which no sidecar has, and nothing that only a sidecar has.
+ */
+bool ownership_is_ambient(const struct ruleset *live);
+
 /* Whether the rule has the shape of those that are shared, and stands where they do. */
 bool ownership_is_shareable(const struct rule *rule, enum table_id table, enum hook hook);
 

@@ -21,6 +21,10 @@
 /* The same policy in two layouts: chain names, and how lists of owners are written, differ. */
 enum layout { LAYOUT_IPTABLES, LAYOUT_NATIVE };
 
+/* What the names of native tables begin with: of sidecars, of ambient mode (cni/pkg/nftables/nftables.go). */
+#define PROXY_STEM "istio-proxy-"
+#define AMBIENT_STEM "istio-ambient-"
+
 /* In the order in which they are printed. */
 enum table_id { TABLE_MANGLE, TABLE_NAT, TABLE_RAW, TABLES };
 
@@ -155,6 +159,7 @@ struct table {
 
 struct ruleset {
 	enum layout layout;
+	const char *stem; /* of LAYOUT_NATIVE: what its tables' names begin with, "istio-proxy-" */
 	uint8_t families; /* mask of families it is for */
 	struct table tables[TABLES];
 	struct arena *arena; /* holds matches, items of live rules, names */

@@ -17,6 +17,7 @@ static const struct {
 	[NFTABLES] = { "nftables", LAYOUT_NATIVE, ENGINE_NF_TABLES },
 	[IPTABLES_NFT] = { "iptables-nft", LAYOUT_IPTABLES, ENGINE_NF_TABLES },
 	[IPTABLES_LEGACY] = { "iptables-legacy", LAYOUT_IPTABLES, ENGINE_X_TABLES },
+	[AMBIENT] = { "nftables (ambient mode)", LAYOUT_NATIVE, ENGINE_NF_TABLES },
 	[BACKENDS] = { "routes", LAYOUT_IPTABLES, ENGINE_ROUTES },
 };
 
@@ -86,7 +87,8 @@ int backends_choose(struct choice *choice, const struct context *ctx, struct err
 
 	memset(choice, 0, sizeof(*choice));
 	for (enum backend_index i = BACKENDS; i-- > 0;) {
-		holds[i] = ctx->live.rules[i] && ownership_has_ours(ctx->live.rules[i]);
+		holds[i] = ctx->live.rules[i] && ownership_has_ours(ctx->live.rules[i]) &&
+			   !ownership_is_ambient(ctx->live.rules[i]);
 		holders += holds[i];
 		holder = holds[i] ? i : holder;
 	}

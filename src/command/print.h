@@ -17,4 +17,7 @@ void warn_of_left_rules(const struct context *ctx);
 /* Prints the dry run; always STATUS_DONE. */
 int print_dry_run(const struct config *cfg);
 
+/* Says what becomes of live rules of ambient mode, if there are any. */
+void tell_of_ambient(const struct context *ctx, const struct plan *plan);
+
 #endif

@@ -74,8 +74,7 @@ void ownership_decide(struct ruleset *live, const struct ruleset *want)
 
 			for (unsigned i = 0; i < chain->n_rules; i++)
 				chain->rules[i].owner =
-					own ? RULE_OURS :
-					      (uint8_t)owner_of(&evidence, &chain->rules[i], chain, t, wanted);
+					own ? RULE_OURS : (uint8_t)owner_of(&evidence, &chain->rules[i], chain, t, wanted);
 		}
 	live->families = families_of_ours(live);
 	evidence_free(&evidence);
@@ -97,6 +96,22 @@ bool ownership_has_ours(const struct ruleset *live)
 		}
 	}
 	return false;
+}
+
+static bool has_chain(const struct ruleset *live, const char *name)
+{
+	for (enum table_id t = 0; t < TABLES; t++)
+		if (ruleset_find(live, t, name))
+			return true;
+	return false;
+}
+
+bool ownership_is_ambient(const struct ruleset *live)
+{
+	if (live->layout == LAYOUT_NATIVE)
+		return !strcmp(live->stem, AMBIENT_STEM);
+	return has_chain(live, "ISTIO_PRERT") && !has_chain(live, "ISTIO_INBOUND") &&
+	       !has_chain(live, "ISTIO_REDIRECT") && !has_chain(live, "ISTIO_IN_REDIRECT");
 }
 
 /* The live rules that are compared with the wanted ones: all but the foreign. */

@@ -306,7 +306,7 @@ static void append(struct plan *plan, struct steps *steps)
 /* Whether nobody else would miss the table. */
 static bool table_is_void(const struct table_edit *e)
 {
-	if (e->backend == NFTABLES)
+	if (e->live_rules->layout == LAYOUT_NATIVE)
 		return true;
 	if (e->backend != IPTABLES_NFT || e->live->others[e->family])
 		return false;
@@ -376,7 +376,7 @@ static void edit_table(struct plan *plan, enum backend_index backend, const stru
 	bool strange = (e.live->strange ^ (e.want ? e.want->strange : 0)) & e.mask, empty = !present;
 	struct steps added = { 0 };
 
-	if (present && ((!e.want && ours) || (backend == NFTABLES && strange) || flags & PLAN_TABLE_ANEW) &&
+	if (present && ((!e.want && ours) || (live->layout == LAYOUT_NATIVE && strange) || flags & PLAN_TABLE_ANEW) &&
 	    table_is_void(&e)) {
 		delete_table(&e);
 		empty = true;

@@ -26,6 +26,7 @@ struct ruleset *ruleset_new(enum layout layout, unsigned families)
 	struct ruleset *rs = xcalloc(1, sizeof(*rs));
 
 	rs->layout = layout;
+	rs->stem = PROXY_STEM;
 	rs->families = (uint8_t)families;
 	rs->arena = arena_new();
 	return rs;

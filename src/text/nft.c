@@ -313,7 +313,7 @@ void text_print_nft(FILE *out, const struct ruleset *rs, const struct text_optio
 
 		if (!table->n_chains && !table->present)
 			continue;
-		fprintf(out, "table inet istio-proxy-%s {\n", table_name(t));
+		fprintf(out, "table inet %s%s {\n", rs->stem, table_name(t));
 		if (table->strange)
 			fputs("\t# dormant, or owned by another program\n", out);
 		for (unsigned i = 0; i < table->n_chains; i++) {
