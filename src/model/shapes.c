@@ -212,15 +212,18 @@ static bool has_zone(const struct evidence *e, const struct match *owner)
 	return false;
 }
 
-/* Whether something else tells that the owner is the proxy. */
-static bool is_proxy(const struct evidence *e, const struct rule *rule)
+/* Whether other live rules tell that the owner is the proxy. */
+static bool is_told(const struct evidence *e, const struct match *owner)
 {
-	const struct match *owner = owner_match(rule);
+	return !owner->invert && (is_let_out(e->live, owner) || has_zone(e, owner));
+}
 
-	if (owner->invert)
-		return false;
-	return (owner->ranges->lo == DEFAULT_OWNER && owner->ranges->hi == DEFAULT_OWNER) ||
-	       is_let_out(e->live, owner) || is_let_out(e->want, owner) || has_zone(e, owner);
+/* Whether anything does; these numbers say nothing of the other owners. */
+static bool is_proxy(const struct evidence *e, const struct match *owner)
+{
+	return is_told(e, owner) ||
+	       (!owner->invert && ((owner->ranges->lo == DEFAULT_OWNER && owner->ranges->hi == DEFAULT_OWNER) ||
+				   is_let_out(e->want, owner)));
 }
 
 /*
@@ -234,7 +237,7 @@ static bool is_proxy(const struct evidence *e, const struct rule *rule)
 static bool is_of_block(const struct evidence *e, const struct chain *chain, const struct rule *rule)
 {
 	const struct rule *r = chain->rules, *end = chain->rules + chain->n_rules;
-	bool any = false, before = false;
+	bool told = false, before = false;
 
 	for (; r < end; r++) {
 		const struct shape *shape = find_shape(e, TABLE_NAT, chain->name, r);
@@ -242,12 +245,12 @@ static bool is_of_block(const struct evidence *e, const struct chain *chain, con
 		if (r->families != rule->families)
 			continue;
 		if (shape && shape->beside == PROXY) {
-			any |= is_proxy(e, r);
-			before |= any && r <= rule;
+			told |= is_told(e, owner_match(r));
+			before |= r <= rule && is_proxy(e, owner_match(r));
 		} else if (r > rule) {
-			return shape && shape->agent && (before || (!any && !e->zones));
+			return shape && shape->agent && (before || (!told && !e->zones));
 		} else {
-			any = before = false;
+			told = before = false;
 		}
 	}
 	return false;
@@ -256,7 +259,7 @@ static bool is_of_block(const struct evidence *e, const struct chain *chain, con
 /* Of a family of which no server is named the block has no REDIRECT; that of the other family has the same rules. */
 static bool is_of_proxy(const struct evidence *e, const struct chain *chain, const struct rule *rule)
 {
-	if (is_proxy(e, rule) || is_of_block(e, chain, rule))
+	if (is_proxy(e, owner_match(rule)) || is_of_block(e, chain, rule))
 		return true;
 	for (unsigned i = 0; i < chain->n_rules; i++) {
 		const struct rule *twin = &chain->rules[i];

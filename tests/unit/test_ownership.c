@@ -318,7 +318,7 @@ static const struct {
 	{ .chain = "aD", .ours = "aD" },
 	{ .chain = "axR", .ours = "R" },
 	{ .chain = "xagnRx", .ours = "agnR" },
-	{ .chain = "baPgR", .ours = "PgR" },
+	{ .chain = "baPgR", .ours = "baPgR" },
 	{ .chain = "bagR", .ours = "agR", .zone = "a" },
 	{ .chain = "bagR", .ours = "agR", .out = "a" },
 	{ .chain = "bRa", .ours = "Ra", .zone = "a" },
