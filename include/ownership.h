@@ -4,7 +4,8 @@
  *
  * Ours are chains named ISTIO_, with all that is in them; jumps and gotos to one, whatever else the rule tests; our
  * native tables; and what releases of Istio write straight into built-in chains, told by their shapes.
- * "-i IF -j RETURN" and "-o IF -j RETURN", as -c and -k make them, cannot be told from a user's own: shared.
+ * "-i IF -j RETURN" and "-o IF -j RETURN", as -c and -k make them, cannot be told from a user's own: shared.  Nor can
+ * mangle PREROUTING's DROP of INVALID, as --drop-invalid made it until 1.22.
  */
 #ifndef ISTIO_INIT_OWNERSHIP_H
 #define ISTIO_INIT_OWNERSHIP_H

@@ -10,11 +10,15 @@
 
 bool ownership_is_shareable(const struct rule *rule, enum table_id table, enum hook hook)
 {
-	enum match_kind kind = hook == HOOK_OUTPUT ? MATCH_OIF : MATCH_IIF;
+	const struct match *m = rule->matches;
 
-	return hook != HOOK_NONE && table != TABLE_RAW && !rule->unknown && rule->target.kind == TARGET_RETURN &&
-	       rule->n_matches == 1 && rule->matches[0].kind == kind && !rule->matches[0].invert &&
-	       rule->matches[0].n == 1;
+	if (hook == HOOK_NONE || rule->unknown || rule->n_matches != 1 || m->invert)
+		return false;
+	if (rule->target.kind == TARGET_DROP)
+		return table == TABLE_MANGLE && hook == HOOK_PREROUTING && m->kind == MATCH_CTSTATE &&
+		       m->ctstates == CTSTATE_INVALID;
+	return rule->target.kind == TARGET_RETURN && table != TABLE_RAW && m->n == 1 &&
+	       m->kind == (hook == HOOK_OUTPUT ? MATCH_OIF : MATCH_IIF);
 }
 
 static bool is_wanted(const struct rule *rule, const struct chain *wanted, enum family family)
