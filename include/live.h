@@ -6,8 +6,11 @@
 #include "routes.h"
 #include "ruleset.h"
 
-/* In the order in which auto prefers them; BACKENDS where one is meant: none. */
-enum backend_index { NFTABLES, IPTABLES_NFT, IPTABLES_LEGACY, BACKENDS };
+/*
+ * In the order in which auto prefers them; BACKENDS where one is meant: none.  AMBIENT: the native tables of Istio's
+ * ambient mode, which we take away, but never write.
+ */
+enum backend_index { NFTABLES, IPTABLES_NFT, IPTABLES_LEGACY, AMBIENT, BACKENDS };
 
 /* A base chain of nf_tables that is none of those that are read: another table's, or one hooked in where it should not be. */
 struct other_chain {

@@ -4,7 +4,8 @@
  *
  * Ours are chains named ISTIO_, with all that is in them; jumps and gotos to one, whatever else the rule tests; our
  * native tables; and what releases of Istio write straight into built-in chains, told by their shapes.
- * "-i IF -j RETURN" and "-o IF -j RETURN", as -c and -k make them, cannot be told from a user's own: shared.
+ * "-i IF -j RETURN" and "-o IF -j RETURN", as -c and -k make them, cannot be told from a user's own: shared.  Nor can
+ * mangle PREROUTING's DROP of INVALID, as --drop-invalid made it until 1.22.
  */
 #ifndef ISTIO_INIT_OWNERSHIP_H
 #define ISTIO_INIT_OWNERSHIP_H
@@ -20,14 +21,14 @@ void ownership_decide(struct ruleset *live, const struct ruleset *want);
 /* Whether anything of ours is in the ruleset, after ownership_decide; what is shared does not count. */
 bool ownership_has_ours(const struct ruleset *live);
 
+/*
+ * Whether all that is ours there is what Istio's ambient mode writes into a pod (cni/pkg/iptables, cni/pkg/nftables):
+ * tables of its own, or ISTIO_PRERT, which no sidecar has, and nothing that only a sidecar has.
+ */
+bool ownership_is_ambient(const struct ruleset *live);
+
 /* Whether the rule has the shape of those that are shared, and stands where they do. */
 bool ownership_is_shareable(const struct rule *rule, enum table_id table, enum hook hook);
-
-/*
- * Adds to the @n numbers of *@marks (array_push, each once) those that front rules of mangle ISTIO_INBOUND test, or
- * ISTIO_DIVERT sets: of TPROXY installs.  The families of one, or what somebody wrote by hand, may have several.
- */
-void ownership_add_marks(const struct ruleset *rs, uint32_t **marks, unsigned *n);
 
 /* One chain of one family: its live rules in order, and the wanted ones, both as the layer holds them. */
 struct chain_edit {

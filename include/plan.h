@@ -56,7 +56,8 @@ struct plan_want {
 	 */
 	const struct ruleset *fewer;
 	struct routes_want routes;
-	bool force; /* also what is equal already is written anew */
+	bool ambient; /* what ambient mode wrote goes, too; else it is left alone, unless it is in the way */
+	bool force;   /* also what is equal already is written anew */
 };
 
 /* The steps point into @live and @want's rulesets, which must outlive the plan. */
@@ -66,7 +67,8 @@ struct plan {
 	struct step *steps;
 	unsigned n;
 	enum plan_refusal refusal;
-	enum backend_index elsewhere; /* of PLAN_ELSEWHERE */
+	enum backend_index elsewhere;     /* of PLAN_ELSEWHERE */
+	bool ambient_goes, ambient_stays; /* rules of ambient mode are live, and go or stay */
 	/* Live rules that are shared, and there more often than wanted: they stay, and are no difference. */
 	const struct rule **left;
 	unsigned n_left;

@@ -20,6 +20,7 @@ struct route_object {
 	uint8_t protocol; /* of RULE and ROUTE: RTPROT_... of linux/rtnetlink.h */
 	uint8_t scope;    /* of ROUTE: RT_SCOPE_... */
 	bool plain;       /* RULE: "fwmark mark lookup table" with all bits of the mark, and nothing else is tested */
+	bool ambient;     /* RULE: likewise with ambient mode's bits, mark and table; ROUTE: in that table */
 	struct prefix address; /* ADDRESS: on lo */
 	uint32_t flags;        /* ADDRESS: IFA_F_... of linux/if_addr.h */
 	uint32_t mark, mask;   /* RULE */
@@ -39,6 +40,7 @@ struct routes {
 
 struct routes_want {
 	bool nothing;          /* a clean */
+	bool ambient;          /* what ambient mode wrote goes, too */
 	bool inbound6;         /* ::6/128 on lo */
 	unsigned tproxy;       /* mask of families with ip rule and route */
 	uint32_t mark, table;  /* of the options */

@@ -21,6 +21,10 @@
 /* The same policy in two layouts: chain names, and how lists of owners are written, differ. */
 enum layout { LAYOUT_IPTABLES, LAYOUT_NATIVE };
 
+/* What the names of native tables begin with: of sidecars, of ambient mode (cni/pkg/nftables/nftables.go). */
+#define PROXY_STEM "istio-proxy-"
+#define AMBIENT_STEM "istio-ambient-"
+
 /* In the order in which they are printed. */
 enum table_id { TABLE_MANGLE, TABLE_NAT, TABLE_RAW, TABLES };
 
@@ -76,18 +80,19 @@ enum target_kind {
 	TARGET_CONNMARK_SAVE,    /* connection's mark = packet's */
 	TARGET_CONNMARK_RESTORE, /* packet's mark = connection's */
 	TARGET_CT_ZONE,          /* zone */
-	TARGET_DNAT,             /* of a user's own rule: to addr and port */
+	TARGET_DNAT,             /* of a live rule: to addr and port */
+	TARGET_SNAT,             /* likewise, from addr and port */
 	TARGET_NONE,             /* live rule without a target: only counts */
 	TARGET_UNKNOWN,          /* live rule whose target is none of these */
 };
 
 struct target {
 	uint8_t kind;  /* enum target_kind */
-	uint16_t port; /* DNAT: 0 if it is kept */
+	uint16_t port; /* DNAT, SNAT: 0 if it is kept */
 	uint16_t zone;
 	struct mark mark;
 	const char *chain;   /* JUMP, GOTO: name */
-	const uint8_t *addr; /* DNAT: in network order, NULL if it is kept */
+	const uint8_t *addr; /* DNAT, SNAT: in network order, NULL if it is kept */
 };
 
 /*
@@ -154,6 +159,7 @@ struct table {
 
 struct ruleset {
 	enum layout layout;
+	const char *stem; /* of LAYOUT_NATIVE: what its tables' names begin with, "istio-proxy-" */
 	uint8_t families; /* mask of families it is for */
 	struct table tables[TABLES];
 	struct arena *arena; /* holds matches, items of live rules, names */

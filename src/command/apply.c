@@ -132,6 +132,7 @@ static void make_plan(struct context *ctx, struct order *order)
 		.backend = order->index,
 		.known = ctx->known,
 		.routes = context_wanted_routes(ctx),
+		.ambient = ctx->cfg->reconcile,
 		.force = ctx->cfg->force_apply,
 	};
 
@@ -196,6 +197,7 @@ static void log_summary(const struct context *ctx, const struct order *order, ui
 	uint64_t us = clock_us() - start;
 
 	warn_of_left_rules(ctx);
+	tell_of_ambient(ctx, &order->plan);
 	if (order->no_zones)
 		log_warn("DNS is captured without conntrack zones: %s", order->zones_err.what);
 	if (order->plan.elsewhere != BACKENDS)

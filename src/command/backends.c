@@ -15,6 +15,7 @@ static const struct {
 	[NFTABLES] = { "nftables", LAYOUT_NATIVE, ENGINE_NF_TABLES },
 	[IPTABLES_NFT] = { "iptables-nft", LAYOUT_IPTABLES, ENGINE_NF_TABLES },
 	[IPTABLES_LEGACY] = { "iptables-legacy", LAYOUT_IPTABLES, ENGINE_X_TABLES },
+	[AMBIENT] = { "nftables (ambient mode)", LAYOUT_NATIVE, ENGINE_NF_TABLES },
 	[BACKENDS] = { "routes", LAYOUT_IPTABLES, ENGINE_ROUTES },
 };
 
@@ -35,7 +36,9 @@ enum engine_index backend_engine(enum backend_index index)
 
 bool backends_holds(const struct context *ctx, enum backend_index index)
 {
-	return ctx->live.rules[index] && ownership_has_ours(ctx->live.rules[index]);
+	const struct ruleset *live = ctx->live.rules[index];
+
+	return live && ownership_has_ours(live) && !ownership_is_ambient(live);
 }
 
 static void choose_in_order(struct choice *choice, const struct context *ctx, bool legacy_first)

@@ -17,7 +17,7 @@ struct choice {
 	bool lacks_raw; /* iptables-legacy is no candidate, for want of CAP_NET_RAW */
 };
 
-/* Whether the backend holds anything of Istio's, as the last reading found it. */
+/* Whether the backend holds a sidecar's rules (ambient mode's do not count), as the last reading found it. */
 bool backends_holds(const struct context *ctx, enum backend_index index);
 
 /* As the manual says (BACKENDS), from what was read: of several that hold rules the first; the plan then refuses. */

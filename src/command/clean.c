@@ -15,6 +15,7 @@ static int attempt_clean(struct context *ctx, void *data, struct err *err)
 		.backend = BACKENDS,
 		.known = ctx->known,
 		.routes = context_wanted_routes(ctx),
+		.ambient = true,
 	};
 	bool *changed = data;
 	struct plan plan;

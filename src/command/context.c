@@ -11,6 +11,7 @@
 #include "engines.h"
 #include "links.h"
 #include "log.h"
+#include "marks.h"
 #include "ownership.h"
 #include "system.h"
 #include "util.h"
@@ -261,7 +262,7 @@ static void find_marks(struct context *ctx)
 		*(uint32_t *)array_push(&ctx->marks, &ctx->n_marks, sizeof(*ctx->marks)) = ctx->cfg->tproxy_mark;
 	for (enum backend_index b = 0; b < BACKENDS; b++)
 		if (ctx->live.rules[b])
-			ownership_add_marks(ctx->live.rules[b], &ctx->marks, &ctx->n_marks);
+			marks_add(ctx->live.rules[b], &ctx->marks, &ctx->n_marks);
 }
 
 int context_read(struct context *ctx, struct err *err)

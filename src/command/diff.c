@@ -80,6 +80,7 @@ static int diff(struct context *ctx, FILE *out, struct err *err)
 	want.rules = rules = context_wanted(ctx, backend_layout(want.backend), ctx->families, true);
 	plan_make(&plan, &ctx->live, &want);
 	warn_of_left_rules(ctx);
+	tell_of_ambient(ctx, &plan);
 	print_rules_diff(out, ctx, &plan, color);
 	print_others(out, &plan, color);
 	if (plan.n)

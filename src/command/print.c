@@ -96,3 +96,15 @@ void warn_of_left_rules(const struct context *ctx)
 	else if (n)
 		log_warn("left alone, since %s cannot be told from a user's own: %s", n > 1 ? "they" : "it", text);
 }
+
+void tell_of_ambient(const struct context *ctx, const struct plan *plan)
+{
+	if (plan->ambient_stays)
+		log_warn("rules of Istio's ambient mode are live in this network namespace, too, and stay: they take "
+			 "traffic as well; --reconcile removes them");
+	else if (plan->ambient_goes && ctx->cfg->reconcile)
+		log_info("the rules of Istio's ambient mode go");
+	else if (plan->ambient_goes)
+		log_warn("the rules of Istio's ambient mode that are live in this network namespace go: their chains have "
+			 "the names of those that are asked for");
+}

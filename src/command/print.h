@@ -11,12 +11,15 @@
 void print_rules_diff(FILE *out, const struct context *ctx, const struct plan *plan, bool color);
 
 /*
- * One warning that names interface RETURNs, as -c and -k make them, which stay beside an install although nobody asks
- * for them any more, as the last reading found them.  Not while a lock is held.
+ * One warning that names rules which may be of an install but cannot be told from a user's own, as interface RETURNs
+ * of -c and -k, and stay though nobody asks for them, as the last reading found them.  Not while a lock is held.
  */
 void warn_of_left_rules(const struct context *ctx);
 
 /* Prints the dry run; always STATUS_DONE. */
 int print_dry_run(const struct config *cfg);
+
+/* Says what becomes of live rules of ambient mode, if there are any. */
+void tell_of_ambient(const struct context *ctx, const struct plan *plan);
 
 #endif

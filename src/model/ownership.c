@@ -1,193 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ownership.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sequence.h"
+#include "shapes.h"
 #include "util.h"
-
-#define DEFAULT_MARK 1337
-/* The mark that TPROXY mode puts on the proxy's own packets over lo. */
-#define OUTBOUND_MARK 1338
-#define DNS_PORT 53
-#define AGENT_DNS_PORT 15053
-
-#define KIND(kind) (1u << MATCH_##kind)
-#define DNS_TO_OWNER (KIND(PROTO) | KIND(DPORT))
-#define DNS_FROM_AGENT (KIND(PROTO) | KIND(SPORT))
-
-/* What the values of a shape's matches must be; 0 or NULL: not tested, any value will do. */
-struct shape {
-	uint8_t table, hook, target;
-	uint16_t kinds; /* the matches, exactly these */
-	uint8_t proto;
-	uint16_t dport, sport;
-	bool marked;    /* MARK or CONNMARK is the live install's or the wanted mark */
-	bool over_lo;   /* OIF is lo */
-	uint32_t value; /* of the target: mark, zone or port */
-	bool beside;    /* only where nat OUTPUT sends DNS to the agent by itself */
-};
-
-/*
- * Rules that Istio writes, or once wrote, straight into built-in chains.  TPROXY's; the DNS rules of 1.9 to 1.22
- * (tools/istio-iptables/pkg/capture/run.go of these releases), which later ones put into chains of their own.
- */
-static const struct shape shapes[] = {
-	{ TABLE_MANGLE, HOOK_PREROUTING, TARGET_CONNMARK_SAVE, KIND(PROTO) | KIND(MARK), IPPROTO_TCP, .marked = true },
-	{ TABLE_MANGLE, HOOK_OUTPUT, TARGET_CONNMARK_RESTORE, KIND(PROTO) | KIND(CONNMARK), IPPROTO_TCP, .marked = true },
-	{ TABLE_MANGLE, HOOK_OUTPUT, TARGET_RETURN, KIND(OIF) | KIND(PROTO) | KIND(MARK), IPPROTO_TCP, .marked = true,
-	  .over_lo = true },
-	{ TABLE_MANGLE, HOOK_OUTPUT, TARGET_MARK, KIND(DST) | KIND(OIF) | KIND(PROTO) | KIND(UID), IPPROTO_TCP,
-	  .over_lo = true, .value = OUTBOUND_MARK },
-	{ TABLE_MANGLE, HOOK_OUTPUT, TARGET_MARK, KIND(DST) | KIND(OIF) | KIND(PROTO) | KIND(GID), IPPROTO_TCP,
-	  .over_lo = true, .value = OUTBOUND_MARK },
-	{ TABLE_NAT, HOOK_OUTPUT, TARGET_REDIRECT, DNS_TO_OWNER, IPPROTO_UDP, DNS_PORT, .value = AGENT_DNS_PORT },
-	{ TABLE_NAT, HOOK_OUTPUT, TARGET_REDIRECT, DNS_TO_OWNER | KIND(DST), IPPROTO_UDP, DNS_PORT, .value = AGENT_DNS_PORT },
-	{ TABLE_NAT, HOOK_OUTPUT, TARGET_RETURN, DNS_TO_OWNER | KIND(UID), IPPROTO_UDP, DNS_PORT, .beside = true },
-	{ TABLE_NAT, HOOK_OUTPUT, TARGET_RETURN, DNS_TO_OWNER | KIND(GID), IPPROTO_UDP, DNS_PORT, .beside = true },
-	{ TABLE_RAW, HOOK_OUTPUT, TARGET_CT_ZONE, DNS_TO_OWNER | KIND(UID), IPPROTO_UDP, DNS_PORT, .value = 1,
-	  .beside = true },
-	{ TABLE_RAW, HOOK_OUTPUT, TARGET_CT_ZONE, DNS_TO_OWNER | KIND(GID), IPPROTO_UDP, DNS_PORT, .value = 1,
-	  .beside = true },
-	{ TABLE_RAW, HOOK_OUTPUT, TARGET_CT_ZONE, DNS_FROM_AGENT | KIND(UID), IPPROTO_UDP, .sport = AGENT_DNS_PORT,
-	  .value = 2, .beside = true },
-	{ TABLE_RAW, HOOK_OUTPUT, TARGET_CT_ZONE, DNS_FROM_AGENT | KIND(GID), IPPROTO_UDP, .sport = AGENT_DNS_PORT,
-	  .value = 2, .beside = true },
-	{ TABLE_RAW, HOOK_OUTPUT, TARGET_CT_ZONE, DNS_TO_OWNER, IPPROTO_UDP, DNS_PORT, .value = 2, .beside = true },
-	{ TABLE_RAW, HOOK_OUTPUT, TARGET_CT_ZONE, DNS_TO_OWNER | KIND(DST), IPPROTO_UDP, DNS_PORT, .value = 2,
-	  .beside = true },
-	{ TABLE_RAW, HOOK_PREROUTING, TARGET_CT_ZONE, DNS_FROM_AGENT, IPPROTO_UDP, .sport = DNS_PORT, .value = 1,
-	  .beside = true },
-	{ TABLE_RAW, HOOK_PREROUTING, TARGET_CT_ZONE, DNS_FROM_AGENT | KIND(SRC), IPPROTO_UDP, .sport = DNS_PORT,
-	  .value = 1, .beside = true },
-};
-
-/* Marks of TPROXY installs: the live ones, the wanted one. */
-struct marks {
-	uint32_t *values;
-	unsigned n;
-};
-
-static void add_mark(uint32_t mark, uint32_t **marks, unsigned *n)
-{
-	for (unsigned i = 0; i < *n; i++)
-		if ((*marks)[i] == mark)
-			return;
-	*(uint32_t *)array_push(marks, n, sizeof(mark)) = mark;
-}
-
-void ownership_add_marks(const struct ruleset *rs, uint32_t **marks, unsigned *n)
-{
-	bool native = rs->layout == LAYOUT_NATIVE;
-	const struct chain *chain = ruleset_find(rs, TABLE_MANGLE, native ? "istio-inbound" : "ISTIO_INBOUND");
-	const struct match *mark;
-
-	for (unsigned i = 0; chain && i < chain->n_rules; i++) {
-		mark = rule_match(&chain->rules[i], MATCH_MARK);
-		if (mark && !mark->invert && chain->rules[i].target.kind == TARGET_RETURN)
-			add_mark(mark->mark.value, marks, n);
-	}
-	chain = ruleset_find(rs, TABLE_MANGLE, native ? "istio-divert" : "ISTIO_DIVERT");
-	for (unsigned i = 0; chain && i < chain->n_rules; i++)
-		if (chain->rules[i].target.kind == TARGET_MARK)
-			add_mark(chain->rules[i].target.mark.value, marks, n);
-}
-
-static bool is_plain_mark(const struct match *m, const struct marks *marks)
-{
-	for (unsigned i = 0; i < marks->n; i++)
-		if (m->mark.value == marks->values[i])
-			return !m->invert && m->mark.mask == UINT32_MAX;
-	return false;
-}
-
-static bool is_port(const struct match *m, uint16_t port)
-{
-	return !m->invert && m->n == 1 && m->ranges->lo == port && m->ranges->hi == port;
-}
-
-static bool match_fits(const struct match *m, const struct shape *shape, const struct marks *marks)
-{
-	switch ((enum match_kind)m->kind) {
-	case MATCH_PROTO:
-		return !m->invert && m->proto == shape->proto;
-	case MATCH_DPORT:
-		return is_port(m, shape->dport);
-	case MATCH_SPORT:
-		return is_port(m, shape->sport);
-	case MATCH_MARK:
-	case MATCH_CONNMARK:
-		return is_plain_mark(m, marks);
-	case MATCH_OIF:
-		return !m->invert && m->n == 1 && !strcmp(m->ifaces->name, "lo");
-	case MATCH_DST:
-		/* TPROXY's: not to the loopback addresses */
-		return m->invert == shape->over_lo;
-	default:
-		return !m->invert;
-	}
-}
-
-static bool target_fits(const struct target *t, const struct shape *shape)
-{
-	if (t->kind != shape->target)
-		return false;
-	switch (shape->target) {
-	case TARGET_MARK:
-		return t->mark.value == shape->value;
-	case TARGET_CT_ZONE:
-		return t->zone == shape->value;
-	case TARGET_REDIRECT:
-		return t->port == shape->value;
-	default:
-		return true;
-	}
-}
-
-static bool rule_fits(const struct rule *rule, const struct shape *shape, const struct marks *marks)
-{
-	unsigned seen = 0;
-
-	if (rule->unknown || !target_fits(&rule->target, shape))
-		return false;
-	for (unsigned i = 0; i < rule->n_matches; i++) {
-		seen |= 1u << rule->matches[i].kind;
-		if (!match_fits(&rule->matches[i], shape, marks))
-			return false;
-	}
-	return seen == shape->kinds;
-}
-
-/* Whether nat OUTPUT has one of the rules that those of the shape accompany. */
-static bool has_company(const struct ruleset *live, enum family family, const struct marks *marks)
-{
-	const struct chain *chain = ruleset_find(live, TABLE_NAT, hook_name(HOOK_OUTPUT));
-
-	for (unsigned s = 0; s < ARRAY_SIZE(shapes); s++)
-		for (unsigned i = 0; shapes[s].target == TARGET_REDIRECT && chain && i < chain->n_rules; i++)
-			if (chain->rules[i].families & FAMILY_BIT(family) && rule_fits(&chain->rules[i], &shapes[s], marks))
-				return true;
-	return false;
-}
-
-static bool has_shape(const struct ruleset *live, const struct rule *rule, enum hook hook, enum table_id table,
-		      enum family family, const struct marks *marks)
-{
-	for (unsigned s = 0; s < ARRAY_SIZE(shapes); s++)
-		if (shapes[s].table == table && shapes[s].hook == hook && rule_fits(rule, &shapes[s], marks))
-			return !shapes[s].beside || has_company(live, family, marks);
-	return false;
-}
 
 bool ownership_is_shareable(const struct rule *rule, enum table_id table, enum hook hook)
 {
-	enum match_kind kind = hook == HOOK_OUTPUT ? MATCH_OIF : MATCH_IIF;
+	const struct match *m = rule->matches;
 
-	return hook != HOOK_NONE && table != TABLE_RAW && !rule->unknown && rule->target.kind == TARGET_RETURN &&
-	       rule->n_matches == 1 && rule->matches[0].kind == kind && !rule->matches[0].invert &&
-	       rule->matches[0].n == 1;
+	if (hook == HOOK_NONE || rule->unknown || rule->n_matches != 1 || m->invert)
+		return false;
+	if (rule->target.kind == TARGET_DROP)
+		return table == TABLE_MANGLE && hook == HOOK_PREROUTING && m->kind == MATCH_CTSTATE &&
+		       m->ctstates == CTSTATE_INVALID;
+	return rule->target.kind == TARGET_RETURN && table != TABLE_RAW && m->n == 1 &&
+	       m->kind == (hook == HOOK_OUTPUT ? MATCH_OIF : MATCH_IIF);
 }
 
 static bool is_wanted(const struct rule *rule, const struct chain *wanted, enum family family)
@@ -202,16 +33,14 @@ static bool is_wanted(const struct rule *rule, const struct chain *wanted, enum 
 	return false;
 }
 
-static enum rule_owner owner_of(const struct ruleset *live, const struct rule *rule, const struct chain *chain,
-				enum table_id table, const struct chain *wanted, const struct marks *marks)
+static enum rule_owner owner_of(const struct evidence *evidence, const struct rule *rule, const struct chain *chain,
+				enum table_id table, const struct chain *wanted)
 {
 	enum family family = rule->families & FAMILY_BIT(IPV4) ? IPV4 : IPV6;
 
 	if (rule->target.kind == TARGET_JUMP || rule->target.kind == TARGET_GOTO)
 		return chain_is_istio(rule->target.chain) ? RULE_OURS : RULE_FOREIGN;
-	if (chain->hook == HOOK_NONE)
-		return RULE_FOREIGN;
-	if (has_shape(live, rule, chain->hook, table, family, marks))
+	if (shapes_have(evidence, table, chain, rule))
 		return RULE_OURS;
 	return wanted && ownership_is_shareable(rule, table, chain->hook) && is_wanted(rule, wanted, family) ?
 		       RULE_SHARED :
@@ -238,13 +67,9 @@ static uint8_t families_of_ours(const struct ruleset *rs)
 
 void ownership_decide(struct ruleset *live, const struct ruleset *want)
 {
-	struct marks marks = { NULL, 0 };
+	struct evidence evidence;
 
-	/* Of an install that was taken apart nothing may tell its mark: most have this one. */
-	add_mark(DEFAULT_MARK, &marks.values, &marks.n);
-	ownership_add_marks(live, &marks.values, &marks.n);
-	if (want)
-		ownership_add_marks(want, &marks.values, &marks.n);
+	evidence_find(&evidence, live, want);
 	for (enum table_id t = 0; t < TABLES; t++)
 		for (unsigned c = 0; c < live->tables[t].n_chains; c++) {
 			struct chain *chain = &live->tables[t].chains[c];
@@ -253,11 +78,10 @@ void ownership_decide(struct ruleset *live, const struct ruleset *want)
 
 			for (unsigned i = 0; i < chain->n_rules; i++)
 				chain->rules[i].owner =
-					own ? RULE_OURS :
-					      (uint8_t)owner_of(live, &chain->rules[i], chain, t, wanted, &marks);
+					own ? RULE_OURS : (uint8_t)owner_of(&evidence, &chain->rules[i], chain, t, wanted);
 		}
 	live->families = families_of_ours(live);
-	free(marks.values);
+	evidence_free(&evidence);
 }
 
 bool ownership_has_ours(const struct ruleset *live)
@@ -276,6 +100,22 @@ bool ownership_has_ours(const struct ruleset *live)
 		}
 	}
 	return false;
+}
+
+static bool has_chain(const struct ruleset *live, const char *name)
+{
+	for (enum table_id t = 0; t < TABLES; t++)
+		if (ruleset_find(live, t, name))
+			return true;
+	return false;
+}
+
+bool ownership_is_ambient(const struct ruleset *live)
+{
+	if (live->layout == LAYOUT_NATIVE)
+		return !strcmp(live->stem, AMBIENT_STEM);
+	return has_chain(live, "ISTIO_PRERT") && !has_chain(live, "ISTIO_INBOUND") &&
+	       !has_chain(live, "ISTIO_REDIRECT") && !has_chain(live, "ISTIO_IN_REDIRECT");
 }
 
 /* The live rules that are compared with the wanted ones: all but the foreign. */

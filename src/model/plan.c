@@ -80,8 +80,8 @@ static void add_backend(struct plan *plan, enum backend_index backend, const str
 
 		plan_add_table(plan, backend, live, want, units[i].table, units[i].family, 0);
 		if (want && (plan->n > from || (plan->blocked && plan->blocked->table == units[i].table)) &&
-		    plan->refusal == PLAN_FREE && table_has_install(live, units[i].table, mask) &&
-		    !completes(plan, backend, live, units[i].table))
+		    plan->refusal == PLAN_FREE && !ownership_is_ambient(live) &&
+		    table_has_install(live, units[i].table, mask) && !completes(plan, backend, live, units[i].table))
 			plan->refusal = PLAN_DIFFERENT;
 		if (want && plan->n == from && plan->want.force)
 			plan_add_table(plan, backend, live, want, units[i].table, units[i].family, PLAN_ANEW);
@@ -107,7 +107,7 @@ static void remove_route(const struct route_object *object, void *data)
 
 	add_route(object, data);
 	plan->steps[plan->n - 1].action = STEP_DELETE;
-	if (plan->refusal == PLAN_FREE)
+	if (plan->refusal == PLAN_FREE && !object->ambient)
 		plan->refusal = PLAN_STALE;
 }
 
@@ -122,13 +122,39 @@ static void add_guard(struct plan *plan, enum step_action action)
 	push_step(plan, (struct step){ .action = (uint8_t)action, .kind = STEP_GUARD, .backend = NFTABLES });
 }
 
+/* Whether what is live in a backend, and not wanted there, goes. */
+static bool goes(const struct plan *plan, enum backend_index b)
+{
+	const struct ruleset *live = plan->live->rules[b];
+
+	return b != plan->want.backend && live && ownership_has_ours(live) &&
+	       (plan->ambient_goes || !ownership_is_ambient(live));
+}
+
 /* Whether rules live in two backends for a while. */
-static bool moves(const struct live *live, enum backend_index to)
+static bool moves(const struct plan *plan)
 {
 	for (enum backend_index b = 0; b < BACKENDS; b++)
-		if (b != to && to != BACKENDS && live->rules[b] && ownership_has_ours(live->rules[b]))
+		if (plan->want.backend != BACKENDS && goes(plan, b))
 			return true;
 	return false;
+}
+
+/* Ambient mode's chains have names of ours: where our rules are wanted both cannot be. */
+static void judge_ambient(struct plan *plan)
+{
+	bool any = false, in_the_way = false;
+
+	for (enum backend_index b = 0; b < BACKENDS; b++) {
+		const struct ruleset *live = plan->live->rules[b];
+		bool ambient = live && ownership_has_ours(live) && ownership_is_ambient(live);
+
+		any |= ambient;
+		in_the_way |= ambient && b == plan->want.backend;
+	}
+	plan->want.routes.ambient = plan->want.ambient || in_the_way;
+	plan->ambient_goes = any && plan->want.routes.ambient;
+	plan->ambient_stays = any && !plan->want.routes.ambient;
 }
 
 void plan_init(struct plan *plan, const struct live *live, const struct plan_want *want)
@@ -138,19 +164,23 @@ void plan_init(struct plan *plan, const struct live *live, const struct plan_wan
 
 void plan_make(struct plan *plan, const struct live *live, const struct plan_want *want)
 {
-	bool guard = want->routes.tproxy && moves(live, want->backend);
+	const struct routes_want *routes = &plan->want.routes;
+	bool guard;
 
 	plan_init(plan, live, want);
+	judge_ambient(plan);
+	guard = routes->tproxy && moves(plan);
 	if (live->routes)
-		routes_compare(live->routes, &want->routes, add_route, leave_route, plan);
+		routes_compare(live->routes, routes, add_route, leave_route, plan);
 	if (guard)
 		add_guard(plan, STEP_ADD);
 	if (want->backend != BACKENDS)
 		add_backend(plan, want->backend, want->rules);
 	for (enum backend_index b = 0; b < BACKENDS; b++) {
-		if (b == want->backend || !live->rules[b] || !ownership_has_ours(live->rules[b]))
+		if (!goes(plan, b))
 			continue;
-		plan->elsewhere = b;
+		if (!ownership_is_ambient(live->rules[b]))
+			plan->elsewhere = b;
 		add_backend(plan, b, NULL);
 	}
 	if (plan->elsewhere != BACKENDS && want->backend != BACKENDS)
@@ -158,7 +188,7 @@ void plan_make(struct plan *plan, const struct live *live, const struct plan_wan
 	if (guard || live->guard)
 		add_guard(plan, STEP_DELETE);
 	if (live->routes)
-		routes_compare(live->routes, &want->routes, leave_route, remove_route, plan);
+		routes_compare(live->routes, routes, leave_route, remove_route, plan);
 }
 
 void plan_free(struct plan *plan)
@@ -209,7 +239,8 @@ void plan_undo(struct plan *undo, const struct plan *done, enum backend_index ba
 	const struct ruleset *before = done->live->rules[backend];
 	const struct ruleset *made = backend == done->want.backend ? done->want.rules : NULL;
 	struct unit units[FAMILIES * TABLES];
-	unsigned n = list_units(units, before, NULL), flags = PLAN_SHARED_GO | (backend == NFTABLES ? PLAN_ANEW_ALL : 0);
+	unsigned n = list_units(units, before, NULL),
+		 flags = PLAN_SHARED_GO | (before->layout == LAYOUT_NATIVE ? PLAN_ANEW_ALL : 0);
 	unsigned youngest = 0;
 	bool anew = false;
 
@@ -233,7 +264,7 @@ void plan_undo(struct plan *undo, const struct plan *done, enum backend_index ba
 		}
 		/* The kernel lists tables by age: behind one that has to be made again the others are made again, too. */
 		anew |= backend != IPTABLES_LEGACY && was &&
-			(!(is->present & mask) || (backend == NFTABLES && is->age[IPV4] < youngest));
+			(!(is->present & mask) || (before->layout == LAYOUT_NATIVE && is->age[IPV4] < youngest));
 		youngest = is->age[IPV4];
 		if (written || (anew && was))
 			plan_add_table(undo, backend, now, back, units[i].table, units[i].family,

@@ -223,7 +223,7 @@ static void add_whole_chain(struct table_edit *e, const struct chain *want)
 /* A built-in chain that would be made anew at any time goes with our last rule in it, or if our write made it. */
 static bool builtin_goes(const struct table_edit *e, const struct chain *live)
 {
-	if (e->backend != IPTABLES_NFT || !(live->stock & e->mask) || live->hook == HOOK_NONE)
+	if (e->backend != IPTABLES_NFT || !(live->stock & e->mask))
 		return false;
 	for (unsigned i = 0; i < live->n_rules; i++)
 		if (live->rules[i].families & e->mask && live->rules[i].owner == RULE_FOREIGN)
@@ -281,7 +281,7 @@ static void add_missing_chains(struct table_edit *e, bool empty)
 		unsigned at = n;
 
 		if (!(want->families & e->mask) || (live && !is_made_anew(e, live, want)) ||
-		    (!chain_is_ours(e->want_rules, want) && want->hook == HOOK_NONE))
+		    (!chain_is_ours(e->want_rules, want) && want->hook == HOOK_NONE && !(want->stock & e->mask)))
 			continue;
 		for (; at && chains[at - 1]->age[f] > want->age[f]; at--)
 			chains[at] = chains[at - 1];
@@ -306,7 +306,7 @@ static void append(struct plan *plan, struct steps *steps)
 /* Whether nobody else would miss the table. */
 static bool table_is_void(const struct table_edit *e)
 {
-	if (e->backend == NFTABLES)
+	if (e->live_rules->layout == LAYOUT_NATIVE)
 		return true;
 	if (e->backend != IPTABLES_NFT || e->live->others[e->family])
 		return false;
@@ -376,7 +376,7 @@ static void edit_table(struct plan *plan, enum backend_index backend, const stru
 	bool strange = (e.live->strange ^ (e.want ? e.want->strange : 0)) & e.mask, empty = !present;
 	struct steps added = { 0 };
 
-	if (present && ((!e.want && ours) || (backend == NFTABLES && strange) || flags & PLAN_TABLE_ANEW) &&
+	if (present && ((!e.want && ours) || (live->layout == LAYOUT_NATIVE && strange) || flags & PLAN_TABLE_ANEW) &&
 	    table_is_void(&e)) {
 		delete_table(&e);
 		empty = true;

@@ -82,8 +82,9 @@ static bool rule_is_shadowed(const struct judge *j, const struct route_object *r
 	for (unsigned i = 0; i < j->live->n && &j->live->objects[i] != rule; i++) {
 		const struct route_object *other = object_at(j, i, ROUTE_RULE);
 
-		if (other && !other->plain && other->family == rule->family && other->priority == rule->priority &&
-		    other->mark == rule->mark && other->mask == rule->mask && other->table == rule->table)
+		if (other && !other->plain && !other->ambient && other->family == rule->family &&
+		    other->priority == rule->priority && other->mark == rule->mark && other->mask == rule->mask &&
+		    other->table == rule->table)
 			return true;
 	}
 	return false;
@@ -103,6 +104,8 @@ static bool rule_is_orphan(const struct judge *j, const struct route_object *rul
 /* Of a TPROXY install by its mark, with the route of Istio's shape (or to the table of the options), and not wanted. */
 static bool rule_is_stale(const struct judge *j, const struct route_object *rule)
 {
+	if (rule->ambient)
+		return j->want->ambient && !rule_is_shadowed(j, rule);
 	if (!rule->plain || rule_is_wanted(j, rule) || rule_is_shadowed(j, rule))
 		return false;
 	if (!mark_is_ours(j, rule->mark))
@@ -202,7 +205,7 @@ void routes_compare(const struct routes *live, const struct routes_want *want, r
 const char *route_text(const struct route_object *o, const char *verb, char text[ROUTE_TEXT_MAX])
 {
 	const char *ip = o->family == IPV6 ? "ip -6" : "ip";
-	char address[PREFIX_TEXT_MAX];
+	char address[PREFIX_TEXT_MAX], mark[24];
 
 	switch ((enum route_kind)o->kind) {
 	case ROUTE_LO_UP:
@@ -213,7 +216,11 @@ const char *route_text(const struct route_object *o, const char *verb, char text
 			 o->flags & ADDRESS_NODAD ? " nodad" : "");
 		break;
 	case ROUTE_RULE:
-		snprintf(text, ROUTE_TEXT_MAX, "%s rule%s fwmark %u lookup %u priority %u", ip, verb, o->mark, o->table,
+		if (o->mask == UINT32_MAX)
+			snprintf(mark, sizeof(mark), "%u", o->mark);
+		else
+			snprintf(mark, sizeof(mark), "0x%x/0x%x", o->mark, o->mask);
+		snprintf(text, ROUTE_TEXT_MAX, "%s rule%s fwmark %s lookup %u priority %u", ip, verb, mark, o->table,
 			 o->priority);
 		break;
 	case ROUTE_ROUTE:

@@ -26,6 +26,7 @@ struct ruleset *ruleset_new(enum layout layout, unsigned families)
 	struct ruleset *rs = xcalloc(1, sizeof(*rs));
 
 	rs->layout = layout;
+	rs->stem = PROXY_STEM;
 	rs->families = (uint8_t)families;
 	rs->arena = arena_new();
 	return rs;
@@ -381,7 +382,8 @@ static bool target_equal(const struct target *a, const struct target *b)
 	case TARGET_CT_ZONE:
 		return a->zone == b->zone;
 	case TARGET_DNAT:
-		return false; /* never ours */
+	case TARGET_SNAT:
+		return false; /* never wanted */
 	default:
 		return true;
 	}

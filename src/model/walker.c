@@ -128,6 +128,7 @@ static enum walk run_target(struct walker *w, const struct rule *rule, unsigned 
 		p->mark = p->connmark;
 		return WALK_ON;
 	case TARGET_CT_ZONE:
+	case TARGET_SNAT: /* no hook that is walked has one */
 	case TARGET_NONE:
 	case TARGET_UNKNOWN:
 		return WALK_ON;

@@ -139,12 +139,12 @@ static void print_matches(FILE *out, const struct rule *rule)
 }
 
 /* An IPv6 address before a port stands in brackets. */
-static void print_destination(FILE *out, const struct target *t, enum family family)
+static void print_translation(FILE *out, const struct target *t, enum family family)
 {
 	bool brackets = t->addr && t->port && family == IPV6;
 	char text[ADDR_TEXT_MAX];
 
-	fputs(" -j DNAT --to-destination ", out);
+	fputs(t->kind == TARGET_DNAT ? " -j DNAT --to-destination " : " -j SNAT --to-source ", out);
 	if (t->addr)
 		fprintf(out, "%s%s%s", brackets ? "[" : "", addr_text(family, t->addr, text), brackets ? "]" : "");
 	if (t->port)
@@ -187,7 +187,8 @@ static void print_target(FILE *out, const struct target *t, enum family family)
 		fprintf(out, " -j CT --zone %u", t->zone);
 		break;
 	case TARGET_DNAT:
-		print_destination(out, t, family);
+	case TARGET_SNAT:
+		print_translation(out, t, family);
 		break;
 	case TARGET_NONE:
 	case TARGET_UNKNOWN:

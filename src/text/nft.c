@@ -260,6 +260,7 @@ static void print_target(FILE *out, const struct rule *rule)
 		fprintf(out, " ct zone set %u", t->zone);
 		break;
 	case TARGET_DNAT: /* not read there */
+	case TARGET_SNAT:
 	case TARGET_NONE:
 	case TARGET_UNKNOWN:
 		break;
@@ -312,7 +313,7 @@ void text_print_nft(FILE *out, const struct ruleset *rs, const struct text_optio
 
 		if (!table->n_chains && !table->present)
 			continue;
-		fprintf(out, "table inet istio-proxy-%s {\n", table_name(t));
+		fprintf(out, "table inet %s%s {\n", rs->stem, table_name(t));
 		if (table->strange)
 			fputs("\t# dormant, or owned by another program\n", out);
 		for (unsigned i = 0; i < table->n_chains; i++) {

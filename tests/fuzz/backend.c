@@ -3,6 +3,7 @@
 
 #include "capture.h"
 #include "ownership.h"
+#include "util.h"
 
 static struct {
 	enum backend_index backend; /* BACKENDS: nothing is wanted */
@@ -43,6 +44,7 @@ static void run(void)
 {
 	struct engine *engine = NULL;
 	struct live live = { .routes = NULL };
+	static const enum backend_index backends[] = { NFTABLES, IPTABLES_NFT, AMBIENT };
 	struct plan_want want = { .backend = job.backend, .rules = job.want, .known = job.known, .force = job.force };
 	struct err err = { 0 };
 	struct plan plan;
@@ -50,10 +52,11 @@ static void run(void)
 
 	FUZZ_CHECK(rc <= 0 && (!rc || err.what[0]));
 	if (!rc) {
-		for (enum backend_index b = NFTABLES; b <= IPTABLES_NFT; b++) {
-			ownership_decide(live.rules[b], job.known);
-			fuzz_use_ruleset(live.rules[b]);
+		for (unsigned i = 0; i < ARRAY_SIZE(backends); i++) {
+			ownership_decide(live.rules[backends[i]], job.known);
+			fuzz_use_ruleset(live.rules[backends[i]]);
 		}
+		want.ambient = job.backend == BACKENDS;
 		plan_make(&plan, &live, &want);
 		rc = engine_nf_tables.prepare(engine, &plan, 0, plan.n, &err);
 		rc = rc ? rc : engine_nf_tables.commit(engine, &err);

@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	xt_rule_init(&live, rs, family);
 	xt_entry_decode(&live, entry, size - 1, jump ? "ISTIO_OUTPUT" : NULL);
 	/* DNAT is no rule of ours, and never written. */
-	if (!live.rule.unknown && live.rule.target.kind != TARGET_DNAT)
+	if (!live.rule.unknown && live.rule.target.kind != TARGET_DNAT && live.rule.target.kind != TARGET_SNAT)
 		check_again(rs, &live.rule, family);
 	ruleset_append(rs, TABLE_NAT, "OUTPUT", &live.rule);
 	fuzz_use_ruleset(rs);

@@ -271,7 +271,7 @@ table inet istio-proxy-mangle {
 }
 table inet istio-proxy-raw { }
 """
-AMBIENT = "table inet istio-ambient-nat { chain istio-output { return; }; }"
+LIKE_OURS = "table inet istio-own-nat { chain istio-output { return; }; }"
 
 
 def install_upstream(pod, backend, config):
@@ -293,7 +293,7 @@ def test_upstreams_state_is_told_from_other_options_replaced_and_cleaned(netns, 
     args = [*configs.command_line(config, netns.dir)[0], "--resolv-conf=/dev/null", f"--backend={backend}"]
     other = [*args, "--istio-local-outbound-ports-exclude=99"]
     if backend == "nftables":
-        lib.checked(netns.run(["nft", "-f", "-"], input=AMBIENT))
+        lib.checked(netns.run(["nft", "-f", "-"], input=LIKE_OURS))
     empty = netns.state()
     equal = install_upstream(netns, backend, config)
     before = netns.snapshot()

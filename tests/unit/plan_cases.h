@@ -9,12 +9,13 @@ struct given {
 	const char *live[BACKENDS], *want;
 	enum backend_index backend;
 	const char *known, *fewer;
-	bool guard, force, tproxy, has_routes;
+	bool guard, force, tproxy, has_routes, ambient;
 };
 
 #define N(text) [NFTABLES] = text
 #define I(text) [IPTABLES_NFT] = text
 #define L(text) [IPTABLES_LEGACY] = text
+#define A(text) [AMBIENT] = text
 #define TO_N(text) .backend = NFTABLES, .want = text
 #define TO_I(text) .backend = IPTABLES_NFT, .want = text
 #define TO_L(text) .backend = IPTABLES_LEGACY, .want = text
@@ -34,6 +35,21 @@ static const struct plan_case {
 	  .steps = "" },
 	{ .given = { .live = { N("nat46 OUTPUT a; nat46 ISTIO_a .X:Y") }, TO_N("nat46 OUTPUT a; nat46 ISTIO_a .X:Y") },
 	  .steps = "" },
+
+	/* Ambient mode's: left alone unless it is meant, or in the way. */
+	{ .given = { .live = { A("nat46 OUTPUT .X") }, CLEAN },
+	  .steps = "-A:nat46 OUTPUT (.X); -A:nat46 OUTPUT; -A:nat46",
+	  .after = { A("") } },
+	{ .given = { .live = { N("nat46 OUTPUT .X"), A("nat46 OUTPUT .Y") }, TO_N("nat46 OUTPUT .X") }, .steps = "" },
+	{ .given = { .live = { A("nat46 OUTPUT .Y") }, TO_L("nat4 OUTPUT a; nat4 ISTIO_a X"), .ambient = true },
+	  .steps = "+nat4; +nat4 OUTPUT; +nat4 ISTIO_a; +nat4 OUTPUT@0 a; +nat4 ISTIO_a@0 X; -A:nat46 OUTPUT (.Y); "
+		   "-A:nat46 OUTPUT; -A:nat46" },
+	{ .given = { .live = { I("nat4 ISTIO_PRERT X") }, TO_L("nat4 OUTPUT a; nat4 ISTIO_a X") },
+	  .steps = "+nat4; +nat4 OUTPUT; +nat4 ISTIO_a; +nat4 OUTPUT@0 a; +nat4 ISTIO_a@0 X" },
+	{ .given = { .live = { L("nat4 OUTPUT a; nat4 ISTIO_a Y; nat4 ISTIO_PRERT X") },
+		     TO_L("nat4 OUTPUT a; nat4 ISTIO_a X") },
+	  .steps = "-nat4 ISTIO_a@0 Y; -nat4 ISTIO_PRERT (X); -nat4 ISTIO_PRERT; +nat4 ISTIO_a@0 X",
+	  .after = { L("nat4 ISTIO_a X; nat4 OUTPUT a") } },
 
 	/* From nothing: chains before what leads to them. */
 	{ .given = { TO_I("nat46 OUTPUT a; nat46 ISTIO_a X") },

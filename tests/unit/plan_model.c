@@ -24,6 +24,7 @@ static struct ruleset *copy_ruleset(const struct ruleset *live)
 {
 	struct ruleset *copy = ruleset_new((enum layout)live->layout, live->families);
 
+	copy->stem = live->stem;
 	for (enum table_id t = 0; t < TABLES; t++) {
 		const struct table *from = &live->tables[t];
 		struct table *to = &copy->tables[t];
@@ -98,7 +99,7 @@ static void add_chain(struct model *m, const struct step *step)
 	if (m->backend == IPTABLES_NFT && chain->hook != HOOK_NONE)
 		chain->stock |= (uint8_t)family_mask(step->family);
 	/* All sets come back with the first chain. */
-	if (m->back && m->backend == NFTABLES)
+	if (m->back && (m->backend == NFTABLES || m->backend == AMBIENT))
 		memcpy(m->now->tables[step->table].others, m->back->tables[step->table].others,
 		       sizeof(m->back->tables->others));
 	m->chain_age++;
@@ -282,7 +283,8 @@ char *plan_print(const struct plan *plan)
 			continue;
 		}
 		fprintf(out, "%s%s%s",
-			step->backend == plan->want.backend ? "" : (const char *[]){ "N:", "I:", "L:" }[step->backend],
+			step->backend == plan->want.backend ? "" :
+							      (const char *[]){ "N:", "I:", "L:", "A:" }[step->backend],
 			table_name(step->table), families[step->family]);
 		if (step->chain)
 			fprintf(out, " %s", step->chain->name);

@@ -129,9 +129,11 @@ static void read_item(struct ruleset *rs, enum backend_index backend, bool live,
 
 struct ruleset *words_read(enum backend_index backend, bool live, const char *text)
 {
-	struct ruleset *rs = ruleset_new(backend == NFTABLES ? LAYOUT_NATIVE : LAYOUT_IPTABLES, FAMILY_BOTH);
+	bool native = backend == NFTABLES || backend == AMBIENT;
+	struct ruleset *rs = ruleset_new(native ? LAYOUT_NATIVE : LAYOUT_IPTABLES, FAMILY_BOTH);
 	char *copy = xstrdup(text), *rest = copy, *item;
 
+	rs->stem = backend == AMBIENT ? AMBIENT_STEM : PROXY_STEM;
 	for (unsigned age = 0; (item = strsep(&rest, ";")); age++) {
 		char where[16] = "", name[32] = "", word[64] = "";
 
@@ -223,7 +225,7 @@ char *words_print(enum backend_index backend, const struct ruleset *rs)
 			for (enum family f = 0; f < FAMILIES; f++) {
 				p.family = rs->layout == LAYOUT_NATIVE ? FAMILIES : f;
 				if (rs->tables[t].present & FAMILY_BIT(f) &&
-				    (backend == NFTABLES ? rs->tables[t].age[f] : 0) == age)
+				    (rs->layout == LAYOUT_NATIVE ? rs->tables[t].age[f] : 0) == age)
 					print_table(&p, t);
 				if (rs->layout == LAYOUT_NATIVE)
 					break;

@@ -110,6 +110,7 @@ static struct ruleset *read_back(struct nfnl_batch *batch, struct nft_dump *dump
 	init_batch(batch);
 	put_table(batch, rs);
 	take_dump(dump, batch);
+	dump->rs = back;
 	for (unsigned i = 0; i < dump->n; i++)
 		if (dump->messages[i]->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE))
 			nftables_rule_decode(back, dump, TABLE_NAT, nfnl_attr_str(dump->messages[i], NFTA_RULE_CHAIN),

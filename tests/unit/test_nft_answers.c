@@ -30,7 +30,7 @@ static void add_raw(struct nftnl_rule *r, const char *name, uint16_t attr, uint3
 START_TEST(what_the_model_cannot_say_is_unknown)
 {
 	struct ruleset *back = ruleset_new(LAYOUT_NATIVE, FAMILY_BOTH);
-	struct nft_dump none = {};
+	struct nft_dump none = { .rs = back };
 	_Alignas(struct nlmsghdr) char buf[4096];
 	static const uint16_t port = 5;
 	const struct chain *chain;

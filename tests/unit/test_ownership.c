@@ -178,6 +178,12 @@ static const struct range uid = { 1337, 1337 }, dns = { 53, 53 }, agent = { 1505
 static const struct iface lo = { "lo" }, eth0 = { "eth0" };
 static const struct prefix host = { IPV4, 32, { 127, 0, 0, 1 } };
 
+static const uint8_t loopback[] = { 127, 0, 0, 1 }, elsewhere[] = { 10, 0, 0, 1 };
+
+#define DST_IS \
+	{ \
+		.kind = MATCH_DST, .n = 1, .prefixes = &host \
+	}
 #define TCP \
 	{ \
 		.kind = MATCH_PROTO, .n = 1, .proto = IPPROTO_TCP \
@@ -241,6 +247,20 @@ static const struct {
 	  .owner = RULE_FOREIGN },
 	{ TABLE_NAT, "OUTPUT", { UDP, DPORT(dns) }, 2, { .kind = TARGET_REDIRECT, .port = 15053 }, .owner = RULE_OURS },
 	{ TABLE_NAT, "OUTPUT", { UDP, DPORT(dns) }, 2, { .kind = TARGET_REDIRECT, .port = 5353 }, .owner = RULE_FOREIGN },
+	{ TABLE_NAT, "OUTPUT", { UDP, DPORT(dns) }, 2, { .kind = TARGET_DNAT, .port = 15053, .addr = loopback }, .owner = RULE_OURS },
+	{ TABLE_NAT, "OUTPUT", { UDP, DPORT(dns) }, 2, { .kind = TARGET_DNAT, .port = 15013, .addr = loopback }, .owner = RULE_OURS },
+	{ TABLE_NAT, "OUTPUT", { UDP, DPORT(dns) }, 2, { .kind = TARGET_DNAT, .port = 8600, .addr = loopback }, .owner = RULE_FOREIGN },
+	{ TABLE_NAT, "OUTPUT", { UDP, DPORT(dns) }, 2, { .kind = TARGET_DNAT, .port = 15053, .addr = elsewhere }, .owner = RULE_FOREIGN },
+	{ TABLE_NAT, "POSTROUTING", { UDP, DPORT(agent) }, 2, { .kind = TARGET_SNAT, .addr = loopback }, .owner = RULE_OURS },
+	{ TABLE_NAT, "POSTROUTING", { UDP, DPORT(dns) }, 2, { .kind = TARGET_SNAT, .addr = loopback }, .owner = RULE_FOREIGN },
+	{ TABLE_RAW,
+	  "PREROUTING",
+	  { DST_IS, SPORT(dns), UDP },
+	  3,
+	  { .kind = TARGET_CT_ZONE, .zone = 1 },
+	  .beside = true,
+	  .owner = RULE_OURS },
+	{ TABLE_RAW, "PREROUTING", { DST_IS, SPORT(dns), UDP }, 3, { .kind = TARGET_CT_ZONE, .zone = 1 }, .owner = RULE_FOREIGN },
 	{ TABLE_NAT, "OUTPUT", { UDP, DPORT(dns), UID }, 3, { .kind = TARGET_RETURN }, .owner = RULE_FOREIGN },
 	{ TABLE_NAT, "OUTPUT", { UDP, DPORT(dns), UID }, 3, { .kind = TARGET_RETURN }, .beside = true, .owner = RULE_OURS },
 	{ TABLE_RAW, "OUTPUT", { UDP, DPORT(dns), UID }, 3, { .kind = TARGET_CT_ZONE, .zone = 1 }, .owner = RULE_FOREIGN },
@@ -284,6 +304,86 @@ START_TEST(owner_of_a_rule)
 }
 END_TEST
 
+/*
+ * UDP 53 in nat OUTPUT, as letters: a b: RETURN of UID 998 or 1000; P: of 1337; g: of GID 500; n: of all but GID 5;
+ * R: REDIRECT to the agent; D: DNAT to it; x: something else.  @zone: whose packets raw OUTPUT has zones for; @out: who
+ * leaves ISTIO_OUTPUT; @other: the chain of the other family.  @ours: those that are.
+ */
+static const struct {
+	const char *chain, *ours, *zone, *out, *other;
+} blocks[] = {
+	{ .chain = "a", .ours = "", .zone = "a" }, /* nothing goes to the agent */
+	{ .chain = "PR", .ours = "PR" },
+	{ .chain = "aR", .ours = "aR" }, /* 1.9: nothing tells the proxy but where it stands */
+	{ .chain = "aD", .ours = "aD" },
+	{ .chain = "axR", .ours = "R" },
+	{ .chain = "xagnRx", .ours = "agnR" },
+	{ .chain = "baPgR", .ours = "baPgR" },
+	{ .chain = "bagR", .ours = "agR", .zone = "a" },
+	{ .chain = "bagR", .ours = "agR", .out = "a" },
+	{ .chain = "bRa", .ours = "Ra", .zone = "a" },
+	{ .chain = "baxgR", .ours = "aR", .zone = "a" },
+	{ .chain = "bR", .ours = "R", .zone = "a" },
+	{ .chain = "ag", .ours = "ag", .other = "agR" }, /* no server of this family */
+	{ .chain = "bag", .ours = "ag", .zone = "a", .other = "agR" },
+	{ .chain = "bagb", .ours = "ag", .zone = "a", .other = "agR" },
+	{ .chain = "Pg", .ours = "P", .other = "PR" },
+};
+
+static void add_letter(struct ruleset *rs, enum table_id table, const char *chain, unsigned families, char letter)
+{
+	static const struct range owners[] = { { 998, 998 }, { 1000, 1000 }, { 1337, 1337 }, { 500, 500 }, { 5, 5 } };
+	const char *at = strchr("abPgn", letter);
+	struct match matches[] = { UDP, DPORT(dns), { .kind = MATCH_UID, .n = 1, .ranges = owners } };
+	struct rule rule = { .families = (uint8_t)families, .n_matches = 2, .matches = matches };
+
+	if (at) {
+		matches[2].ranges = &owners[at - "abPgn"];
+		matches[2].kind = strchr("gn", letter) ? MATCH_GID : MATCH_UID;
+		matches[2].invert = letter == 'n';
+		rule.n_matches = 3;
+	}
+	rule.target.kind = table == TABLE_RAW ? TARGET_CT_ZONE :
+			   letter == 'R'      ? TARGET_REDIRECT :
+			   letter == 'D'      ? TARGET_DNAT :
+			   letter == 'x'      ? TARGET_DROP :
+						TARGET_RETURN;
+	rule.target.zone = 1;
+	rule.target.port = 15053;
+	rule.target.addr = loopback;
+	if (!strcmp(chain, "ISTIO_OUTPUT")) {
+		rule.matches = &matches[2];
+		rule.n_matches = 1;
+	}
+	ruleset_append(rs, table, chain, &rule);
+}
+
+static void add_letters(struct ruleset *rs, enum table_id table, const char *chain, enum family family, const char *letters)
+{
+	for (; letters && *letters; letters++)
+		add_letter(rs, table, chain, FAMILY_BIT(family), *letters);
+}
+
+START_TEST(owners_of_a_block)
+{
+	struct ruleset *live = ruleset_new(LAYOUT_IPTABLES, FAMILY_BOTH);
+	const struct chain *chain;
+	char ours[RULES_MAX] = "", *end = ours;
+
+	add_letters(live, TABLE_NAT, "OUTPUT", IPV4, blocks[_i].chain);
+	add_letters(live, TABLE_NAT, "OUTPUT", IPV6, blocks[_i].other);
+	add_letters(live, TABLE_RAW, "OUTPUT", IPV4, blocks[_i].zone);
+	add_letters(live, TABLE_NAT, "ISTIO_OUTPUT", IPV6, blocks[_i].out);
+	ownership_decide(live, NULL);
+	chain = ruleset_find(live, TABLE_NAT, "OUTPUT");
+	for (unsigned i = 0; i < strlen(blocks[_i].chain); i++)
+		if (chain->rules[i].owner == RULE_OURS)
+			*end++ = blocks[_i].chain[i];
+	ck_assert_str_eq(ours, blocks[_i].ours);
+	ruleset_free(live);
+}
+END_TEST
+
 Suite *suite_ownership(void)
 {
 	Suite *suite = suite_create("ownership");
@@ -292,6 +392,7 @@ Suite *suite_ownership(void)
 	tcase_add_loop_test(tc, chain_is_edited, 0, ARRAY_SIZE(cases));
 	tcase_add_loop_test(tc, random_chains_come_right, 0, 10);
 	tcase_add_loop_test(tc, owner_of_a_rule, 0, ARRAY_SIZE(shapes));
+	tcase_add_loop_test(tc, owners_of_a_block, 0, ARRAY_SIZE(blocks));
 	suite_add_tcase(suite, tc);
 	return suite;
 }

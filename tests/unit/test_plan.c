@@ -49,6 +49,7 @@ static void set_up(struct planned *p, const struct given *given)
 	p->want.known = p->known = given->known ? words_read(IPTABLES_NFT, false, given->known) : NULL;
 	p->want.fewer = p->fewer = given->fewer ? words_read(to, false, given->fewer) : NULL;
 	p->want.force = given->force;
+	p->want.ambient = given->ambient || to == BACKENDS;
 	p->want.routes = (struct routes_want){
 		.nothing = to == BACKENDS, .mark = 1337, .table = 133, .tproxy = given->tproxy ? FAMILY_BIT(IPV4) : 0
 	};
@@ -110,7 +111,7 @@ static void check_undo(const struct planned *p, enum backend_index b, struct rul
 /* A second plan has nothing to do; of the wanted backend there is what is wanted, and nothing of the others. */
 static void check_done(const struct planned *p, struct ruleset *const now[BACKENDS])
 {
-	struct live live = { .rules = { now[NFTABLES], now[IPTABLES_NFT], now[IPTABLES_LEGACY] } };
+	struct live live = { .rules = { now[NFTABLES], now[IPTABLES_NFT], now[IPTABLES_LEGACY], now[AMBIENT] } };
 	struct plan_want want = p->want;
 	struct plan second;
 	char *steps;
@@ -118,7 +119,8 @@ static void check_done(const struct planned *p, struct ruleset *const now[BACKEN
 	want.force = false;
 	for (enum backend_index b = 0; b < BACKENDS; b++) {
 		ownership_decide(now[b], p->want.known);
-		ck_assert(b == want.backend || !ownership_has_ours(now[b]));
+		ck_assert(b == want.backend || !ownership_has_ours(now[b]) ||
+			  (p->plan.ambient_stays && ownership_is_ambient(now[b])));
 	}
 	plan_make(&second, &live, &want);
 	steps = plan_print(&second);
@@ -260,6 +262,7 @@ static void random_word(char *word, bool native, bool live, bool builtin, bool s
 
 static void print_random_table(FILE *out, enum backend_index b, bool live, const char *where, unsigned own)
 {
+	bool native = b == NFTABLES || b == AMBIENT;
 	char word[32];
 
 	for (unsigned c = 0; c < ARRAY_SIZE(builtin_chains); c++) {
@@ -267,18 +270,18 @@ static void print_random_table(FILE *out, enum backend_index b, bool live, const
 
 		if (!(live && b == IPTABLES_LEGACY) && !chance(4))
 			continue;
-		random_word(word, b == NFTABLES, live, true, !c && *where != 'r', own);
+		random_word(word, native, live, true, !c && *where != 'r', own);
 		if (!live && !*word)
 			continue;
 		fprintf(out, "%s %s%s %s; ", where, builtin_chains[c],
-			stock                      ? "" :
-			b == NFTABLES || chance(2) ? "?" :
-						     "%",
+			stock               ? "" :
+			native || chance(2) ? "?" :
+					      "%",
 			word);
 	}
 	for (unsigned c = 0; c < ARRAY_SIZE(own_chains); c++)
 		if (own & 1u << c) {
-			random_word(word, b == NFTABLES, live, false, false, own);
+			random_word(word, native, live, false, false, own);
 			fprintf(out, "%s %s %s; ", where, own_chains[c], word);
 		}
 }
@@ -291,7 +294,7 @@ static char *random_words(enum backend_index b, bool live)
 	FILE *out = open_memstream(&text, &len);
 
 	for (enum table_id t = 0; t < TABLES; t++) {
-		bool wide = b == NFTABLES || (!live && chance(2));
+		bool wide = b == NFTABLES || b == AMBIENT || (!live && chance(2));
 
 		for (unsigned f = wide ? 2 : 0; f < (wide ? 3 : 2); f++) {
 			char where[16];
@@ -366,9 +369,12 @@ START_TEST(any_plan_comes_right)
 {
 	srand((unsigned)_i + 1);
 	for (unsigned round = 0; round < 50; round++) {
-		struct given given = { .backend = chance(BACKENDS + 1), .force = !chance(5) };
+		struct given given = { .backend = chance(BACKENDS), .force = !chance(5), .ambient = chance(2) };
 		char *texts[BACKENDS + 1];
 		struct planned p;
+
+		/* Nobody can ask for that one. */
+		given.backend = given.backend == AMBIENT ? BACKENDS : given.backend;
 
 		for (enum backend_index b = 0; b < BACKENDS; b++)
 			given.live[b] = texts[b] = chance(3) || b == given.backend ? random_words(b, true) : xstrdup("");
@@ -377,8 +383,9 @@ START_TEST(any_plan_comes_right)
 		for (enum backend_index b = 0; b < BACKENDS; b++) {
 			struct ruleset *now = plan_carry_out(&p.plan, p.plan.n, b, p.live.rules[b], NULL),
 				       *none = ruleset_new(now->layout, 0);
+			bool stays = b == AMBIENT && p.plan.ambient_stays;
 
-			check_same(now, b == given.backend ? p.want.rules : none, false);
+			check_same(now, b == given.backend ? p.want.rules : stays ? p.live.rules[b] : none, false);
 			check_same(now, p.live.rules[b], true);
 			ruleset_free(now);
 			ruleset_free(none);

@@ -6,6 +6,7 @@
 #include "engine.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <netinet/in.h> /* before any <linux/netfilter...> header */
 #include <string.h>
@@ -29,8 +30,11 @@
 /* The guard of a move comes, rules change, the guard goes. */
 #define STAGES_MAX 3
 
-/* Its two backends have the first numbers. */
-#define NFT_BACKENDS (IPTABLES_NFT + 1)
+/* Its backends, each with a dump; the first two have the first numbers. */
+static const enum backend_index backends[] = { NFTABLES, IPTABLES_NFT, AMBIENT };
+
+#define NFT_BACKENDS ARRAY_SIZE(backends)
+#define AMBIENT_DUMP 2
 #define OTHERS NFT_BACKENDS
 
 struct engine {
@@ -52,8 +56,10 @@ static struct nft_dump *dump_of(struct engine *e, const struct nlmsghdr *nlh)
 	/* The attribute is 1 in all of them. */
 	const char *table = nfnl_attr_str(nlh, NFTA_TABLE_NAME);
 
-	if (nfg->nfgen_family == NFPROTO_INET && nftables_table_find(table) != TABLES)
+	if (nfg->nfgen_family == NFPROTO_INET && nftables_table_find(PROXY_STEM, table) != TABLES)
 		return &e->dumps[NFTABLES];
+	if (nfg->nfgen_family == NFPROTO_INET && nftables_table_find(AMBIENT_STEM, table) != TABLES)
+		return &e->dumps[AMBIENT_DUMP];
 	if ((nfg->nfgen_family == NFPROTO_IPV4 || nfg->nfgen_family == NFPROTO_IPV6) &&
 	    iptables_nft_table_find(table) != TABLES)
 		return &e->dumps[IPTABLES_NFT];
@@ -91,11 +97,11 @@ static int read_sets(struct engine *e, const char *table, struct err *err)
 }
 
 /* What is in the tables that a dump has begun with.  Only natively a list is a set. */
-static int read_tables(struct engine *e, enum backend_index backend, unsigned n_tables, struct err *err)
+static int read_tables(struct engine *e, unsigned dump_index, unsigned n_tables, struct err *err)
 {
 	int rc = 0;
 
-	e->into = &e->dumps[backend];
+	e->into = &e->dumps[dump_index];
 	for (unsigned i = 0; i < n_tables && !rc; i++) {
 		const struct nlmsghdr *nlh = e->into->messages[i];
 		const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
@@ -105,7 +111,7 @@ static int read_tables(struct engine *e, enum backend_index backend, unsigned n_
 			.table = nfnl_attr_str(nlh, NFTA_TABLE_NAME),
 		};
 
-		if (backend == NFTABLES)
+		if (e->into->rs->layout == LAYOUT_NATIVE)
 			rc = read_sets(e, query.table, err);
 		rc = rc ? rc : dump(e, &query, err);
 	}
@@ -117,10 +123,10 @@ static void forget(struct engine *e)
 {
 	e->guard = false;
 	nft_dump_free(&e->dumps[OTHERS]);
-	for (enum backend_index b = 0; b < NFT_BACKENDS; b++) {
-		nft_dump_free(&e->dumps[b]);
-		ruleset_free(e->dumps[b].rs);
-		e->dumps[b].rs = NULL;
+	for (unsigned d = 0; d < NFT_BACKENDS; d++) {
+		nft_dump_free(&e->dumps[d]);
+		ruleset_free(e->dumps[d].rs);
+		e->dumps[d].rs = NULL;
 	}
 }
 
@@ -128,24 +134,27 @@ static int read_all(struct nfnl *nfnl, void *data, struct err *err)
 {
 	struct nfnl_query query = { .type = NFT_MSG_GETTABLE, .family = NFPROTO_UNSPEC };
 	struct engine *e = data;
-	unsigned n_tables[NFT_BACKENDS];
+	unsigned n_tables[NFT_BACKENDS], any;
 	int rc;
 
 	(void)nfnl;
 	forget(e);
 	e->dumps[NFTABLES].rs = ruleset_new(LAYOUT_NATIVE, 0);
 	e->dumps[IPTABLES_NFT].rs = ruleset_new(LAYOUT_IPTABLES, 0);
+	e->dumps[AMBIENT_DUMP].rs = ruleset_new(LAYOUT_NATIVE, 0);
+	e->dumps[AMBIENT_DUMP].rs->stem = AMBIENT_STEM;
 	e->dumps[OTHERS].rs = e->dumps[NFTABLES].rs;
 	rc = dump(e, &query, err);
-	for (enum backend_index b = 0; b < NFT_BACKENDS; b++)
-		n_tables[b] = e->dumps[b].n;
-	if (rc || n_tables[NFTABLES] + n_tables[IPTABLES_NFT] + e->dumps[OTHERS].n == 0)
+	any = e->dumps[OTHERS].n;
+	for (unsigned d = 0; d < NFT_BACKENDS; d++)
+		any += n_tables[d] = e->dumps[d].n;
+	if (rc || !any)
 		return rc;
 	query.type = NFT_MSG_GETCHAIN;
 	query.family = n_tables[IPTABLES_NFT] || e->all_chains ? NFPROTO_UNSPEC : NFPROTO_INET;
 	rc = dump(e, &query, err);
-	for (enum backend_index b = 0; b < NFT_BACKENDS && !rc; b++)
-		rc = read_tables(e, b, n_tables[b], err);
+	for (unsigned d = 0; d < NFT_BACKENDS && !rc; d++)
+		rc = read_tables(e, d, n_tables[d], err);
 	return rc;
 }
 
@@ -157,6 +166,7 @@ static int read_now(struct engine *e, struct err *err)
 	if (rc)
 		return rc;
 	nftables_decode(&e->dumps[NFTABLES]);
+	nftables_decode(&e->dumps[AMBIENT_DUMP]);
 	iptables_nft_decode(&e->dumps[IPTABLES_NFT]);
 	return 0;
 }
@@ -169,8 +179,8 @@ static int nf_tables_read(struct engine **engine, struct live *live, struct err 
 	*engine = e;
 	e->all_chains = live->chains;
 	rc = rc ? rc : read_now(e, err);
-	for (enum backend_index b = 0; b < NFT_BACKENDS && !rc; b++)
-		live->rules[b] = e->dumps[b].rs;
+	for (unsigned d = 0; d < NFT_BACKENDS && !rc; d++)
+		live->rules[backends[d]] = e->dumps[d].rs;
 	live->guard = !rc && e->guard;
 	if (!rc && e->all_chains)
 		others_note(live, e->dumps, ARRAY_SIZE(e->dumps));
@@ -190,6 +200,7 @@ static int put_steps(struct nfnl_batch *batch, const struct nft_dump *dumps, boo
 		     unsigned first, unsigned n, struct err *err)
 {
 	struct nftables_writer writer = { .batch = batch, .dump = &dumps[NFTABLES], .undo = undo };
+	struct nftables_writer ambient = { .batch = batch, .dump = &dumps[AMBIENT_DUMP], .undo = undo };
 	int rc = 0;
 
 	for (unsigned i = first; i < first + n && !rc; i++) {
@@ -199,6 +210,8 @@ static int put_steps(struct nfnl_batch *batch, const struct nft_dump *dumps, boo
 			continue;
 		if (step->backend == NFTABLES)
 			nftables_put_step(&writer, step);
+		else if (step->backend == AMBIENT)
+			nftables_put_step(&ambient, step);
 		else
 			rc = iptables_nft_put_step(batch, undo ? dumps[IPTABLES_NFT].rs : NULL, step, err);
 	}
@@ -226,36 +239,58 @@ static int nf_tables_commit(struct engine *e, struct err *err)
 	return rc;
 }
 
+static bool is_ours(const struct step *step)
+{
+	for (unsigned d = 0; d < NFT_BACKENDS; d++)
+		if (step->backend == backends[d])
+			return step->kind != STEP_GUARD;
+	return false;
+}
+
+/* "inet istio-proxy-nat" */
+#define TABLE_TEXT_MAX 32
+
+static const char *table_text(enum backend_index backend, enum table_id table, enum family family,
+			      char text[TABLE_TEXT_MAX])
+{
+	if (backend == IPTABLES_NFT)
+		snprintf(text, TABLE_TEXT_MAX, "%s %s", family_nft(family), table_name(table));
+	else
+		snprintf(text, TABLE_TEXT_MAX, "inet %s%s", backend == AMBIENT ? AMBIENT_STEM : PROXY_STEM,
+			 table_name(table));
+	return text;
+}
+
 /* Each table that was to change. */
 static void tell_left(const struct engine *e, const char *why)
 {
 	const struct step *last = NULL;
+	char text[TABLE_TEXT_MAX];
 
 	for (unsigned i = 0; i < e->plan->n; i++) {
 		const struct step *step = &e->plan->steps[i];
 
 		if (step->kind == STEP_GUARD && step->action == STEP_ADD)
 			log_error("cannot undo: table inet " GUARD_TABLE " may be left: %s", why);
-		if (step->backend >= NFT_BACKENDS || step->kind == STEP_GUARD ||
-		    (last && last->backend == step->backend && last->table == step->table && last->family == step->family))
+		if (!is_ours(step) || (last && last->backend == step->backend && last->table == step->table &&
+				       last->family == step->family))
 			continue;
 		last = step;
-		log_error("cannot undo: what was table %s %s before could not be put back: %s",
-			  step->backend == NFTABLES ? "inet" :
-			  step->family == IPV6      ? "ip6" :
-						      "ip",
-			  step->backend == NFTABLES ? nftables_table_name(step->table) : table_name(step->table), why);
+		log_error("cannot undo: what was table %s before could not be put back: %s",
+			  table_text(step->backend, step->table, step->family, text), why);
 	}
 }
 
 static void tell_stranger(enum backend_index backend, enum table_id table, enum family family)
 {
-	if (backend == NFTABLES)
-		log_error("cannot undo: another program has written table inet %s since; it was left as it is",
-			  nftables_table_name(table));
+	char text[TABLE_TEXT_MAX];
+
+	table_text(backend, table, family, text);
+	if (backend == IPTABLES_NFT)
+		log_error("cannot undo: another program has written Istio's rules of table %s since; they were left as they are",
+			  text);
 	else
-		log_error("cannot undo: another program has written Istio's rules of table %s %s since; they were left as they are",
-			  family_nft(family), table_name(table));
+		log_error("cannot undo: another program has written table %s since; it was left as it is", text);
 }
 
 /* Against rules that somebody may have changed since our commit. */
@@ -270,9 +305,9 @@ static int undo_once(struct engine *e, struct engine *now, struct err *err)
 	nfnl_batch_init(&batch, now->nfnl, 0);
 	if (now->guard)
 		nftables_delete_guard(&batch);
-	for (enum backend_index b = 0; b < NFT_BACKENDS && !rc; b++) {
-		ownership_decide(now->dumps[b].rs, e->plan->want.known);
-		plan_undo(&undo, e->plan, b, now->dumps[b].rs, (1u << TABLES) - 1, FAMILIES, tell_stranger);
+	for (unsigned d = 0; d < NFT_BACKENDS && !rc; d++) {
+		ownership_decide(now->dumps[d].rs, e->plan->want.known);
+		plan_undo(&undo, e->plan, backends[d], now->dumps[d].rs, (1u << TABLES) - 1, FAMILIES, tell_stranger);
 		rc = put_steps(&batch, e->dumps, true, &undo, 0, undo.n, err);
 		plan_free(&undo);
 	}

@@ -45,10 +45,11 @@ static const struct nlmsghdr *find_table(const struct nft_dump *dump, const stru
 }
 
 /* Whether the model has walked through the chain where it hangs. */
-static bool is_walked(const struct nft_dump *dump, bool native, const struct nlmsghdr *nlh, uint32_t flags)
+static bool is_walked(const struct nft_dump *dump, const struct nlmsghdr *nlh, uint32_t flags)
 {
+	bool native = dump->rs->layout == LAYOUT_NATIVE;
 	const char *table = nfnl_attr_str(nlh, NFTA_CHAIN_TABLE), *name = nfnl_attr_str(nlh, NFTA_CHAIN_NAME);
-	enum table_id id = native ? nftables_table_find(table) : iptables_nft_table_find(table);
+	enum table_id id = native ? nftables_table_find(dump->rs->stem, table) : iptables_nft_table_find(table);
 
 	for (enum hook h = 0; h < HOOK_NONE && id != TABLES && !(flags & NFT_TABLE_F_OWNER); h++)
 		if (!strcmp(name, native ? nft_hook_find(id, h)->name : hook_name(h))) {
@@ -94,7 +95,7 @@ void others_note(struct live *live, const struct nft_dump *dumps, unsigned n)
 			/* A chain without rules lets all pass, unless its policy says otherwise. */
 			if (flags & NFT_TABLE_F_DORMANT ||
 			    (!nfnl_attr_u32(nlh, NFTA_CHAIN_USE) && nfnl_attr_u32(nlh, NFTA_CHAIN_POLICY) == NF_ACCEPT) ||
-			    (d < 2 && is_walked(&dumps[d], d == 0, nlh, flags)))
+			    (d + 1 < n && is_walked(&dumps[d], nlh, flags)))
 				continue;
 			note_chain(live, nlh, hook, priority);
 		}

@@ -27,19 +27,20 @@
 const char *nftables_table_name(enum table_id table)
 {
 	static const char *const names[TABLES] = {
-		[TABLE_MANGLE] = "istio-proxy-mangle",
-		[TABLE_NAT] = "istio-proxy-nat",
-		[TABLE_RAW] = "istio-proxy-raw",
+		[TABLE_MANGLE] = PROXY_STEM "mangle",
+		[TABLE_NAT] = PROXY_STEM "nat",
+		[TABLE_RAW] = PROXY_STEM "raw",
 	};
 
 	return names[table];
 }
 
-enum table_id nftables_table_find(const char *name)
+enum table_id nftables_table_find(const char *stem, const char *name)
 {
 	enum table_id t = 0;
+	size_t len = strlen(stem);
 
-	while (t < TABLES && strcmp(name, nftables_table_name(t)) != 0)
+	while (t < TABLES && (strncmp(name, stem, len) != 0 || strcmp(name + len, table_name(t)) != 0))
 		t++;
 	return t;
 }
@@ -272,6 +273,7 @@ static void add_target(struct nftnl_rule *r, const struct rule *rule)
 		break;
 	case TARGET_NONE:
 	case TARGET_DNAT:
+	case TARGET_SNAT:
 	case TARGET_UNKNOWN:
 		break;
 	}

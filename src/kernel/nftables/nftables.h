@@ -15,8 +15,8 @@
 
 /* "istio-proxy-nat" */
 const char *nftables_table_name(enum table_id table);
-/* TABLES if the name is none of ours. */
-enum table_id nftables_table_find(const char *name);
+/* Whose name begins with @stem (see struct ruleset); TABLES if the name is none of these. */
+enum table_id nftables_table_find(const char *stem, const char *name);
 
 /* Cookies of its messages are rules of the model. */
 extern const struct nfnl_writer nftables_writer;

@@ -74,7 +74,7 @@ void nftables_decode(struct nft_dump *dump)
 	for (unsigned i = 0; i < dump->n; i++) {
 		const struct nlmsghdr *nlh = dump->messages[i];
 		/* The table's attribute is 1 in all of them. */
-		enum table_id id = nftables_table_find(nfnl_attr_str(nlh, NFTA_TABLE_NAME));
+		enum table_id id = nftables_table_find(dump->rs->stem, nfnl_attr_str(nlh, NFTA_TABLE_NAME));
 
 		/* The kernel tells of what it was asked for; who says more is not believed. */
 		if (id == TABLES)

@@ -68,11 +68,11 @@ static bool take_element(struct elements *list, const struct nlattr *nest, uint3
 }
 
 /* Whether the message is about the set. */
-static bool is_about(const struct nlmsghdr *nlh, uint16_t type, enum table_id table, const char *name)
+static bool is_about(const struct nlmsghdr *nlh, uint16_t type, const char *stem, enum table_id table, const char *name)
 {
 	/* Table and set are 1 and 2 in NEWSET and NEWSETELEM alike. */
 	return NFNL_MSG_TYPE(nlh->nlmsg_type) == type &&
-	       !strcmp(nfnl_attr_str(nlh, NFTA_SET_TABLE), nftables_table_name(table)) &&
+	       nftables_table_find(stem, nfnl_attr_str(nlh, NFTA_SET_TABLE)) == table &&
 	       !strcmp(nfnl_attr_str(nlh, NFTA_SET_NAME), name);
 }
 
@@ -82,7 +82,7 @@ static bool take_elements(struct elements *list, const struct nft_dump *dump, en
 	const struct nlattr *attr, *element;
 
 	for (unsigned i = 0; i < dump->n; i++) {
-		if (!is_about(dump->messages[i], NFT_MSG_NEWSETELEM, table, name))
+		if (!is_about(dump->messages[i], NFT_MSG_NEWSETELEM, dump->rs->stem, table, name))
 			continue;
 		mnl_attr_for_each (attr, dump->messages[i], sizeof(struct nfgenmsg)) {
 			if (mnl_attr_get_type(attr) != NFTA_SET_ELEM_LIST_ELEMENTS)
@@ -221,7 +221,7 @@ static uint32_t find_set(const struct nft_dump *dump, enum table_id table, const
 		const struct nlmsghdr *nlh = dump->messages[i];
 		uint32_t flags = nfnl_attr_u32(nlh, NFTA_SET_FLAGS);
 
-		if (is_about(nlh, NFT_MSG_NEWSET, table, name))
+		if (is_about(nlh, NFT_MSG_NEWSET, dump->rs->stem, table, name))
 			return nfnl_attr_u32(nlh, NFTA_SET_KEY_LEN) == key_len &&
 					       (flags | NFT_SET_INTERVAL) ==
 						       (NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_INTERVAL) ?

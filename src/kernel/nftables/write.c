@@ -27,9 +27,11 @@ static struct nlmsghdr *put_message(struct nftables_writer *w, uint16_t type, ui
 				    uint16_t chain_attr)
 {
 	struct nlmsghdr *nlh = nfnl_batch_add(w->batch, NAMES_ROOM, type, NFPROTO_INET, flags, NULL);
+	char name[32];
 
 	/* The table's attribute is 1 in all of them. */
-	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, nftables_table_name(step->table));
+	snprintf(name, sizeof(name), "%s%s", w->dump->rs->stem, table_name(step->table));
+	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, name);
 	if (step->chain)
 		mnl_attr_put_strz(nlh, chain_attr, chain_name(step->table, step->chain));
 	return nlh;
@@ -66,7 +68,7 @@ static unsigned free_set(const struct nft_dump *dump, enum table_id table)
 		const char *name = nfnl_attr_str(dump->messages[i], NFTA_SET_NAME);
 
 		if (NFNL_MSG_TYPE(dump->messages[i]->nlmsg_type) != NFT_MSG_NEWSET ||
-		    nftables_table_find(nfnl_attr_str(dump->messages[i], NFTA_SET_TABLE)) != table)
+		    nftables_table_find(dump->rs->stem, nfnl_attr_str(dump->messages[i], NFTA_SET_TABLE)) != table)
 			continue;
 		if (!strncmp(name, SET_STEM, stem) && number_parse(name + stem, UINT32_MAX - 1, &number) && number >= next)
 			next = number + 1;
@@ -86,7 +88,7 @@ static void put_back_sets(struct nftables_writer *w, enum table_id table)
 		struct nlmsghdr *nlh;
 
 		if ((type != NFT_MSG_NEWSET && type != NFT_MSG_NEWSETELEM) ||
-		    nftables_table_find(nfnl_attr_str(saved, NFTA_SET_TABLE)) != table)
+		    nftables_table_find(w->dump->rs->stem, nfnl_attr_str(saved, NFTA_SET_TABLE)) != table)
 			continue;
 		nlh = nft_put_back(w->batch, saved, 0);
 		if (type == NFT_MSG_NEWSET)

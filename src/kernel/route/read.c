@@ -154,6 +154,11 @@ static void forget_kind(struct route_reading *reading, enum route_kind kind)
 	reading->routes.n = kept;
 }
 
+/* "fwmark 0x111/0xfff lookup 100" and that table's route (cni/pkg/config/config.go of Istio). */
+#define AMBIENT_MARK 0x111
+#define AMBIENT_MASK 0xfff
+#define AMBIENT_TABLE 100
+
 /* Whatever else a rule says makes it somebody else's.  The kernel says FRA_SUPPRESS_PREFIXLEN of every rule. */
 static bool rule_is_plain(const struct fib_rule_hdr *rule, const struct attrs *attrs)
 {
@@ -161,8 +166,7 @@ static bool rule_is_plain(const struct fib_rule_hdr *rule, const struct attrs *a
 			       ATTR_BIT(FRA_TABLE) | ATTR_BIT(FRA_PROTOCOL) | ATTR_BIT(FRA_SUPPRESS_PREFIXLEN);
 
 	return !rule->src_len && !rule->dst_len && !rule->tos && !rule->flags && !(attrs->seen & ~plain) &&
-	       attr_u32(attrs, FRA_FWMARK, 0) && attr_u32(attrs, FRA_FWMASK, UINT32_MAX) == UINT32_MAX &&
-	       attr_u32(attrs, FRA_SUPPRESS_PREFIXLEN, UINT32_MAX) == UINT32_MAX;
+	       attr_u32(attrs, FRA_FWMARK, 0) && attr_u32(attrs, FRA_SUPPRESS_PREFIXLEN, UINT32_MAX) == UINT32_MAX;
 }
 
 static void see_rule(const struct nlmsghdr *nlh, void *data)
@@ -171,23 +175,29 @@ static void see_rule(const struct nlmsghdr *nlh, void *data)
 	struct route_reading *reading = data;
 	struct attrs attrs;
 	enum family family;
-	uint32_t table;
+	uint32_t table, mark, mask;
+	bool plain;
 
 	parse_attrs(nlh, sizeof(*rule), &attrs);
 	table = attr_u32(&attrs, FRA_TABLE, rule->table);
+	mark = attr_u32(&attrs, FRA_FWMARK, 0);
+	mask = attr_u32(&attrs, FRA_FWMASK, UINT32_MAX);
+	plain = rule_is_plain(rule, &attrs);
 	if (!family_from_af(rule->family, &family) || rule->action != FR_ACT_TO_TBL || table == RT_TABLE_UNSPEC ||
 	    table == RT_TABLE_LOCAL || table == RT_TABLE_MAIN || table == RT_TABLE_DEFAULT)
 		return;
-	add_object(reading, &(struct route_object){
-				    .kind = ROUTE_RULE,
-				    .family = (uint8_t)family,
-				    .mark = attr_u32(&attrs, FRA_FWMARK, 0),
-				    .mask = attr_u32(&attrs, FRA_FWMASK, UINT32_MAX),
-				    .table = table,
-				    .priority = attr_u32(&attrs, FRA_PRIORITY, 0),
-				    .protocol = attr_u8(&attrs, FRA_PROTOCOL, RTPROT_UNSPEC),
-				    .plain = rule_is_plain(rule, &attrs),
-			    });
+	add_object(reading,
+		   &(struct route_object){
+			   .kind = ROUTE_RULE,
+			   .family = (uint8_t)family,
+			   .mark = mark,
+			   .mask = mask,
+			   .table = table,
+			   .priority = attr_u32(&attrs, FRA_PRIORITY, 0),
+			   .protocol = attr_u8(&attrs, FRA_PROTOCOL, RTPROT_UNSPEC),
+			   .plain = plain && mask == UINT32_MAX,
+			   .ambient = plain && mask == AMBIENT_MASK && mark == AMBIENT_MARK && table == AMBIENT_TABLE,
+		   });
 }
 
 static void forget_rules(void *data)
@@ -225,6 +235,7 @@ static void see_route(const struct nlmsghdr *nlh, void *data)
 				    .priority = attr_u32(&attrs, RTA_PRIORITY, 0),
 				    .protocol = route->rtm_protocol,
 				    .scope = route->rtm_scope,
+				    .ambient = table == AMBIENT_TABLE,
 			    });
 }
 
@@ -309,7 +320,7 @@ static int read_table(struct rtnl *rtnl, struct route_reading *reading, enum fam
 
 static bool is_plain_rule(const struct route_object *object)
 {
-	return object->kind == ROUTE_RULE && object->plain;
+	return object->kind == ROUTE_RULE && (object->plain || object->ambient);
 }
 
 /* Whether one of the @n first rules leads where this one does. */

@@ -233,13 +233,12 @@ static bool decode_redirect6(struct xt_rule *live, const union xt_info *info)
 	return redirect_port(live, range->flags, range->min_proto.all, range->max_proto.all);
 }
 
-/* "DNAT --to-destination ADDRESS:PORT", or one of the two, and nothing else. */
-static bool dnat_to(struct xt_rule *live, unsigned flags, const void *min, const void *max, size_t size, uint16_t port,
-		    uint16_t last_port)
+/* "--to-destination ADDRESS:PORT" (SNAT: --to-source), or one of the two, and nothing else. */
+static bool translate_to(struct xt_rule *live, unsigned flags, const void *min, const void *max, size_t size,
+			 uint16_t port, uint16_t last_port)
 {
 	struct target *target = &live->rule.target;
 
-	target->kind = TARGET_DNAT;
 	if (flags & NF_NAT_RANGE_MAP_IPS)
 		target->addr = memcpy(ruleset_alloc(live->rs, size), min, size);
 	if (flags & NF_NAT_RANGE_PROTO_SPECIFIED)
@@ -248,23 +247,47 @@ static bool dnat_to(struct xt_rule *live, unsigned flags, const void *min, const
 	       (!target->addr || !memcmp(min, max, size)) && (!target->port || port == last_port);
 }
 
-static bool decode_dnat4(struct xt_rule *live, const union xt_info *info)
+static bool translate4(struct xt_rule *live, const union xt_info *info)
 {
 	const struct nf_nat_ipv4_range *range = info->redirect4.range;
 
-	return dnat_to(live, range->flags, &range->min_ip, &range->max_ip, sizeof(range->min_ip), range->min.all,
-		       range->max.all) &&
+	return translate_to(live, range->flags, &range->min_ip, &range->max_ip, sizeof(range->min_ip), range->min.all,
+			    range->max.all) &&
 	       info->redirect4.rangesize == 1;
 }
 
 /* Of revision 2 what stands behind revision 1's struct is for flags that we do not take. */
-static bool decode_dnat(struct xt_rule *live, const union xt_info *info)
+static bool translate(struct xt_rule *live, const union xt_info *info)
 {
-	const struct nf_nat_range2 *range = &info->dnat;
+	const struct nf_nat_range2 *range = &info->translate;
 	size_t size = family_addr_len(live->rule.families == FAMILY_BIT(IPV6) ? IPV6 : IPV4);
 
-	return dnat_to(live, range->flags, &range->min_addr, &range->max_addr, size, range->min_proto.all,
-		       range->max_proto.all);
+	return translate_to(live, range->flags, &range->min_addr, &range->max_addr, size, range->min_proto.all,
+			    range->max_proto.all);
+}
+
+static bool decode_dnat4(struct xt_rule *live, const union xt_info *info)
+{
+	live->rule.target.kind = TARGET_DNAT;
+	return translate4(live, info);
+}
+
+static bool decode_dnat(struct xt_rule *live, const union xt_info *info)
+{
+	live->rule.target.kind = TARGET_DNAT;
+	return translate(live, info);
+}
+
+static bool decode_snat4(struct xt_rule *live, const union xt_info *info)
+{
+	live->rule.target.kind = TARGET_SNAT;
+	return translate4(live, info);
+}
+
+static bool decode_snat(struct xt_rule *live, const union xt_info *info)
+{
+	live->rule.target.kind = TARGET_SNAT;
+	return translate(live, info);
 }
 
 static bool decode_tproxy0(struct xt_rule *live, const union xt_info *info)
@@ -358,6 +381,9 @@ static const struct decoder {
 	{ "DNAT", true, FAMILY_BIT(IPV4), REV(0), sizeof(struct nf_nat_ipv4_multi_range_compat), decode_dnat4 },
 	{ "DNAT", true, FAMILY_BOTH, REV(1), sizeof(struct nf_nat_range), decode_dnat },
 	{ "DNAT", true, FAMILY_BOTH, REV(2), sizeof(struct nf_nat_range2), decode_dnat },
+	{ "SNAT", true, FAMILY_BIT(IPV4), REV(0), sizeof(struct nf_nat_ipv4_multi_range_compat), decode_snat4 },
+	{ "SNAT", true, FAMILY_BOTH, REV(1), sizeof(struct nf_nat_range), decode_snat },
+	{ "SNAT", true, FAMILY_BOTH, REV(2), sizeof(struct nf_nat_range2), decode_snat },
 	{ "TPROXY", true, FAMILY_BIT(IPV4), REV(0), sizeof(struct xt_tproxy_target_info), decode_tproxy0 },
 	{ "TPROXY", true, FAMILY_BOTH, REV(1), sizeof(struct xt_tproxy_target_info_v1), decode_tproxy },
 	{ "MARK", true, FAMILY_BOTH, REV(2), sizeof(struct xt_mark_tginfo2), decode_set_mark },

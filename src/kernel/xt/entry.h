@@ -38,7 +38,7 @@ union xt_info {
 	struct xt_comment_info comment;
 	struct nf_nat_ipv4_multi_range_compat redirect4;
 	struct nf_nat_range redirect6;
-	struct nf_nat_range2 dnat;
+	struct nf_nat_range2 translate;
 	struct xt_tproxy_target_info tproxy0;
 	struct xt_tproxy_target_info_v1 tproxy;
 	struct xt_mark_tginfo2 set_mark;
