@@ -9,6 +9,7 @@
 
 #include "capture.h"
 #include "engines.h"
+#include "foreign.h"
 #include "links.h"
 #include "log.h"
 #include "ownership.h"
@@ -249,10 +250,13 @@ static void decide_owners(struct context *ctx)
 	bool iptables = has_chains(ctx->live.rules[IPTABLES_NFT]) || has_chains(ctx->live.rules[IPTABLES_LEGACY]);
 
 	if (iptables && ctx->intent != INTENT_SHOW)
-		ctx->known = context_wanted(ctx, LAYOUT_IPTABLES, ctx->families, true);
-	for (enum backend_index b = 0; b < BACKENDS; b++)
-		if (ctx->live.rules[b])
-			ownership_decide(ctx->live.rules[b], ctx->known);
+		ctx->known = context_wanted(ctx, IPTABLES_NFT, ctx->families, true);
+	for (enum backend_index b = 0; b < BACKENDS; b++) {
+		if (!ctx->live.rules[b])
+			continue;
+		ownership_decide(ctx->live.rules[b], ctx->known);
+		foreign_note_ends(ctx->live.rules[b], ctx->cfg);
+	}
 }
 
 static void find_marks(struct context *ctx)
@@ -284,9 +288,16 @@ int context_read(struct context *ctx, struct err *err)
 	return 0;
 }
 
-struct ruleset *context_wanted(const struct context *ctx, enum layout layout, unsigned families, bool zones)
+struct ruleset *context_wanted(const struct context *ctx, enum backend_index backend, unsigned families, bool zones)
 {
-	return capture_build(ctx->cfg, &(struct capture_options){ .layout = layout, .families = families, .zones = zones });
+	struct capture_options options = {
+		.layout = backend == NFTABLES ? LAYOUT_NATIVE : LAYOUT_IPTABLES,
+		.families = families,
+		.zones = zones,
+		.dns_front = foreign_dns_rule(ctx->live.rules[backend], ctx->cfg, families, false),
+	};
+
+	return capture_build(ctx->cfg, &options);
 }
 
 struct routes_want context_wanted_routes(const struct context *ctx)

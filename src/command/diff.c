@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "backends.h"
+#include "beside.h"
 #include "command.h"
 #include "log.h"
 #include "print.h"
@@ -46,7 +47,7 @@ static void warn_of_zones(const struct context *ctx, const struct plan_want *wan
 
 	if (ctx->cfg->dns_zones != AUTO)
 		return;
-	without.rules = rules = context_wanted(ctx, backend_layout(want->backend), ctx->families, false);
+	without.rules = rules = context_wanted(ctx, want->backend, ctx->families, false);
 	plan_make(&plan, &ctx->live, &without);
 	if (!plan.n && !plan.blocked)
 		log_warn("nothing but conntrack zones is missing; if this kernel has none (apply warns of it), "
@@ -68,9 +69,10 @@ static int diff(struct context *ctx, struct err *err)
 	rc = rc ? rc : backends_first(&want.backend, ctx, &choice, err);
 	if (rc)
 		return rc;
-	want.rules = rules = context_wanted(ctx, backend_layout(want.backend), ctx->families, true);
+	want.rules = rules = context_wanted(ctx, want.backend, ctx->families, true);
 	plan_make(&plan, &ctx->live, &want);
 	warn_of_left_rules(ctx);
+	warn_of_front(&plan);
 	print_rules_diff(ctx, &plan, color);
 	print_routes(&plan, color);
 	if (plan.n)

@@ -311,6 +311,24 @@ static void add_family_guards(struct builder *b)
 				ADD_TOP(b, FAMILY_BOTH, t, hook_name(h), leave, other);
 }
 
+/* All that a built-in chain holds of ours keeps its order: so all of it goes to the front. */
+static void bring_to_front(struct ruleset *rs, enum table_id table, enum hook hook)
+{
+	const struct chain *chain = ruleset_find(rs, table, hook_name(hook));
+
+	for (unsigned i = 0; chain && i < chain->n_rules; i++)
+		chain->rules[i].top = chain->rules[i].front = true;
+}
+
+static void place_jumps(struct builder *b)
+{
+	for (enum table_id t = 0; t < TABLES; t++)
+		for (enum hook h = 0; h < HOOK_NONE; h++)
+			if (b->cfg->jump == JUMP_INSERT ||
+			    (b->cfg->jump == JUMP_AUTO && b->options.dns_front && t == TABLE_NAT && h == HOOK_OUTPUT))
+				bring_to_front(b->rs, t, h);
+}
+
 struct ruleset *capture_build(const struct config *cfg, const struct capture_options *options)
 {
 	struct builder b = {
@@ -331,6 +349,7 @@ struct ruleset *capture_build(const struct config *cfg, const struct capture_opt
 	builder_add_output(&b);
 	add_tproxy_marks(&b);
 	add_family_guards(&b);
+	place_jumps(&b);
 	if (options->layout == LAYOUT_NATIVE)
 		ruleset_normalize(b.rs);
 	else if (cfg->long_lists != LONG_LISTS_LINEAR)

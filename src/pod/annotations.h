@@ -17,7 +17,6 @@ enum annotation_id {
 enum annotation_check {
 	CHECK_OPTION,
 	CHECK_MODE,
-	CHECK_JUMP,
 	CHECK_PORT,
 	CHECK_NUMBER,
 	CHECK_BOOLEAN,

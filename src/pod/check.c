@@ -164,12 +164,17 @@ static bool check_order(struct injection *in, const struct annotation *a, const 
 }
 
 static checker *const checkers[CHECKS] = {
-	[CHECK_OPTION] = check_option,       [CHECK_MODE] = check_mode,
-	[CHECK_JUMP] = check_option,         [CHECK_PORT] = check_port,
-	[CHECK_NUMBER] = check_number,       [CHECK_BOOLEAN] = check_boolean,
-	[CHECK_QUANTITY] = check_quantity,   [CHECK_PROXY_CONFIG] = check_proxy_config,
-	[CHECK_OVERRIDES] = check_overrides, [CHECK_TEMPLATES] = check_templates,
-	[CHECK_VOLUMES] = check_volumes,     [CHECK_ORDER] = check_order,
+	[CHECK_OPTION] = check_option,
+	[CHECK_MODE] = check_mode,
+	[CHECK_PORT] = check_port,
+	[CHECK_NUMBER] = check_number,
+	[CHECK_BOOLEAN] = check_boolean,
+	[CHECK_QUANTITY] = check_quantity,
+	[CHECK_PROXY_CONFIG] = check_proxy_config,
+	[CHECK_OVERRIDES] = check_overrides,
+	[CHECK_TEMPLATES] = check_templates,
+	[CHECK_VOLUMES] = check_volumes,
+	[CHECK_ORDER] = check_order,
 };
 
 static int check_one(struct injection *in, const struct annotation *a, const char *name)

@@ -99,12 +99,6 @@ bool option_valid(const struct annotation *option, const char *text, enum text_s
 	auto_free char *kept = NULL;
 	char item[sizeof(refusal->item)];
 
-	if (option->check == CHECK_JUMP) {
-		static const char words[] = "auto|append|insert";
-
-		refuse(refusal, text, words);
-		return choice_find(words, text, false) >= 0;
-	}
 	if (options[id].type == TYPE_TEXT || !has_file_item(text, item, sizeof(item)))
 		return parse_as(id, text, refusal, NULL);
 	if (source == TEXT_ANNOTATED) {

@@ -51,6 +51,7 @@ WRONG = {
     "format": ["json", "NFT"],
     "dns-zones": ["yes", ""],
     "long-lists": ["short", ""],
+    "jump": ["prepend", "", "INSERT"],
     "wait": DURATIONS,
     "exclude-outbound-uids": RANGES,
     "exclude-outbound-gids": RANGES,
