@@ -13,8 +13,8 @@
 void foreign_note_ends(struct ruleset *live, const struct config *cfg);
 
 /*
- * The foreign rule of nat OUTPUT by which a DNS query that the options capture may be translated, or (unless
- * @translated) let go otherwise; NULL if there is none, or no DNS is captured.
+ * The foreign rule of nat OUTPUT by which a DNS query that the options capture may be translated, or let go otherwise
+ * (@translated: by which one over UDP may be translated); NULL if there is none, or no DNS is captured.
  */
 const struct rule *foreign_dns_rule(const struct ruleset *live, const struct config *cfg, unsigned families,
 				    bool translated);

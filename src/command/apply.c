@@ -181,6 +181,7 @@ static void log_summary(const struct context *ctx, const struct order *order, ui
 
 	warn_of_left_rules(ctx);
 	warn_of_front(&order->plan);
+	warn_of_translated_dns(ctx);
 	if (order->no_zones)
 		log_warn("DNS is captured without conntrack zones: %s", order->zones_err.what);
 	if (order->plan.elsewhere != BACKENDS)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backends.h"
 #include "foreign.h"
 #include "log.h"
 #include "text.h"
@@ -73,6 +74,22 @@ void warn_of_front(const struct plan *plan)
 			if (chain && chain->families & FAMILY_BIT(f))
 				warn_of_chain(chain, ruleset_find(want, TABLE_NAT, hook_name(h)), TABLE_NAT, f);
 		}
+}
+
+void warn_of_translated_dns(const struct context *ctx)
+{
+	enum backend_index backend;
+	const struct rule *rule = context_translated_dns(ctx, ctx->families, &backend);
+	auto_free char *text = NULL;
+	size_t len = 0;
+	FILE *out;
+
+	if (!rule || ctx->cfg->dns_zones != AUTO)
+		return;
+	out = xchecked(open_memstream(&text, &len));
+	text_print_iptables_rule(out, hook_name(HOOK_OUTPUT), rule, rule->families & FAMILY_BIT(IPV4) ? IPV4 : IPV6);
+	fclose(out);
+	log_warn("DNS is captured without conntrack zones, since %s translates it here: %s", backend_name(backend), text);
 }
 
 static void print_line(char sign, const char *chain, const struct rule *rule, enum family family, bool color)

@@ -11,6 +11,9 @@
  */
 void warn_of_front(const struct plan *plan);
 
+/* Says why conntrack zones are left out, where a server's address is translated in the netns. */
+void warn_of_translated_dns(const struct context *ctx);
+
 /* Rules of ours that the plan moves in front of others', as hunks of a unified diff; nothing if there are none. */
 void print_moves(const struct plan *plan, bool color);
 

@@ -288,12 +288,26 @@ int context_read(struct context *ctx, struct err *err)
 	return 0;
 }
 
+const struct rule *context_translated_dns(const struct context *ctx, unsigned families, enum backend_index *backend)
+{
+	const struct rule *rule = NULL;
+
+	for (*backend = 0; *backend < BACKENDS; (*backend)++) {
+		rule = foreign_dns_rule(ctx->live.rules[*backend], ctx->cfg, families, true);
+		if (rule)
+			break;
+	}
+	return rule;
+}
+
 struct ruleset *context_wanted(const struct context *ctx, enum backend_index backend, unsigned families, bool zones)
 {
+	enum backend_index translator;
+	bool translated = ctx->cfg->dns_zones == AUTO && context_translated_dns(ctx, families, &translator);
 	struct capture_options options = {
 		.layout = backend == NFTABLES ? LAYOUT_NATIVE : LAYOUT_IPTABLES,
 		.families = families,
-		.zones = zones,
+		.zones = zones && !translated,
 		.dns_front = foreign_dns_rule(ctx->live.rules[backend], ctx->cfg, families, false),
 	};
 

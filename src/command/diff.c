@@ -73,6 +73,7 @@ static int diff(struct context *ctx, struct err *err)
 	plan_make(&plan, &ctx->live, &want);
 	warn_of_left_rules(ctx);
 	warn_of_front(&plan);
+	warn_of_translated_dns(ctx);
 	print_rules_diff(ctx, &plan, color);
 	print_routes(&plan, color);
 	if (plan.n)

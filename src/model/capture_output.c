@@ -220,6 +220,39 @@ static void add_refusal_zone(struct builder *b)
 }
 
 /*
+ * Who is excluded asks the server itself, as the agent does: its answers come in in zone 1, where the connection has to
+ * be found.
+ */
+static void add_excluded_zones(struct builder *b)
+{
+	const struct config *cfg = b->cfg;
+	const char *chain = builder_chain(b, OUTPUT_DNS);
+	struct match udp = match_proto(IPPROTO_UDP), dns = match_port(b, MATCH_DPORT, DNS_PORT);
+
+	b->origin = "--exclude-outbound-uids";
+	ADD(b, FAMILY_BOTH, TABLE_RAW, chain, zone(1), udp, dns,
+	    match_ranges(MATCH_UID, cfg->exclude_uids.items, cfg->exclude_uids.n));
+	b->origin = "--exclude-outbound-gids";
+	ADD(b, FAMILY_BOTH, TABLE_RAW, chain, zone(1), udp, dns,
+	    match_ranges(MATCH_GID, cfg->exclude_gids.items, cfg->exclude_gids.n));
+	b->origin = "--exclude-outbound-ports-for-uids";
+	for (uint32_t i = 0; i < cfg->exclude_ports_for_uids.n; i++) {
+		const struct port_owner *po = &cfg->exclude_ports_for_uids.items[i];
+		bool is_dns = false;
+
+		for (uint32_t k = 0; k < po->ports.n && po->proto == IPPROTO_UDP; k++)
+			is_dns |= po->ports.items[k].lo <= DNS_PORT && DNS_PORT <= po->ports.items[k].hi;
+		if (is_dns)
+			ADD(b, FAMILY_BOTH, TABLE_RAW, chain, zone(1), udp, dns,
+			    match_ranges(MATCH_UID, po->uids.items, po->uids.n));
+	}
+	b->origin = "--bypass-mark";
+	if (cfg->has_bypass_mark)
+		ADD(b, FAMILY_BOTH, TABLE_RAW, chain, zone(1), udp, dns,
+		    (struct match){ .kind = MATCH_MARK, .n = 1, .mark = cfg->bypass_mark });
+}
+
+/*
  * The agent and an application may use one source port for the same server: zone
  * 1 is the agent's traffic with the servers, zone 2 the applications' with the agent.
  */
@@ -231,6 +264,8 @@ static void add_dns_zones(struct builder *b)
 
 	b->origin = "--redirect-dns";
 	ADD_ALL(b, TABLE_RAW, "OUTPUT", jump_to(b, OUTPUT_DNS));
+	add_excluded_zones(b);
+	b->origin = "--redirect-dns";
 	for (unsigned o = 0; o < ARRAY_SIZE(owners); o++)
 		for (uint32_t i = 0, n = slice(b, owners[o]->n); i < owners[o]->n; i += n) {
 			struct match owner = match_ranges(kinds[o], owners[o]->items + i, n);

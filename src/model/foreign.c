@@ -114,7 +114,8 @@ static bool takes_dns(const struct ruleset *rs, const struct rule *rule, const s
 
 	if (!captures_dns(cfg, family))
 		return false;
-	for (unsigned p = 0; p < ARRAY_SIZE(protos); p++) {
+	/* Zones are for UDP alone. */
+	for (unsigned p = 0; p < (translated ? 1 : ARRAY_SIZE(protos)); p++) {
 		struct query q = { .family = family, .proto = protos[p], .dport = DNS_PORT, .translated = translated };
 
 		if (cfg->capture_all_dns && rule_may_end(rs, TABLE_NAT, rule, &q, 0))

@@ -3,9 +3,11 @@
 
 import socket
 
+import socket
+
 import lib
 import pytest
-from pod import DNS, POD, VM, Listener, Pod
+from pod import DNS, PEER, POD, VM, Listener, Pod
 
 FLAVOURS = {"iptables-legacy": "legacy", "iptables-nft": "nft"}
 IPTABLES = list(FLAVOURS)
@@ -117,3 +119,84 @@ def test_natively_the_younger_chain_comes_first(backend, flavour):
 def test_dry_run_appends(netns):
     plain = lib.checked(netns.istio_init("--sidecar", "--dry-run"))
     assert lib.checked(netns.istio_init("--sidecar", "--dry-run", "--jump=insert")) == plain
+
+
+# Resolvers in a pod, or behind a translation in it: the address that resolv.conf has, the rules, and where the real server
+# listens: its namespace, port and name.
+RESOLVERS = {
+    "plain": (DNS, "", ("peer", 53, "peer")),
+    "docker": ("127.0.0.11", """
+        {tool} -t nat -N DOCKER_OUTPUT
+        {tool} -t nat -N DOCKER_POSTROUTING
+        {tool} -t nat -A OUTPUT -d 127.0.0.11/32 -j DOCKER_OUTPUT
+        {tool} -t nat -A POSTROUTING -d 127.0.0.11/32 -j DOCKER_POSTROUTING
+        {tool} -t nat -A DOCKER_OUTPUT -d 127.0.0.11/32 -p tcp -m tcp --dport 53 -j DNAT --to-destination 127.0.0.11:38127
+        {tool} -t nat -A DOCKER_OUTPUT -d 127.0.0.11/32 -p udp -m udp --dport 53 -j DNAT --to-destination 127.0.0.11:38127
+        {tool} -t nat -A DOCKER_POSTROUTING -s 127.0.0.11/32 -p tcp -m tcp --sport 38127 -j SNAT --to-source :53
+        {tool} -t nat -A DOCKER_POSTROUTING -s 127.0.0.11/32 -p udp -m udp --sport 38127 -j SNAT --to-source :53
+        """, ("netns", 38127, "docker")),
+    "consul": ("127.0.0.1", """
+        {tool} -t nat -A OUTPUT -d 127.0.0.1/32 -p udp -m udp --dport 53 -j REDIRECT --to-ports 8600
+        {tool} -t nat -A OUTPUT -d 127.0.0.1/32 -p tcp -m tcp --dport 53 -j REDIRECT --to-ports 8600
+        """, ("netns", 8600, "consul")),
+    "kube-proxy": (DNS, f"""
+        {{tool}} -t nat -N KUBE-SERVICES
+        {{tool}} -t nat -N KUBE-SVC-TCOU7JCQXEZGVUNU
+        {{tool}} -t nat -N KUBE-SEP-A
+        {{tool}} -t nat -A OUTPUT -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
+        {{tool}} -t nat -A KUBE-SERVICES -d {DNS}/32 -p udp -m udp --dport 53 -j KUBE-SVC-TCOU7JCQXEZGVUNU
+        {{tool}} -t nat -A KUBE-SERVICES -d {DNS}/32 -p tcp -m tcp --dport 53 -j KUBE-SVC-TCOU7JCQXEZGVUNU
+        {{tool}} -t nat -A KUBE-SVC-TCOU7JCQXEZGVUNU -m statistic --mode random --probability 1 -j KUBE-SEP-A
+        {{tool}} -t nat -A KUBE-SEP-A -p udp -m udp -j DNAT --to-destination {PEER}:5353
+        {{tool}} -t nat -A KUBE-SEP-A -p tcp -m tcp -j DNAT --to-destination {PEER}:5353
+        """, ("peer", 5353, "coredns")),
+    "systemd-resolved": ("127.0.0.53", "", ("netns", 53, "resolved")),
+}
+
+# What is asked over lo is new; answers have to be of what is known.
+STATEFUL = """
+    {tool} -A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+    {tool} -A INPUT -p udp -m multiport --dports 53,8600,15053,38127 -j ACCEPT
+    {tool} -A INPUT -p tcp -m multiport --dports 53,8600,15053,38127 -j ACCEPT
+    {tool} -A INPUT -p udp -j DROP
+    {tool} -A INPUT -p tcp -j DROP
+"""
+
+
+def ask(pod, server):
+    return {f"{name} {proto}": pod.connect("pod", server, 53, proto, uid=uid, gid=uid)[0]
+            for name, uid in (("app", 1000), ("agent", 1337), ("excluded", 2000)) for proto in ("udp", "tcp")}
+
+
+@pytest.mark.parametrize("words", [[], ["--capture-all-dns"]], ids=["servers", "all"])
+@pytest.mark.parametrize("flavour", FLAVOURS.values())
+@pytest.mark.parametrize("name", RESOLVERS)
+def test_dns_beside_others(backend, name, flavour, words):
+    server, script, (place, port, real) = RESOLVERS[name]
+    with Pod() as pod:
+        def run(*more):
+            return pod.netns.istio_init(*more, "--sidecar", "-u", "1337", "--exclude-outbound-uids=2000", "--redirect-dns",
+                                        "--resolv-conf", pod.netns.dir / "resolv.conf", f"--backend={backend}", *words)
+
+        (pod.netns.dir / "resolv.conf").write_text(f"nameserver {server}\n")
+        for kind in socket.SOCK_DGRAM, socket.SOCK_STREAM:
+            netns = getattr(pod, place)
+            pod.listeners[netns, port, socket.AF_INET, kind] = Listener(netns, real, socket.AF_INET, kind, port)
+        pod.netns.sh(script.format(tool=f"iptables-{flavour}") + STATEFUL.format(tool=f"iptables-{flavour}"))
+        if name == "systemd-resolved":
+            # An answer over lo is never looked up again: it is let in as one of the machine's own.
+            pod.netns.sh(f"iptables-{flavour} -I INPUT -i lo -s 127.0.0.53/32 -j ACCEPT")
+        assert set(ask(pod, server).values()) == {real}
+        result = run()
+        lib.checked(result)
+        met = {who: "dns" if who.startswith("app") else real for who in ask(pod, server)}
+        saved = pod.netns.sh(f"iptables-{flavour}-save; nft list ruleset")
+        assert ask(pod, server) == met, result.stderr + saved
+        translated = "translates it here" in result.stderr
+        assert translated == (name in ("docker", "consul", "kube-proxy"))
+        assert "--jump" not in result.stderr
+        lib.checked(run("diff"))
+        lib.checked(run("--reconcile", "--force-apply"))
+        assert ask(pod, server) == met
+        lib.checked(run("clean"))
+        assert set(ask(pod, server).values()) == {real}
