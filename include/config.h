@@ -48,7 +48,7 @@ struct config {
 	struct range_list inbound_ports, inbound_ports_exclude;
 	struct cidr_list outbound_cidrs, outbound_cidrs_exclude;
 	struct range_list outbound_ports, outbound_ports_exclude;
-	struct iface_list exclude_ifaces, virt_ifaces;
+	struct iface_list exclude_ifaces, virt_ifaces, inner_ifaces;
 	uint32_t tproxy_mark, tproxy_table;
 	struct range_list owner_groups, owner_groups_exclude; /* owner_groups.all: '*' */
 	struct prefix loopback4;

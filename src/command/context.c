@@ -12,6 +12,7 @@
 #include "foreign.h"
 #include "links.h"
 #include "log.h"
+#include "merge.h"
 #include "ownership.h"
 #include "system.h"
 #include "util.h"
@@ -119,6 +120,15 @@ static int find_families(struct context *ctx, struct err *err)
 /* REDIRECT in PREROUTING sends a packet to an address of the interface that it came in by. */
 static void warn_of_links(const struct config *cfg)
 {
+	for (uint32_t i = 0; i < cfg->inner_ifaces.n; i++) {
+		const char *name = cfg->inner_ifaces.items[i].name;
+
+		if (!iface_is_wildcard(&cfg->inner_ifaces.items[i]) && netns_link_is_missing(name))
+			log_warn("--inner-interfaces: there is no interface %s yet", name);
+		else if (netns_link_lacks_ipv4(name))
+			log_warn("--inner-interfaces: %s has no IPv4 address of its own: what is redirected from it is lost",
+				 name);
+	}
 	for (uint32_t i = 0; i < cfg->virt_ifaces.n; i++)
 		if (netns_link_lacks_ipv4(cfg->virt_ifaces.items[i].name))
 			log_warn("--kube-virt-interfaces: %s has no IPv4 address of its own: what is redirected from it is lost",

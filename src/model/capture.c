@@ -149,6 +149,10 @@ static void add_inbound_exclusions(struct builder *b, enum table_id table)
 {
 	const struct cidr_list *list = &b->cfg->exclude_inbound_cidrs;
 
+	/* In our own chain, where it cannot be taken for a user's own rule, as that of -k can. */
+	b->origin = "--inner-interfaces";
+	ADD(b, FAMILY_BOTH, table, builder_chain(b, INBOUND), target_plain(TARGET_RETURN),
+	    match_ifaces(MATCH_IIF, b->cfg->inner_ifaces.items, b->cfg->inner_ifaces.n));
 	b->origin = "--exclude-inbound-cidrs";
 	for (enum family f = 0; f < FAMILIES; f++)
 		ADD(b, FAMILY_BIT(f), table, builder_chain(b, INBOUND), target_plain(TARGET_RETURN),
@@ -281,19 +285,32 @@ static void add_tproxy_marks(struct builder *b)
 	    match_mark(MATCH_CONNMARK, b->cfg->tproxy_mark));
 }
 
-/* What virtual machines behind the pod's interfaces send. */
-void builder_add_virt_redirects(struct builder *b)
+/* What comes from behind the interfaces counts as outbound. */
+static void add_redirects_from(struct builder *b, const struct iface_list *list)
 {
-	const struct iface_list *virt = &b->cfg->virt_ifaces;
 	const struct cidr_list *cidrs = &b->cfg->outbound_cidrs;
-	struct match from = match_ifaces(MATCH_IIF, reversed_ifaces(b, virt), virt->n);
+	struct match from = match_ifaces(MATCH_IIF, reversed_ifaces(b, list), list->n);
 
-	b->origin = "--kube-virt-interfaces";
 	if (cidrs->all)
 		ADD_TOP(b, FAMILY_BOTH, TABLE_NAT, "PREROUTING", jump_to(b, REDIRECT), from);
 	for (enum family f = 0; f < FAMILIES; f++)
 		ADD_TOP(b, FAMILY_BIT(f), TABLE_NAT, "PREROUTING", jump_to(b, REDIRECT),
 			match_prefixes(MATCH_DST, reversed_prefixes(b, &cidrs->of[f]), cidrs->of[f].n), from);
+}
+
+/* What virtual machines, and containers, behind the pod's interfaces send. */
+void builder_add_virt_redirects(struct builder *b)
+{
+	const struct iface_list *inner = &b->cfg->inner_ifaces;
+
+	b->origin = "--kube-virt-interfaces";
+	add_redirects_from(b, &b->cfg->virt_ifaces);
+	b->origin = "--inner-interfaces";
+	add_redirects_from(b, inner);
+	/* In front of what takes all TCP. */
+	if (b->dns)
+		ADD_TOP(b, builder_dns_families(b), TABLE_NAT, "PREROUTING", jump_to(b, OUTPUT_DNS),
+			match_ifaces(MATCH_IIF, reversed_ifaces(b, inner), inner->n));
 }
 
 /* With IPv6 off the native tables, which see both families, leave IPv6 alone. */

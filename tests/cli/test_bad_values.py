@@ -40,6 +40,7 @@ WRONG = {
     "istio-local-outbound-ports-exclude": [*EXCLUDED, "*"],
     "istio-exclude-interfaces": [*INTERFACES, "*,eth0"],
     "kube-virt-interfaces": INTERFACES,
+    "inner-interfaces": INTERFACES,
     "istio-inbound-tproxy-mark": ["0", "0x0", "1338", "0x53a", "0x1ffffffff", "4294967296", "-1", "abc", "", "1/1"],
     "istio-inbound-tproxy-route-table": ["0", "253", "254", "255", "main", "-1", "4294967296", ""],
     "probe-timeout": DURATIONS,
