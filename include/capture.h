@@ -10,6 +10,7 @@ struct capture_options {
 	enum layout layout;
 	unsigned families; /* mask; IPv4 is always in it */
 	bool zones;        /* the raw table's conntrack-zone rules, unless --dns-zones=off */
+	bool dns_front;    /* with --jump=auto: what nat OUTPUT holds of ours stands in front of others' rules */
 };
 
 /*

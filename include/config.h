@@ -16,6 +16,7 @@ enum tristate { AUTO, ON, OFF };
 enum family_choice { FAMILY_CHOICE_BOTH, FAMILY_CHOICE_IPV4, FAMILY_CHOICE_IPV6 };
 enum format { FORMAT_BY_BACKEND, FORMAT_IPTABLES, FORMAT_NFT, FORMAT_MERMAID };
 enum long_lists { LONG_LISTS_AUTO, LONG_LISTS_LINEAR, LONG_LISTS_TREE };
+enum jump { JUMP_AUTO, JUMP_APPEND, JUMP_INSERT };
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 /* The mark that TPROXY mode puts on the proxy's own outbound packets over lo. */
@@ -47,7 +48,7 @@ struct config {
 	struct range_list inbound_ports, inbound_ports_exclude;
 	struct cidr_list outbound_cidrs, outbound_cidrs_exclude;
 	struct range_list outbound_ports, outbound_ports_exclude;
-	struct iface_list exclude_ifaces, virt_ifaces;
+	struct iface_list exclude_ifaces, virt_ifaces, inner_ifaces;
 	uint32_t tproxy_mark, tproxy_table;
 	struct range_list owner_groups, owner_groups_exclude; /* owner_groups.all: '*' */
 	struct prefix loopback4;
@@ -63,6 +64,7 @@ struct config {
 	struct mark bypass_mark;
 	bool has_bypass_mark;
 	enum long_lists long_lists;
+	enum jump jump;
 	bool comments;
 
 	bool dry_run, run_validation, skip_rule_apply;

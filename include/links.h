@@ -12,6 +12,9 @@
 /* Whether the netns holds a veth whose peer is in another netns: 1, 0 or -errno with @err. */
 int netns_has_pod_links(struct err *err);
 
+/* Whether there is no such link; false where that cannot be told. */
+bool netns_link_is_missing(const char *name);
+
 /* Whether the link is there and has no IPv4 address (netdevice(7)). */
 bool netns_link_lacks_ipv4(const char *name);
 

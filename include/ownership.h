@@ -60,7 +60,8 @@ struct chain_edit {
  *
  * Those that stay keep their places.  A new one goes behind the wanted one before it; the first ones go in front of
  * the first that stays.  If none stays: where the old ones stood; if there were none: at the end.  Those for the very
- * top (rule->top) go there unless a wanted one stands before them.
+ * top (rule->top) go there unless a wanted one stands before them; those of the front (rule->front) do not stay behind a
+ * foreign one that may end a packet's way (rule->ends).
  *
  * With @places, a rule stays only where it stood, unless there are more foreign rules by now, or fewer: then nobody
  * knows which are meant, and the order among ours is what counts.

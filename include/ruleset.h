@@ -115,6 +115,8 @@ enum rule_owner {
 struct rule {
 	uint8_t families; /* mask of FAMILY_BIT; exactly one if the rule has SRC or DST */
 	bool top;         /* in a built-in chain: before foreign rules, not behind them */
+	bool front;       /* so it stays: it moves back in front of one that ends */
+	bool ends;        /* live, foreign, in a built-in chain: it may end the way of a packet that is ours to take */
 	uint8_t unknown;  /* live: UNKNOWN_... bits; with any the rule equals no wanted one */
 	uint8_t owner;    /* enum rule_owner */
 	uint8_t n_matches;

@@ -176,7 +176,8 @@ OPTIONS = {
 }
 OWN_OPTIONS = ["sidecar", "backend", "ipv6", "family", "format", "resolv-conf", "dns-port", "dns-zones",
                "exclude-outbound-uids", "exclude-outbound-gids", "exclude-outbound-ports-for-uids",
-               "exclude-inbound-cidrs", "bypass-mark", "long-lists", "wait", "allow-host-netns", "comments"]
+               "exclude-inbound-cidrs", "bypass-mark", "long-lists", "jump", "inner-interfaces", "wait", "allow-host-netns",
+               "comments"]
 OPTIONS.update((name, (None, f"ISTIO_INIT_{name.upper().replace('-', '_')}", None)) for name in OWN_OPTIONS)
 VARIABLES_ALONE = ["ISTIO_OUTBOUND_OWNER_GROUPS", "ISTIO_OUTBOUND_OWNER_GROUPS_EXCLUDE",
                    "ISTIO_OUTBOUND_IPV4_LOOPBACK_CIDR", "ENVOY_USER", "XTABLES_LOCKFILE"]

@@ -224,6 +224,26 @@ static void warn_of_equal_ports(const struct parse *p)
 		}
 }
 
+/* The query of a machine behind the pod is in zone 0, its answer in zone 1: as istio-iptables has it. */
+static void warn_of_cut_dns(const struct parse *p)
+{
+	const struct config *cfg = &p->settings.cfg;
+	const struct {
+		enum option_id id;
+		const struct iface_list *list;
+	} lists[] = {
+		{ OPTION_KUBE_VIRT_INTERFACES, &cfg->virt_ifaces },
+		{ OPTION_EXCLUDE_INTERFACES, &cfg->exclude_ifaces },
+	};
+	char names[OPTION_NAMES_MAX];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(lists); i++)
+		if (lists[i].list->n && cfg->redirect_dns && cfg->dns_zones != OFF)
+			log_warn("%s with DNS capture: UDP DNS answers for what is masqueraded behind these interfaces are lost; "
+				 "--inner-interfaces captures it, --dns-zones=off lets it pass",
+				 option_source(p, &options[lists[i].id], names));
+}
+
 static void fill_paths(struct config *cfg)
 {
 	/* as iptables takes an empty variable */
@@ -251,6 +271,7 @@ static void warn_without_effect(const struct parse *p)
 	if (parse_has(p, OPTION_LOCAL_EXCLUDE_PORTS) && cfg->inbound_ports_exclude.n && !cfg->inbound_ports.all)
 		log_warn("%s has no effect: it goes only with --istio-inbound-ports '*'",
 			 option_source(p, &options[OPTION_LOCAL_EXCLUDE_PORTS], names));
+	warn_of_cut_dns(p);
 	warn_of_equal_ports(p);
 	if (cfg->command == COMMAND_APPLY && !config_captures(cfg))
 		log_warn("nothing would be captured: neither inbound ports (-b), outbound CIDRs (-i) or ports (-q) nor "

@@ -43,6 +43,7 @@ void config_free(struct config *cfg)
 	cidrs_free(&cfg->dns_servers);
 	free(cfg->exclude_ifaces.items);
 	free(cfg->virt_ifaces.items);
+	free(cfg->inner_ifaces.items);
 	for (uint32_t i = 0; i < cfg->exclude_ports_for_uids.n; i++) {
 		free(cfg->exclude_ports_for_uids.items[i].ports.items);
 		free(cfg->exclude_ports_for_uids.items[i].uids.items);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "backends.h"
+#include "beside.h"
 #include "command.h"
 #include "log.h"
 #include "print.h"
@@ -136,9 +137,9 @@ static void make_plan(struct context *ctx, struct order *order)
 		.force = ctx->cfg->force_apply,
 	};
 
-	want.rules = order->want = context_wanted(ctx, layout, ctx->families, !order->no_zones);
+	want.rules = order->want = context_wanted(ctx, order->index, ctx->families, !order->no_zones);
 	if (layout == LAYOUT_NATIVE && ctx->families == FAMILY_BOTH && !ruleset_is_empty(ctx->live.rules[NFTABLES]))
-		want.fewer = order->fewer = context_wanted(ctx, layout, FAMILY_BIT(IPV4), !order->no_zones);
+		want.fewer = order->fewer = context_wanted(ctx, order->index, FAMILY_BIT(IPV4), !order->no_zones);
 	plan_make(&order->plan, &ctx->live, &want);
 }
 
@@ -198,6 +199,8 @@ static void log_summary(const struct context *ctx, const struct order *order, ui
 
 	warn_of_left_rules(ctx);
 	tell_of_ambient(ctx, &order->plan);
+	warn_of_front(&order->plan);
+	warn_of_translated_dns(ctx);
 	if (order->no_zones)
 		log_warn("DNS is captured without conntrack zones: %s", order->zones_err.what);
 	if (order->plan.elsewhere != BACKENDS)
@@ -261,7 +264,7 @@ static int plan_proof(struct context *ctx, struct validation *proof, struct err 
 
 	if (rc)
 		return rc;
-	rules = context_wanted(ctx, LAYOUT_IPTABLES, ctx->families, true);
+	rules = context_wanted(ctx, IPTABLES_NFT, ctx->families, true);
 	rc = proof_plan(proof, ctx, rules, err);
 	ruleset_free(rules);
 	return rc;

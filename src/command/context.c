@@ -9,9 +9,11 @@
 
 #include "capture.h"
 #include "engines.h"
+#include "foreign.h"
 #include "links.h"
 #include "log.h"
 #include "marks.h"
+#include "merge.h"
 #include "ownership.h"
 #include "system.h"
 #include "util.h"
@@ -119,6 +121,15 @@ static int find_families(struct context *ctx, struct err *err)
 /* REDIRECT in PREROUTING sends a packet to an address of the interface that it came in by. */
 static void warn_of_links(const struct config *cfg)
 {
+	for (uint32_t i = 0; i < cfg->inner_ifaces.n; i++) {
+		const char *name = cfg->inner_ifaces.items[i].name;
+
+		if (!iface_is_wildcard(&cfg->inner_ifaces.items[i]) && netns_link_is_missing(name))
+			log_warn("--inner-interfaces: there is no interface %s yet", name);
+		else if (netns_link_lacks_ipv4(name))
+			log_warn("--inner-interfaces: %s has no IPv4 address of its own: what is redirected from it is lost",
+				 name);
+	}
 	for (uint32_t i = 0; i < cfg->virt_ifaces.n; i++)
 		if (netns_link_lacks_ipv4(cfg->virt_ifaces.items[i].name))
 			log_warn("--kube-virt-interfaces: %s has no IPv4 address of its own: what is redirected from it is lost",
@@ -250,10 +261,13 @@ static void decide_owners(struct context *ctx)
 	bool iptables = has_chains(ctx->live.rules[IPTABLES_NFT]) || has_chains(ctx->live.rules[IPTABLES_LEGACY]);
 
 	if (iptables && ctx->intent != INTENT_SHOW)
-		ctx->known = context_wanted(ctx, LAYOUT_IPTABLES, ctx->families, true);
-	for (enum backend_index b = 0; b < BACKENDS; b++)
-		if (ctx->live.rules[b])
-			ownership_decide(ctx->live.rules[b], ctx->known);
+		ctx->known = context_wanted(ctx, IPTABLES_NFT, ctx->families, true);
+	for (enum backend_index b = 0; b < BACKENDS; b++) {
+		if (!ctx->live.rules[b])
+			continue;
+		ownership_decide(ctx->live.rules[b], ctx->known);
+		foreign_note_ends(ctx->live.rules[b], ctx->cfg);
+	}
 }
 
 static void find_marks(struct context *ctx)
@@ -285,9 +299,30 @@ int context_read(struct context *ctx, struct err *err)
 	return 0;
 }
 
-struct ruleset *context_wanted(const struct context *ctx, enum layout layout, unsigned families, bool zones)
+const struct rule *context_translated_dns(const struct context *ctx, unsigned families, enum backend_index *backend)
 {
-	return capture_build(ctx->cfg, &(struct capture_options){ .layout = layout, .families = families, .zones = zones });
+	const struct rule *rule = NULL;
+
+	for (*backend = 0; *backend < BACKENDS; (*backend)++) {
+		rule = foreign_dns_rule(ctx->live.rules[*backend], ctx->cfg, families, true);
+		if (rule)
+			break;
+	}
+	return rule;
+}
+
+struct ruleset *context_wanted(const struct context *ctx, enum backend_index backend, unsigned families, bool zones)
+{
+	enum backend_index translator;
+	bool translated = ctx->cfg->dns_zones == AUTO && context_translated_dns(ctx, families, &translator);
+	struct capture_options options = {
+		.layout = backend == NFTABLES ? LAYOUT_NATIVE : LAYOUT_IPTABLES,
+		.families = families,
+		.zones = zones && !translated,
+		.dns_front = foreign_dns_rule(ctx->live.rules[backend], ctx->cfg, families, false),
+	};
+
+	return capture_build(ctx->cfg, &options);
 }
 
 struct routes_want context_wanted_routes(const struct context *ctx)

@@ -41,8 +41,17 @@ void context_close(struct context *ctx);
  */
 int context_read(struct context *ctx, struct err *err);
 
-/* The rules that the options ask for; @zones: with the conntrack-zone rules where they are asked for. */
-struct ruleset *context_wanted(const struct context *ctx, enum layout layout, unsigned families, bool zones);
+/*
+ * The rules that the options ask for, as the backend would hold them beside what it holds; @zones: with the
+ * conntrack-zone rules where they are asked for.
+ */
+struct ruleset *context_wanted(const struct context *ctx, enum backend_index backend, unsigned families, bool zones);
+
+/*
+ * The rule of somebody else's that translates captured DNS in this netns, and the @backend that holds it; NULL if there is
+ * none.  With --dns-zones=auto context_wanted leaves the zones out then: query and answer carry different addresses.
+ */
+const struct rule *context_translated_dns(const struct context *ctx, unsigned families, enum backend_index *backend);
 
 /* What routes the options ask for, and whose are Istio's; valid until the next context_read. */
 struct routes_want context_wanted_routes(const struct context *ctx);

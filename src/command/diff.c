@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "backends.h"
+#include "beside.h"
 #include "command.h"
 #include "log.h"
 #include "print.h"
@@ -54,7 +55,7 @@ static void warn_of_zones(const struct context *ctx, const struct plan_want *wan
 
 	if (ctx->cfg->dns_zones != AUTO)
 		return;
-	without.rules = rules = context_wanted(ctx, backend_layout(want->backend), ctx->families, false);
+	without.rules = rules = context_wanted(ctx, want->backend, ctx->families, false);
 	plan_make(&plan, &ctx->live, &without);
 	if (!plan.n && !plan.blocked)
 		log_warn("nothing but conntrack zones is missing; if this kernel has none (apply warns of it), "
@@ -77,10 +78,12 @@ static int diff(struct context *ctx, FILE *out, struct err *err)
 	rc = backends_first(&want.backend, ctx, &choice, err);
 	if (rc)
 		return rc;
-	want.rules = rules = context_wanted(ctx, backend_layout(want.backend), ctx->families, true);
+	want.rules = rules = context_wanted(ctx, want.backend, ctx->families, true);
 	plan_make(&plan, &ctx->live, &want);
 	warn_of_left_rules(ctx);
 	tell_of_ambient(ctx, &plan);
+	warn_of_front(&plan);
+	warn_of_translated_dns(ctx);
 	print_rules_diff(out, ctx, &plan, color);
 	print_others(out, &plan, color);
 	if (plan.n)

@@ -227,7 +227,7 @@ static int explain_live(struct context *ctx, struct err *err)
 		return rc;
 	use_live_route(&packet);
 	rs = ctx->live.rules[index];
-	want = context_wanted(ctx, rs->layout, ctx->families, true);
+	want = context_wanted(ctx, index, ctx->families, true);
 	rc = explain_by_routes(&e, rs, &packet, err);
 	if (!rc) {
 		find_origins(e.steps, e.n_steps, want, packet.family);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "beside.h"
 #include "log.h"
 #include "ownership.h"
 #include "text.h"
@@ -47,6 +48,7 @@ void print_rules_diff(FILE *out, const struct context *ctx, const struct plan *p
 		text_print_diff(out, live, wanted ? plan->want.rules : nothing, color);
 		ruleset_free(nothing);
 	}
+	print_moves(plan, color);
 }
 
 /* Rules of the two families often have one text. */

@@ -149,6 +149,10 @@ static void add_inbound_exclusions(struct builder *b, enum table_id table)
 {
 	const struct cidr_list *list = &b->cfg->exclude_inbound_cidrs;
 
+	/* In our own chain, where it cannot be taken for a user's own rule, as that of -k can. */
+	b->origin = "--inner-interfaces";
+	ADD(b, FAMILY_BOTH, table, builder_chain(b, INBOUND), target_plain(TARGET_RETURN),
+	    match_ifaces(MATCH_IIF, b->cfg->inner_ifaces.items, b->cfg->inner_ifaces.n));
 	b->origin = "--exclude-inbound-cidrs";
 	for (enum family f = 0; f < FAMILIES; f++)
 		ADD(b, FAMILY_BIT(f), table, builder_chain(b, INBOUND), target_plain(TARGET_RETURN),
@@ -281,19 +285,32 @@ static void add_tproxy_marks(struct builder *b)
 	    match_mark(MATCH_CONNMARK, b->cfg->tproxy_mark));
 }
 
-/* What virtual machines behind the pod's interfaces send. */
-void builder_add_virt_redirects(struct builder *b)
+/* What comes from behind the interfaces counts as outbound. */
+static void add_redirects_from(struct builder *b, const struct iface_list *list)
 {
-	const struct iface_list *virt = &b->cfg->virt_ifaces;
 	const struct cidr_list *cidrs = &b->cfg->outbound_cidrs;
-	struct match from = match_ifaces(MATCH_IIF, reversed_ifaces(b, virt), virt->n);
+	struct match from = match_ifaces(MATCH_IIF, reversed_ifaces(b, list), list->n);
 
-	b->origin = "--kube-virt-interfaces";
 	if (cidrs->all)
 		ADD_TOP(b, FAMILY_BOTH, TABLE_NAT, "PREROUTING", jump_to(b, REDIRECT), from);
 	for (enum family f = 0; f < FAMILIES; f++)
 		ADD_TOP(b, FAMILY_BIT(f), TABLE_NAT, "PREROUTING", jump_to(b, REDIRECT),
 			match_prefixes(MATCH_DST, reversed_prefixes(b, &cidrs->of[f]), cidrs->of[f].n), from);
+}
+
+/* What virtual machines, and containers, behind the pod's interfaces send. */
+void builder_add_virt_redirects(struct builder *b)
+{
+	const struct iface_list *inner = &b->cfg->inner_ifaces;
+
+	b->origin = "--kube-virt-interfaces";
+	add_redirects_from(b, &b->cfg->virt_ifaces);
+	b->origin = "--inner-interfaces";
+	add_redirects_from(b, inner);
+	/* In front of what takes all TCP. */
+	if (b->dns)
+		ADD_TOP(b, builder_dns_families(b), TABLE_NAT, "PREROUTING", jump_to(b, OUTPUT_DNS),
+			match_ifaces(MATCH_IIF, reversed_ifaces(b, inner), inner->n));
 }
 
 /* With IPv6 off the native tables, which see both families, leave IPv6 alone. */
@@ -309,6 +326,24 @@ static void add_family_guards(struct builder *b)
 		for (enum hook h = 0; h < HOOK_NONE; h++)
 			if (ruleset_find(b->rs, t, hook_name(h)))
 				ADD_TOP(b, FAMILY_BOTH, t, hook_name(h), leave, other);
+}
+
+/* All that a built-in chain holds of ours keeps its order: so all of it goes to the front. */
+static void bring_to_front(struct ruleset *rs, enum table_id table, enum hook hook)
+{
+	const struct chain *chain = ruleset_find(rs, table, hook_name(hook));
+
+	for (unsigned i = 0; chain && i < chain->n_rules; i++)
+		chain->rules[i].top = chain->rules[i].front = true;
+}
+
+static void place_jumps(struct builder *b)
+{
+	for (enum table_id t = 0; t < TABLES; t++)
+		for (enum hook h = 0; h < HOOK_NONE; h++)
+			if (b->cfg->jump == JUMP_INSERT ||
+			    (b->cfg->jump == JUMP_AUTO && b->options.dns_front && t == TABLE_NAT && h == HOOK_OUTPUT))
+				bring_to_front(b->rs, t, h);
 }
 
 struct ruleset *capture_build(const struct config *cfg, const struct capture_options *options)
@@ -331,6 +366,7 @@ struct ruleset *capture_build(const struct config *cfg, const struct capture_opt
 	builder_add_output(&b);
 	add_tproxy_marks(&b);
 	add_family_guards(&b);
+	place_jumps(&b);
 	if (options->layout == LAYOUT_NATIVE)
 		ruleset_normalize(b.rs);
 	else if (cfg->long_lists != LONG_LISTS_LINEAR)

@@ -40,6 +40,9 @@ void builder_add_virt_redirects(struct builder *b);
 
 struct match match_ports(struct builder *b, enum match_kind kind, uint16_t first, uint16_t second);
 
+/* Families for which DNS has something to capture. */
+unsigned builder_dns_families(const struct builder *b);
+
 /* How many items of a list of @n one rule of an interleaved run takes. */
 static inline uint32_t slice(const struct builder *b, uint32_t n)
 {

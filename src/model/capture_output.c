@@ -170,8 +170,7 @@ static void add_capture(struct builder *b, unsigned families, enum own_chain to,
 #define ADD_CAPTURE(b, families, to, ...) \
 	add_capture(b, families, to, ARRAY_SIZE(((struct match[]){ __VA_ARGS__ })), (struct match[]){ __VA_ARGS__ })
 
-/* Families for which DNS has something to capture. */
-static unsigned dns_families(const struct builder *b)
+unsigned builder_dns_families(const struct builder *b)
 {
 	unsigned families = 0;
 
@@ -181,21 +180,28 @@ static unsigned dns_families(const struct builder *b)
 	return families;
 }
 
-/* A rule for DNS packets: to (@kind DST) or from (SRC) each server, or of any, with capture-all. */
+/*
+ * A rule for DNS packets: to (@kind DST) or from (SRC) each server, or of any, with capture-all; of @from, unless it is
+ * NULL, alone.
+ */
 static void add_dns_rule(struct builder *b, enum table_id table, enum own_chain chain, struct target target,
-			 enum match_kind kind, uint8_t proto)
+			 enum match_kind kind, uint8_t proto, const struct match *from)
 {
-	struct match port = match_port(b, kind == MATCH_SRC ? MATCH_SPORT : MATCH_DPORT, DNS_PORT);
+	struct match matches[4] = { match_proto(proto),
+				    match_port(b, kind == MATCH_SRC ? MATCH_SPORT : MATCH_DPORT, DNS_PORT) };
+	unsigned n = 2;
 
+	if (from)
+		matches[n++] = *from;
 	if (b->cfg->capture_all_dns) {
-		ADD(b, FAMILY_BOTH, table, builder_chain(b, chain), target, match_proto(proto), port);
+		builder_add(b, FAMILY_BOTH, table, builder_chain(b, chain), target, n, matches);
 		return;
 	}
 	for (enum family f = 0; f < FAMILIES; f++) {
 		const struct prefix_list *servers = &b->cfg->dns_servers.of[f];
 
-		ADD(b, FAMILY_BIT(f), table, builder_chain(b, chain), target,
-		    match_prefixes(kind, servers->items, servers->n), match_proto(proto), port);
+		matches[n] = match_prefixes(kind, servers->items, servers->n);
+		builder_add(b, FAMILY_BIT(f), table, builder_chain(b, chain), target, n + 1, matches);
 	}
 }
 
@@ -214,9 +220,42 @@ static void add_refusal_zone(struct builder *b)
 	static const uint8_t protos[FAMILIES] = { [IPV4] = IPPROTO_ICMP, [IPV6] = IPPROTO_ICMPV6 };
 
 	for (enum family f = 0; f < FAMILIES && b->options.layout == LAYOUT_NATIVE; f++)
-		if (b->rs->families & dns_families(b) & FAMILY_BIT(f))
+		if (b->rs->families & builder_dns_families(b) & FAMILY_BIT(f))
 			ADD(b, FAMILY_BOTH, TABLE_RAW, builder_chain(b, OUTPUT_DNS), zone(2),
 			    match_ifaces(MATCH_OIF, &builder_lo, 1), match_proto(protos[f]));
+}
+
+/*
+ * Who is excluded asks the server itself, as the agent does: its answers come in in zone 1, where the connection has to
+ * be found.
+ */
+static void add_excluded_zones(struct builder *b)
+{
+	const struct config *cfg = b->cfg;
+	const char *chain = builder_chain(b, OUTPUT_DNS);
+	struct match udp = match_proto(IPPROTO_UDP), dns = match_port(b, MATCH_DPORT, DNS_PORT);
+
+	b->origin = "--exclude-outbound-uids";
+	ADD(b, FAMILY_BOTH, TABLE_RAW, chain, zone(1), udp, dns,
+	    match_ranges(MATCH_UID, cfg->exclude_uids.items, cfg->exclude_uids.n));
+	b->origin = "--exclude-outbound-gids";
+	ADD(b, FAMILY_BOTH, TABLE_RAW, chain, zone(1), udp, dns,
+	    match_ranges(MATCH_GID, cfg->exclude_gids.items, cfg->exclude_gids.n));
+	b->origin = "--exclude-outbound-ports-for-uids";
+	for (uint32_t i = 0; i < cfg->exclude_ports_for_uids.n; i++) {
+		const struct port_owner *po = &cfg->exclude_ports_for_uids.items[i];
+		bool is_dns = false;
+
+		for (uint32_t k = 0; k < po->ports.n && po->proto == IPPROTO_UDP; k++)
+			is_dns |= po->ports.items[k].lo <= DNS_PORT && DNS_PORT <= po->ports.items[k].hi;
+		if (is_dns)
+			ADD(b, FAMILY_BOTH, TABLE_RAW, chain, zone(1), udp, dns,
+			    match_ranges(MATCH_UID, po->uids.items, po->uids.n));
+	}
+	b->origin = "--bypass-mark";
+	if (cfg->has_bypass_mark)
+		ADD(b, FAMILY_BOTH, TABLE_RAW, chain, zone(1), udp, dns,
+		    (struct match){ .kind = MATCH_MARK, .n = 1, .mark = cfg->bypass_mark });
 }
 
 /*
@@ -228,9 +267,12 @@ static void add_dns_zones(struct builder *b)
 	const struct range_list *owners[] = { &b->cfg->proxy_uids, &b->cfg->proxy_gids };
 	static const enum match_kind kinds[] = { MATCH_UID, MATCH_GID };
 	const char *chain = builder_chain(b, OUTPUT_DNS);
+	struct match inner = match_ifaces(MATCH_IIF, b->cfg->inner_ifaces.items, b->cfg->inner_ifaces.n);
 
 	b->origin = "--redirect-dns";
 	ADD_ALL(b, TABLE_RAW, "OUTPUT", jump_to(b, OUTPUT_DNS));
+	add_excluded_zones(b);
+	b->origin = "--redirect-dns";
 	for (unsigned o = 0; o < ARRAY_SIZE(owners); o++)
 		for (uint32_t i = 0, n = slice(b, owners[o]->n); i < owners[o]->n; i += n) {
 			struct match owner = match_ranges(kinds[o], owners[o]->items + i, n);
@@ -240,9 +282,12 @@ static void add_dns_zones(struct builder *b)
 			ADD(b, FAMILY_BOTH, TABLE_RAW, chain, zone(2), match_proto(IPPROTO_UDP),
 			    match_port(b, MATCH_SPORT, b->cfg->dns_port), owner);
 		}
-	builder_add(b, dns_families(b), TABLE_RAW, "PREROUTING", jump_to(b, INBOUND), 0, NULL);
-	add_dns_rule(b, TABLE_RAW, OUTPUT_DNS, zone(2), MATCH_DST, IPPROTO_UDP);
-	add_dns_rule(b, TABLE_RAW, INBOUND, zone(1), MATCH_SRC, IPPROTO_UDP);
+	builder_add(b, builder_dns_families(b), TABLE_RAW, "PREROUTING", jump_to(b, INBOUND), 0, NULL);
+	add_dns_rule(b, TABLE_RAW, OUTPUT_DNS, zone(2), MATCH_DST, IPPROTO_UDP, NULL);
+	add_dns_rule(b, TABLE_RAW, INBOUND, zone(1), MATCH_SRC, IPPROTO_UDP, NULL);
+	b->origin = "--inner-interfaces";
+	add_dns_rule(b, TABLE_RAW, INBOUND, zone(2), MATCH_DST, IPPROTO_UDP, &inner);
+	b->origin = "--redirect-dns";
 	add_refusal_zone(b);
 }
 
@@ -253,9 +298,9 @@ static void add_dns(struct builder *b)
 	if (!b->dns)
 		return;
 	b->origin = "--redirect-dns";
-	add_capture(b, dns_families(b), OUTPUT_DNS, 0, NULL);
-	add_dns_rule(b, TABLE_NAT, OUTPUT_DNS, agent, MATCH_DST, IPPROTO_TCP);
-	add_dns_rule(b, TABLE_NAT, OUTPUT_DNS, agent, MATCH_DST, IPPROTO_UDP);
+	add_capture(b, builder_dns_families(b), OUTPUT_DNS, 0, NULL);
+	add_dns_rule(b, TABLE_NAT, OUTPUT_DNS, agent, MATCH_DST, IPPROTO_TCP, NULL);
+	add_dns_rule(b, TABLE_NAT, OUTPUT_DNS, agent, MATCH_DST, IPPROTO_UDP, NULL);
 	if (b->options.zones && b->cfg->dns_zones != OFF)
 		add_dns_zones(b);
 }

@@ -124,6 +124,7 @@ struct comparison {
 	unsigned *own; /* their numbers among the live */
 	unsigned n;
 	unsigned foreign; /* how many there are of these */
+	unsigned end;     /* the number of the first that ends, or of the live rules */
 };
 
 /* Two rules that the model cannot express are the same if they are one rule, or one is the other's copy. */
@@ -132,7 +133,8 @@ static bool rules_same(const void *data, unsigned i, unsigned j)
 	const struct comparison *c = data;
 	const struct rule *live = c->edit->live[c->own[i]], *want = &c->edit->want[j];
 
-	if ((c->edit->anew && c->edit->own) || (c->edit->same_families && live->families != want->families))
+	if ((want->front && c->own[i] > c->end) || (c->edit->anew && c->edit->own) ||
+	    (c->edit->same_families && live->families != want->families))
 		return false;
 	/* Live rule number own[i] is the i-th of ours: the others before it are foreign. */
 	if (c->edit->places && c->edit->places[c->edit->n_want] == c->foreign && c->edit->places[j] != c->own[i] - i)
@@ -212,6 +214,8 @@ void ownership_edit(const struct chain_edit *edit)
 		if (edit->live[l]->owner != RULE_FOREIGN)
 			c.own[c.n++] = l;
 	c.foreign = edit->n_live - c.n;
+	while (c.end < edit->n_live && !edit->live[c.end]->ends)
+		c.end++;
 	sequence_compare(&(struct sequences){ c.n, edit->n_want, rules_same, &c, kept, edit->stays });
 	for (unsigned j = 0; j < edit->n_want; j++) {
 		if (!edit->stays[j])

@@ -195,12 +195,17 @@ static bool chain_is_right(const struct table_edit *e, const struct chain *live,
 	struct chain_iter it;
 	const struct rule *rule;
 	unsigned i = 0;
+	bool ended = false;
 
 	chain_iter_init(&it, want, e->family);
 	while ((rule = chain_iter_next(&it))) {
-		while (i < live->n_rules && (!(live->rules[i].families & e->mask) || live->rules[i].owner == RULE_FOREIGN))
-			i++;
-		if (i == live->n_rules || (e->family == FAMILIES && live->rules[i].families != rule->families) ||
+		for (; i < live->n_rules; i++) {
+			if (live->rules[i].families & e->mask && live->rules[i].owner != RULE_FOREIGN)
+				break;
+			ended |= live->rules[i].families & e->mask && live->rules[i].ends;
+		}
+		if (i == live->n_rules || (ended && rule->front) ||
+		    (e->family == FAMILIES && live->rules[i].families != rule->families) ||
 		    !rule_equal(&live->rules[i], rule))
 			return false;
 		i++;

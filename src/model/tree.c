@@ -77,7 +77,7 @@ static void add_rule(struct tree *t, const char *chain, const struct prefix *pre
 	struct match matches[2];
 	struct rule rule = *t->rule;
 
-	rule.top = false;
+	rule.top = rule.front = false;
 	rule.target = target;
 	if (target.kind == TARGET_GOTO)
 		rule.origin = NULL; /* only the way there */

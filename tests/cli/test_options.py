@@ -23,7 +23,8 @@ SAMPLES = {
     "sidecar": True, "backend": "iptables-legacy", "ipv6": "off", "family": "ipv4", "format": "iptables",
     "resolv-conf": "/dev/null", "dns-port": "5353", "dns-zones": "off", "exclude-outbound-uids": "7,100-200",
     "exclude-outbound-gids": "9-10", "exclude-outbound-ports-for-uids": "tcp:80,90-99:5,7-8",
-    "exclude-inbound-cidrs": "10.0.0.0/8", "bypass-mark": "0x10/0xf0", "long-lists": "linear", "wait": "1s",
+    "exclude-inbound-cidrs": "10.0.0.0/8", "bypass-mark": "0x10/0xf0", "long-lists": "linear", "jump": "insert",
+    "inner-interfaces": "br7,veth+", "wait": "1s",
     "allow-host-netns": True, "comments": True, "iptables-trace-logging": True, "restore-format": True,
     "iptables-version": "1.8.9",
 }
@@ -37,7 +38,7 @@ BESIDE = {"istio-local-exclude-ports": ["-b", "*"], "istio-inbound-tproxy-mark":
 SILENT = {"istio-inbound-tproxy-route-table", "dry-run", "dual-stack", "run-validation", "iptables-probe-port",
           "probe-timeout", "skip-rule-apply", "network-namespace", "cni-mode", "reconcile", "force-apply",
           "native-nftables", "force-iptables-binary", "log_output_level", "log_as_json", "log_target",
-          "log_stacktrace_level", "log_caller", "vklog", "backend", "format", "resolv-conf", "long-lists", "wait",
+          "log_stacktrace_level", "log_caller", "vklog", "backend", "format", "resolv-conf", "long-lists", "jump", "wait",
           "allow-host-netns", "iptables-trace-logging", "restore-format", "iptables-version"}
 # Options that are not in the configuration, as they change nothing.
 IGNORED = {"vklog", "iptables-trace-logging", "restore-format", "iptables-version"}
@@ -129,7 +130,7 @@ def test_the_command_line_beats_the_variables(netns, name):
     word = "true" if value is True else value
     other = {"native-nftables": "false"}.get(name, "false" if value is True else {
         "istio-inbound-interception-mode": "REDIRECT", "ipv6": "on", "family": "ipv6", "dns-zones": "on",
-        "long-lists": "auto", "backend": "auto", "format": "iptables", "force-iptables-binary": "nft"}.get(name, "1"))
+        "long-lists": "auto", "jump": "auto", "backend": "auto", "format": "iptables", "force-iptables-binary": "nft"}.get(name, "1"))
     beside = BESIDE.get(name, ["--format=iptables"])
     wanted = effective(netns, *beside, f"--{name}={word}")
     for variables in [{variable: other}, {alias: other}, {variable: other, alias: other}]:

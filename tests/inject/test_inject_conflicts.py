@@ -30,7 +30,7 @@ CONFLICTS = [
 ]
 
 # Options that istio-init does not have (yet).
-MISSING = {"jump": "append", "inner-interfaces": "br+", "keep-connections": "true"}
+MISSING = {"keep-connections": "true"}
 
 
 def configure(capture, init):

@@ -219,10 +219,26 @@ class Upstream:
             groups = " ".join(f"-m owner ! --gid-owner {group}" for group in ids(included, gid_of))
             self.output(f"{groups} -j RETURN")
 
+    def excluded_from_dns(self):
+        """Who of our own exclusions asks the server itself, over UDP."""
+        for uid in items(self.get("exclude-outbound-uids")):
+            yield f"-m owner --uid-owner {uid}"
+        for gid in items(self.get("exclude-outbound-gids")):
+            yield f"-m owner --gid-owner {gid}"
+        for entry in self.config.get("exclude-outbound-ports-for-uids", []):
+            proto, excluded, uids = entry.split(":")
+            spans = [[int(end) for end in item.split("-")] for item in items(excluded)]
+            if proto == "udp" and any(span[0] <= 53 <= span[-1] for span in spans):
+                yield from (f"-m owner --uid-owner {uid}" for uid in items(uids))
+        if self.get("bypass-mark"):
+            yield f"-m mark --mark {self.get('bypass-mark')}"
+
     def dns_capture(self):
         zones = self.config.get("dns-zones") != "off"
         if zones:
             self.rules.append("raw", "OUTPUT", "-j ISTIO_OUTPUT_DNS")
+            for who in self.excluded_from_dns():
+                self.rules.append("raw", "ISTIO_OUTPUT_DNS", f"-p udp --dport 53 {who} -j CT --zone 1")
             for owner in self.owners():
                 for match, zone in ("--dport 53", 1), (f"--sport {self.dns_port}", 2):
                     self.rules.append("raw", "ISTIO_OUTPUT_DNS",

@@ -202,11 +202,7 @@ static const struct pod_case refusals[] = {
 	{ "", POD("istio-init/proxy-udi: '5'"), "error",
 	  "annotation \"istio-init/proxy-udi\": there is no such option; the nearest is istio-init/proxy-uid" },
 	{ "", POD("istio-init/dry-run: 'true'"), "error", "annotation \"istio-init/dry-run\": there is no such option" },
-	/* options that istio-init does not have */
-	{ "", POD("istio-init/jump: insert"), "error",
-	  "annotation istio-init/jump: this release of istio-init has no option --jump" },
-	{ "", POD("istio-init/inner-interfaces: br+"), "error",
-	  "annotation istio-init/inner-interfaces: this release of istio-init has no option --inner-interfaces" },
+	/* an option that istio-init does not have */
 	{ "", POD("istio-init/keep-connections: 'true'"), "error",
 	  "annotation istio-init/keep-connections: this release of istio-init has no option --keep-connections" },
 	/* what istio-init does not take together */

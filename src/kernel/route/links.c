@@ -76,6 +76,11 @@ bool netns_link_lacks_ipv4(const char *name)
 	return fd >= 0 && ioctl(fd, SIOCGIFADDR, &request) && errno == EADDRNOTAVAIL;
 }
 
+bool netns_link_is_missing(const char *name)
+{
+	return !if_nametoindex(name) && errno == ENODEV;
+}
+
 static int route_cb(const struct nlattr *attr, void *data)
 {
 	struct netns_route *route = data;

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "beside.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "backends.h"
+#include "foreign.h"
+#include "log.h"
+#include "text.h"
+#include "util.h"
+
+static bool is_jump(const struct rule *rule, enum family family)
+{
+	return rule->families & FAMILY_BIT(family) && rule->target.kind == TARGET_JUMP &&
+	       chain_is_istio(rule->target.chain);
+}
+
+static const struct rule *find_jump(const struct chain *chain, enum family family)
+{
+	for (unsigned i = 0; chain && i < chain->n_rules; i++)
+		if (is_jump(&chain->rules[i], family) && !chain->rules[i].n_matches)
+			return &chain->rules[i];
+	for (unsigned i = 0; chain && i < chain->n_rules; i++)
+		if (is_jump(&chain->rules[i], family))
+			return &chain->rules[i];
+	return NULL;
+}
+
+/* How many live rules stand in front of where the chain's jump is to stand. */
+static unsigned rules_in_front(const struct chain *live, const struct rule *jump, enum family family)
+{
+	for (unsigned i = 0; i < live->n_rules; i++)
+		if (live->rules[i].owner == RULE_OURS && live->rules[i].families & FAMILY_BIT(family) &&
+		    rule_equal(&live->rules[i], jump))
+			return i;
+	return live->n_rules;
+}
+
+static void warn_of_chain(const struct chain *live, const struct chain *want, enum table_id table, enum family family)
+{
+	const struct rule *jump = find_jump(want, family), *first;
+	auto_free char *text = NULL;
+	size_t len = 0;
+	unsigned n;
+	FILE *out;
+
+	if (!jump || jump->front)
+		return;
+	first = foreign_first_end(live, family, rules_in_front(live, jump, family), &n);
+	if (!first)
+		return;
+	out = xchecked(open_memstream(&text, &len));
+	text_print_iptables_rule(out, live->name, first, family);
+	if (n > 1)
+		fprintf(out, " (and %u more)", n - 1);
+	fclose(out);
+	log_warn("a rule that is not Istio's stands in front of the jump to %s in %s %s, and what it takes passes by the "
+		 "proxy: %s; --jump=insert puts the jump in front",
+		 jump->target.chain, family_nft(family), table_name(table), text);
+}
+
+void warn_of_front(const struct plan *plan)
+{
+	enum backend_index backend = plan->want.backend;
+	const struct ruleset *live = backend == BACKENDS ? NULL : plan->live->rules[backend], *want = plan->want.rules;
+
+	if (!live || live->layout == LAYOUT_NATIVE)
+		return;
+	for (enum family f = 0; f < FAMILIES; f++)
+		for (enum hook h = 0; h < HOOK_NONE; h++) {
+			const struct chain *chain = ruleset_find(live, TABLE_NAT, hook_name(h));
+
+			if (chain && chain->families & FAMILY_BIT(f))
+				warn_of_chain(chain, ruleset_find(want, TABLE_NAT, hook_name(h)), TABLE_NAT, f);
+		}
+}
+
+void warn_of_translated_dns(const struct context *ctx)
+{
+	enum backend_index backend;
+	const struct rule *rule = context_translated_dns(ctx, ctx->families, &backend);
+	auto_free char *text = NULL;
+	size_t len = 0;
+	FILE *out;
+
+	if (!rule || ctx->cfg->dns_zones != AUTO)
+		return;
+	out = xchecked(open_memstream(&text, &len));
+	text_print_iptables_rule(out, hook_name(HOOK_OUTPUT), rule, rule->families & FAMILY_BIT(IPV4) ? IPV4 : IPV6);
+	fclose(out);
+	log_warn("DNS is captured without conntrack zones, since %s translates it here: %s", backend_name(backend), text);
+}
+
+static void print_line(char sign, const char *chain, const struct rule *rule, enum family family, bool color)
+{
+	const char *on = !color || sign == ' ' ? "" : sign == '-' ? "\033[31m" : "\033[32m";
+
+	printf("%s%c", on, sign);
+	text_print_iptables_rule(stdout, chain, rule, family);
+	printf("%s\n", *on ? "\033[m" : "");
+}
+
+/* Whether the plan adds the live rule once more, further to the front. */
+static bool is_moved(const struct plan *plan, const struct chain *live, const struct rule *rule, enum table_id table,
+		     enum family family)
+{
+	for (unsigned i = 0; i < plan->n; i++) {
+		const struct step *step = &plan->steps[i];
+		const struct rule *added;
+		struct chain_iter it;
+
+		if (step->action != STEP_ADD || step->kind != STEP_RULES || step->table != table ||
+		    step->family != family || strcmp(step->chain->name, live->name))
+			continue;
+		step_iter_init(&it, step);
+		for (unsigned k = 0; k < step->n && (added = step_iter_next(&it, step)); k++)
+			if (added->front && rule_equal(added, rule))
+				return true;
+	}
+	return false;
+}
+
+static void print_moves_of(const struct plan *plan, const struct chain *live, enum table_id table, enum family family,
+			   bool color)
+{
+	const struct rule *first = NULL;
+
+	for (unsigned i = 0; i < live->n_rules; i++) {
+		const struct rule *rule = &live->rules[i];
+
+		if (!(rule->families & FAMILY_BIT(family)))
+			continue;
+		first = first || !rule->ends ? first : rule;
+		if (rule->owner == RULE_FOREIGN || !first || !is_moved(plan, live, rule, table, family))
+			continue;
+		printf("@@ %s %s @@\n", family_nft(family), table_name(table));
+		print_line('+', live->name, rule, family, color);
+		print_line(' ', live->name, first, family, color);
+		print_line('-', live->name, rule, family, color);
+	}
+}
+
+void print_moves(const struct plan *plan, bool color)
+{
+	const struct ruleset *live = plan->want.backend == BACKENDS ? NULL : plan->live->rules[plan->want.backend];
+
+	if (!live || live->layout == LAYOUT_NATIVE || plan->want.force)
+		return;
+	for (enum family f = 0; f < FAMILIES; f++)
+		for (enum table_id t = 0; t < TABLES; t++)
+			for (enum hook h = 0; h < HOOK_NONE; h++) {
+				const struct chain *chain = ruleset_find(live, t, hook_name(h));
+
+				if (chain)
+					print_moves_of(plan, chain, t, f, color);
+			}
+}
