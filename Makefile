@@ -255,6 +255,7 @@ bench:
 	@$(MAKE) --no-print-directory $(jobs) all
 	@tests/bench/run
 	@tests/bench/inject
+	@tests/bench/serve
 
 # Made by a tool that runs on the machine that builds, whatever that builds for
 completions: $(addprefix build/completion/,bash zsh fish inject-bash inject-zsh inject-fish) ; @:

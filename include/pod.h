@@ -95,8 +95,7 @@ struct pod_result {
 int pod_decide(const struct pod_request *request, struct pod_result *result, struct err *err);
 
 /*
- * pod_decide, and then the injection.  -EINVAL: err->what is the line that refuses the pod
- * ("annotation NAME: ..."); @result then still holds the decision and the warnings.
+ * pod_decide, then the injection.  -EINVAL: err->what ("annotation NAME: ...") refuses the pod; decision and warnings hold.
  */
 int pod_inject(const struct pod_request *request, struct pod_result *result, struct err *err);
 

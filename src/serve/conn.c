@@ -98,7 +98,20 @@ void conn_close(struct server *server, struct conn *conn)
 	conn->port->n--;
 	conn_drop(server, conn, conn->in.len);
 	stream_close(&conn->stream);
-	free(conn);
+	/* the loop may hold an event of it */
+	conn->state = CONN_GONE;
+	conn->next = server->gone;
+	server->gone = conn;
+}
+
+void conn_bury(struct server *server)
+{
+	struct conn *conn;
+
+	while ((conn = server->gone)) {
+		server->gone = conn->next;
+		free(conn);
+	}
 }
 
 /* 0; -EAGAIN: the rest waits for the socket; -1: the connection is gone. */
@@ -292,6 +305,8 @@ static void conn_read(struct server *server, struct conn *conn)
 
 void conn_step(struct server *server, struct conn *conn)
 {
+	if (conn->state == CONN_GONE)
+		return;
 	if (conn->state == CONN_LINGER) {
 		if (stream_discard(&conn->stream) != -EAGAIN)
 			conn_close(server, conn);

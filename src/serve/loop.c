@@ -138,7 +138,7 @@ static struct port *port_of(struct server *server, const void *what)
 	return NULL;
 }
 
-/* Ports last: to take a connection may end another, of which an event may be at hand. */
+/* Ports last: to take a connection may end an idle one, which may be idle no longer. */
 static void dispatch(struct server *server, const struct epoll_event *events, int n)
 {
 	for (int i = 0; i < n; i++)
@@ -198,5 +198,6 @@ int loop_run(struct server *server, struct reload *reload, uint64_t drain_us)
 		if (take_signals(server, reload, drain_us))
 			return STATUS_FAILED;
 		dispatch(server, events, n);
+		conn_bury(server);
 	}
 }

@@ -62,6 +62,7 @@ static void raise_limit(unsigned connections)
 static void close_all(struct server *server)
 {
 	conn_dismiss(server);
+	conn_bury(server);
 	tls_identity_release(server->identity);
 	arena_free(server->arena);
 	for (unsigned i = 0; i < PORTS; i++)

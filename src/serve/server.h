@@ -19,7 +19,8 @@ enum conn_state {
 	CONN_REQUEST, /* from a request's first byte to its last */
 	CONN_ANSWER,  /* it is being sent */
 	CONN_LINGER,  /* the last has been sent: a close with bytes unread would take it back (RFC 9112, section 9.6) */
-	CONN_STATES
+	CONN_STATES,
+	CONN_GONE = CONN_STATES /* closed, in no list */
 };
 
 struct port;
@@ -57,6 +58,7 @@ enum { PORT_TLS, PORT_PLAIN, PORTS };
 struct server {
 	struct port ports[PORTS];
 	struct conn_list lists[PORTS][CONN_STATES];
+	struct conn *gone; /* until the events at hand are done with */
 	int epoll, signals;
 	uint64_t now; /* microseconds, monotonic */
 	struct metrics metrics;
@@ -73,6 +75,8 @@ struct server {
 void conn_step(struct server *server, struct conn *conn);
 void conn_open(struct server *server, struct port *port, int fd, const union address *peer);
 void conn_close(struct server *server, struct conn *conn);
+/* Frees those that are closed; who holds one still may not use it from here on. */
+void conn_bury(struct server *server);
 /* Ends all whose time is over; the microseconds until the next one, or UINT64_MAX. */
 uint64_t conn_expire(struct server *server);
 /* Whether it ended an idle one, the one that idled longest. */
