@@ -10,7 +10,7 @@
 #   make check-builds     unit tests and dry runs on arm64 and big-endian s390x, under qemu; two builds, same bytes
 #   make fuzz             each parser and decoder against libFuzzer's inputs (tests/fuzz/run)
 #   make check-pod        builds the image, runs it with podman beside a real proxy
-#   make check-kubernetes the webhook and the policy against a real API server; needs Go, the first time for half an hour
+#   make check-kubernetes the webhook and the policy against a real API server (tests/kubernetes/run); needs Go
 #   make check-fresh      README's commands on a pristine Debian 12 and a pristine Debian 13
 #   make ARCH=arm64       build/arm64/istio-init: a cross build for any architecture that Debian has a cross gcc for
 #   make demo-inject      a labelled pod in, the diff out, then its rules in a throw-away network namespace

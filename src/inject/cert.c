@@ -176,8 +176,8 @@ static int issue(const struct tls_ca *ca, const struct inject_options *options, 
 		 struct err *err)
 {
 	struct tls_period period = { now - EARLY, now + (int64_t)options->days * DAY };
-	struct arena *arena = arena_new();
 	int64_t end = tls_ca_end(ca);
+	struct arena *arena;
 	int rc;
 
 	if (end <= now)
@@ -189,6 +189,7 @@ static int issue(const struct tls_ca *ca, const struct inject_options *options, 
 			 (long long)(end - now) / DAY, options->days);
 		period.to = end;
 	}
+	arena = arena_new();
 	rc = tls_ca_issue(ca, list_names(options, arena), OWN_NAMES + options->names.n, &period, &files[TLS_CRT].text,
 			  &files[TLS_KEY].text, err);
 	arena_free(arena);

@@ -188,7 +188,7 @@ static json_t *spec_merge(struct injection *in, const struct parts *parts)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(lists); i++)
 		rest = rest ? without_member(rest, lists[i]) : NULL;
-	spec = rest ? merge(in->spec, rest, 0, member(in->status, "volumes")) : in->spec;
+	spec = rest ? merge(in->spec, rest, in->status ? MERGE_AGAIN : 0, member(in->status, "volumes")) : in->spec;
 	for (unsigned i = 0; i < ARRAY_SIZE(lists); i++) {
 		json_t *placed = i ? containers_place(in, parts) : init_containers_place(in, parts);
 		json_t *list = list_or(member(in->spec, lists[i]), placed);

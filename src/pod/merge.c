@@ -259,6 +259,18 @@ static json_t *merge_lists(struct how how, const struct list_type *type, json_t 
 	return same_items(merged, base) ? base : merged;
 }
 
+/* Whether the list @base begins with @over's items: the API server appends its own tolerations. */
+static bool begins_with(const json_t *base, const json_t *over)
+{
+	size_t i;
+	json_t *item;
+
+	if (!json_is_array(base) || !json_is_array(over))
+		return false;
+	json_array_foreach((json_t *)over, i, item) if (!json_same(json_array_get(base, i), item)) return false;
+	return true;
+}
+
 static json_t *merge_values(struct how how, const char *key, json_t *base, json_t *over)
 {
 	const struct list_type *type = how.flags & MERGE_PLAIN ? NULL : list_type_find(key);
@@ -268,7 +280,8 @@ static json_t *merge_values(struct how how, const char *key, json_t *base, json_
 	if (type && json_is_array(base) && json_is_array(over))
 		return merge_lists(how, type, base, over);
 	if (how.flags & MERGE_UNDER || json_same(base, over) ||
-	    (how.flags & MERGE_EXTEND && extends(how.quantities, base, over)))
+	    (how.flags & MERGE_EXTEND && extends(how.quantities, base, over)) ||
+	    (how.flags & MERGE_AGAIN && begins_with(base, over)))
 		return base;
 	return how.flags & MERGE_NULLS ? over : without_nulls(over);
 }

@@ -11,6 +11,7 @@ enum merge_flag {
 	MERGE_PLAIN = 2,  /* no list has a key: all are replaced */
 	MERGE_EXTEND = 4, /* what the base extends counts as there already: an injected container, asked again */
 	MERGE_UNDER = 8,  /* the base wins: what it lacks is added behind what it has (null is as if absent) */
+	MERGE_AGAIN = 16, /* a list without a key that goes on in the base counts as there already: an injected pod's */
 };
 
 /*

@@ -231,9 +231,9 @@ class Installation:
         lib.checked(lib.run(["nft", "-f", "-"], input=rules))
 
     def start(self, count=1):
-        """Starts replicas and waits until the API server asks them; the replicas."""
+        """Starts replicas beside those that run, and waits until the API server asks; all that there ever were."""
         self.replicas += [Replica(self) for _ in range(count)]
-        self.route(self.replicas)
+        self.route([replica for replica in self.replicas if replica.process.poll() is None])
         self.settle(lambda answer: answer.status == 201 and self.is_ours(answer))
         return self.replicas
 

@@ -16,6 +16,9 @@ TRAFFIC = "traffic.sidecar.istio.io/"
 STATUS = "sidecar.istio.io/status"
 OVERRIDES = "proxy.istio.io/overrides"
 NOTHING = object()
+# What the API server appends to each pod that does not say otherwise
+TOLERATIONS = [{"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute",
+                "tolerationSeconds": 300} for key in ("not-ready", "unreachable")]
 
 
 def compact(value):
@@ -453,6 +456,8 @@ def with_defaults(pod):
     spec.setdefault("dnsPolicy", "ClusterFirst")
     spec.setdefault("restartPolicy", "Always")
     spec.setdefault("securityContext", {})
+    spec["tolerations"] = [*spec.get("tolerations", []), *(one for one in TOLERATIONS
+                                                           if one not in spec.get("tolerations", []))]
     for container in [*spec["containers"], *(spec.get("initContainers") or [])]:
         container.setdefault("imagePullPolicy", "IfNotPresent")
         container.setdefault("terminationMessagePath", "/dev/termination-log")
