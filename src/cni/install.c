@@ -273,7 +273,7 @@ int command_cni_install(const struct config *cfg, struct err *err)
 	struct installation in;
 	int rc = installation_open(&in, cfg, err);
 
-	if (!rc)
+	if (in.program)
 		rc = cfg->cni.watch ? installation_watch(&in, err) : installation_run(&in, err);
 	installation_close(&in);
 	return rc;

@@ -147,32 +147,36 @@ static bool is_whole(const struct buffer *answer, const char **body)
 	       answer->len - (size_t)(*body - answer->data) >= strtoul(length + strlen("\r\ncontent-length:"), NULL, 10);
 }
 
-static int receive(struct ask *ask, const char **body)
+/* The answer's body; NULL: err says what is wrong. */
+static const char *receive(struct ask *ask)
 {
+	const char *body = NULL;
 	char data[16384];
 	ssize_t n;
 
-	*body = NULL;
-	while (ask->answer.len < ANSWER_MAX && !is_whole(&ask->answer, body)) {
+	while (ask->answer.len < ANSWER_MAX && !is_whole(&ask->answer, &body)) {
 		n = tls_read(ask->tls, data, sizeof(data));
 		if (n > 0) {
 			buffer_put(&ask->answer, data, (size_t)n);
 		} else if (n == -EAGAIN) {
 			int rc = go_on(ask);
 
+			if (!rc)
+				continue;
 			if (rc == -ETIMEDOUT)
-				return wrong(ask, "timed out: no answer within 10 s");
-			if (rc)
-				return wrong(ask, "the connection broke off: %s", strerror(-rc));
+				wrong(ask, "timed out: no answer within 10 s");
+			else
+				wrong(ask, "the connection broke off: %s", strerror(-rc));
+			return NULL;
 		} else {
 			break;
 		}
 	}
 	if (!ask->answer.len)
-		return wrong(ask, "malformed answer: the connection ended without one");
-	if (!*body)
-		return wrong(ask, "malformed answer: no HTTP, or it ended early");
-	return 0;
+		wrong(ask, "malformed answer: the connection ended without one");
+	else if (!body)
+		wrong(ask, "malformed answer: no HTTP, or it ended early");
+	return body;
 }
 
 /* What the server says of the pod; an exit status, or -errno. */
@@ -213,8 +217,10 @@ static int ask_all(struct ask *ask)
 	rc = rc ? rc : judge(ask);
 	if (!rc && send_review(ask))
 		rc = wrong(ask, "the connection broke off while it was asked");
-	rc = rc ? rc : receive(ask, &body);
-	return rc ? rc : read_answer(ask, body);
+	if (rc)
+		return rc;
+	body = receive(ask);
+	return body ? read_answer(ask, body) : -EPROTO;
 }
 
 static int check_options(const struct inject_options *options, struct err *err)
