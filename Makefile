@@ -152,9 +152,10 @@ $(bin): $(init_objects) $(obj)/sources Makefile
 	@ln -sfn $(@F) $(@D)/istio-iptables
 	@ln -sfn $(@F) $(@D)/istio-init-cni
 
+# It asks for addresses, which glibc cannot do in a static program.
 $(inject): $(inject_objects) $(obj)/sources Makefile
 	@mkdir -p $(@D)
-	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(ldstrict) $(LDFLAGS) -o $(obj)/istio-inject $(inject_objects) $(inject_libs) $(crtn)
+	$(call say,LD)$(link:-static-pie=-pie) $(CFLAGS) $(ldflags) $(ldstrict) $(LDFLAGS) -o $(obj)/istio-inject $(inject_objects) $(inject_libs) $(crtn)
 	@install $(obj)/istio-inject $@
 
 $(unit): $(unit_objects) $(obj)/sources Makefile
