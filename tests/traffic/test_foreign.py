@@ -126,7 +126,8 @@ class Foreign:
         proto = self.rng.choice(["tcp", "tcp", "udp"]) if target[0] in ("redirect", "dnat", "drop") else \
             self.rng.choice([None, "tcp", "udp"])
         tests = self.tests(table, hook, v6, proto)
-        if target[0] == "mark":
+        # What is said of the first packet must not be undone by what happens to those behind it.
+        if target[0] == "mark" or (target[0] == "drop" and table == "mangle"):
             tests.append(self.word("-m conntrack --ctstate NEW", "ct state new"))
         if chain_of_own:
             return " ".join(tests)
