@@ -82,7 +82,8 @@ objects      = $(sources:%.c=$(obj)/%.o)
 inject_rooms   = $(filter $(patsubst %,$(obj)/src/%/%,inject serve tls),$(objects))
 shared_rooms   = $(filter $(patsubst %,$(obj)/src/%/%,base cli model text json pod),$(objects))
 init_objects   = $(filter-out $(inject_rooms),$(objects))
-inject_objects = $(inject_rooms) $(shared_rooms) $(obj)/src/kernel/system/caps.o
+# istio-init's malloc is for a run of milliseconds: the webhook has musl's.
+inject_objects = $(inject_rooms) $(filter-out $(obj)/src/base/heap.o,$(shared_rooms)) $(obj)/src/kernel/system/caps.o
 parts          = $(filter-out $(obj)/src/main.o $(obj)/src/inject/main.o,$(objects))
 unit_objects = $(patsubst %.c,$(obj)/%.o,$(wildcard tests/unit/*.c)) $(parts)
 
