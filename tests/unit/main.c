@@ -14,23 +14,17 @@ const char *__lsan_default_suppressions(void)
 	return "leak:cli_parse\nleak:parse_line\n";
 }
 
-/* Each suite has a runner of its own: a test is a fork, and costs the more the larger the program has grown. */
-static void run_suite(Suite *suite, int *run, int *failed)
-{
-	SRunner *runner = srunner_create(suite);
-
-	srunner_run_all(runner, CK_ENV);
-	*failed += srunner_ntests_failed(runner);
-	*run += srunner_ntests_run(runner);
-	srunner_free(runner);
-}
-
 int main(void)
 {
-	int failed = 0, run = 0;
+	SRunner *runner = srunner_create(NULL);
+	int failed, run;
 
-#define SUITE(name) run_suite(suite_##name(), &run, &failed);
+#define SUITE(name) srunner_add_suite(runner, suite_##name());
 #include "suites.h"
 #undef SUITE
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	run = srunner_ntests_run(runner);
+	srunner_free(runner);
 	return failed || !run;
 }

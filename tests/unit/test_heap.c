@@ -99,17 +99,18 @@ END_TEST
 
 START_TEST(last_block_is_given_back_and_grows)
 {
-	char *first = heap_malloc(100), *second;
+	/* of sizes that no block waits for that another test has freed */
+	char *first = heap_malloc(31000), *second;
 
 	heap_free(first);
-	second = heap_malloc(50);
+	second = heap_malloc(25000);
 	ck_assert_ptr_eq(first, second);
-	memset(second, 7, 50);
-	ck_assert_ptr_eq(heap_realloc(second, 5000), second);
+	memset(second, 7, 25000);
+	ck_assert_ptr_eq(heap_realloc(second, 50000), second);
 	heap_free(second);
-	second = heap_calloc(10, 500);
+	second = heap_calloc(10, 5000);
 	ck_assert_ptr_eq(first, second);
-	ck_assert(holds_only((unsigned char *)second, 5000, 0));
+	ck_assert(holds_only((unsigned char *)second, 50000, 0));
 	heap_free(second);
 }
 END_TEST
