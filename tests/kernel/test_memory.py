@@ -55,5 +55,5 @@ def test_valgrind(netns, name, backend, tmp_path, valgrind):
 
 
 def test_valgrind_of_the_unit_tests(netns, valgrind):
-    result = netns.run([*valgrind, UNIT], env={"CK_FORK": "no", "CK_EXCLUDE_TAGS": "no-valgrind"}, timeout=900)
+    result = netns.run([*valgrind, UNIT], env={"CK_FORK": "no", "CK_EXCLUDE_TAGS": "kernel"}, timeout=900)
     assert result.returncode == 0, result.stdout + result.stderr
