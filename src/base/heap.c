@@ -3,9 +3,8 @@
  * The shipped binary's malloc: a pointer that moves on.  A run allocates some dozens of
  * blocks, lives for less than a millisecond and ends; musl's allocator spends a fifth of that on
  * mapping, unmapping and touching pages.  Small blocks come one after the other from a static
- * area (then from megabytes); only the last one can grow in place or be given back.  Others that are
- * freed wait for the next of about their size: libyaml has a dozen of them a scalar, and a server does not
- * grow.  Large ones are mappings of their own, so that long lists are returned to the system.  One thread only.
+ * area (then from megabytes); only the last one can grow in place or be given back.  Large ones
+ * are mappings of their own, so that long lists are returned to the system.  One thread only.
  *
  * Memory that was never handed out is zero: calloc does not touch it, as each page that is
  * touched costs a microsecond.  With musl's own malloc a default apply takes 20 % (nftables)
@@ -24,10 +23,6 @@
 #define ALIGNMENT 16
 #define LARGE (128 << 10)
 #define AREA (1 << 20)
-#define HUGE (2 << 20) /* from here on mappings are of, and ask for, pages of that size: a third less CPU time */
-/* Rooms are of 16 steps from each power of two to the next, of ALIGNMENT up to 32 of these. */
-#define STEPS 16
-#define ROOMS (STEPS * 9 + STEPS + 1)
 
 /* In front of each block. */
 struct block {
@@ -40,42 +35,18 @@ static char first_area[512 << 10] __attribute__((aligned(4096)));
 static char *next = first_area, *end = first_area + sizeof(first_area);
 static char *fresh = first_area; /* from here to the end nothing was ever handed out */
 
-/* Freed blocks by their room: each begins with the address of the next. */
-static struct block *kept[ROOMS];
-
-static size_t taken;  /* bytes handed out, or kept */
+static size_t taken;  /* bytes handed out */
 static void *reserve; /* a mapping for want of others, of @reserved bytes */
 static size_t reserved;
 
-/* Of a block that may be kept; *@number: which of the rooms this is. */
-static size_t small_room(size_t size, unsigned *number)
-{
-	size_t step = ALIGNMENT;
-
-	*number = 0;
-	for (; size > 2 * STEPS * step; step *= 2)
-		*number += STEPS;
-	size = (size + step - 1) & ~(step - 1);
-	*number += (unsigned)(size / step);
-	return size;
-}
-
 static size_t block_room(size_t size)
 {
-	unsigned number;
-
-	return size < LARGE ? small_room(size, &number) : (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+	return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 }
 
 static bool is_last(const struct block *block)
 {
 	return (const char *)(block + 1) + block_room(block->size) == next;
-}
-
-/* Of a large block. */
-static size_t mapping_size(size_t need)
-{
-	return need < HUGE ? need : (need + HUGE - 1) & ~(size_t)(HUGE - 1);
 }
 
 static bool reserve_release(void)
@@ -93,8 +64,6 @@ static void *map(size_t size)
 	do
 		p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	while (p == MAP_FAILED && reserve_release());
-	if (p != MAP_FAILED && size >= HUGE)
-		madvise(p, size, MADV_HUGEPAGE);
 	return p == MAP_FAILED ? NULL : p;
 }
 
@@ -119,33 +88,6 @@ static void hand_out(char *to)
 		fresh = to;
 }
 
-static void block_keep(struct block *block)
-{
-	unsigned number;
-
-	if (!small_room(block->size, &number))
-		return;
-	*(struct block **)(block + 1) = kept[number];
-	kept[number] = block;
-}
-
-/* One that waits, or NULL. */
-static struct block *block_take_kept(size_t size)
-{
-	struct block *block;
-	unsigned number;
-
-	if (size >= LARGE)
-		return NULL;
-	small_room(size, &number);
-	block = kept[number];
-	if (!block)
-		return NULL;
-	kept[number] = *(struct block **)(block + 1);
-	block->size = size;
-	return block;
-}
-
 /* Not zeroed where it was in use before. */
 static struct block *block_take(size_t size)
 {
@@ -157,7 +99,6 @@ static struct block *block_take(size_t size)
 		return NULL;
 	}
 	if (need >= LARGE) {
-		need = mapping_size(need);
 		block = map(need);
 		if (!block)
 			return NULL;
@@ -182,10 +123,8 @@ static struct block *block_take(size_t size)
 
 void *heap_malloc(size_t size)
 {
-	struct block *block = block_take_kept(size);
+	struct block *block = block_take(size);
 
-	if (!block)
-		block = block_take(size);
 	return block ? block + 1 : NULL;
 }
 
@@ -199,8 +138,6 @@ void heap_free(void *p)
 	} else if (block && is_last(block)) {
 		taken -= (size_t)(next - (char *)block);
 		next = (char *)block;
-	} else if (block) {
-		block_keep(block);
 	}
 }
 
@@ -214,9 +151,6 @@ void *heap_calloc(size_t count, size_t size)
 		return NULL;
 	}
 	size *= count;
-	block = block_take_kept(size);
-	if (block)
-		return memset(block + 1, 0, size);
 	block = block_take(size);
 	if (!block)
 		return NULL;
@@ -229,7 +163,7 @@ void *heap_calloc(size_t count, size_t size)
 
 static void *grow_mapping(struct block *block, size_t size)
 {
-	size_t need = mapping_size(sizeof(*block) + block_room(size)), before = block->mapped;
+	size_t need = sizeof(*block) + block_room(size), before = block->mapped;
 	void *p;
 
 	do
@@ -237,8 +171,6 @@ static void *grow_mapping(struct block *block, size_t size)
 	while (p == MAP_FAILED && reserve_release());
 	if (p == MAP_FAILED)
 		return NULL;
-	if (need >= HUGE)
-		madvise(p, need, MADV_HUGEPAGE);
 	taken += need - before;
 	block = p;
 	*block = (struct block){ size, need };
