@@ -34,7 +34,8 @@ static const struct ruleset *wanted(enum layout layout)
 	if (!rulesets[LAYOUT_NATIVE]) {
 		fuzz_config(&cfg, words);
 		for (enum layout l = LAYOUT_IPTABLES; l <= LAYOUT_NATIVE; l++)
-			rulesets[l] = capture_build(&cfg, &(struct capture_options){ l, FAMILY_BOTH, true });
+			rulesets[l] = capture_build(&cfg, &(struct capture_options){
+								  .layout = l, .families = FAMILY_BOTH, .zones = true });
 	}
 	return rulesets[layout];
 }

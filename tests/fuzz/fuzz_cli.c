@@ -12,7 +12,8 @@
 
 static void build(const struct config *cfg, enum layout layout)
 {
-	struct ruleset *rs = capture_build(cfg, &(struct capture_options){ layout, FAMILY_BOTH, true });
+	struct ruleset *rs =
+		capture_build(cfg, &(struct capture_options){ .layout = layout, .families = FAMILY_BOTH, .zones = true });
 
 	fuzz_use_ruleset(rs);
 	ruleset_free(rs);
