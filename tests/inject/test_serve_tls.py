@@ -138,10 +138,10 @@ def test_chain(tmp_path):
     """An intermediate CA that the client does not know goes along."""
     serving.make_ca(tmp_path)
     serving.make_key(tmp_path / "middle.key", "prime256v1")
-    serving.openssl("req", "-new", "-key", tmp_path / "middle.key", "-subj", "/CN=middle", "-addext", "basicConstraints=CA:TRUE",
+    serving.openssl("req", "-new", "-key", tmp_path / "middle.key", "-subj", "/CN=middle",
+                    "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign",
                     "-out", tmp_path / "middle.csr")
-    serving.openssl("x509", "-req", "-in", tmp_path / "middle.csr", "-CA", tmp_path / "ca.crt", "-CAkey", tmp_path / "ca.key",
-                    "-CAcreateserial", "-days", "90", "-copy_extensions", "copy", "-out", tmp_path / "middle.crt")
+    serving.sign(tmp_path, "middle")
     serving.make_leaf(tmp_path, ca="middle")
     with open(tmp_path / "tls.crt", "ab") as leaf:
         leaf.write((tmp_path / "middle.crt").read_bytes())
