@@ -15,6 +15,9 @@
 
 #define ESCAPE_MAX 16
 
+/* The length of the well-formed UTF-8 sequence of @len bytes at most (RFC 3629); 0 if there is none. */
+size_t utf8_length(const char *text, size_t len);
+
 /*
  * The first character of @text, which is not empty, or its escape, into @out, ended by a NUL; returns its length in
  * @text.  @quoted: those that get a backslash.  @json: only escapes that JSON knows.

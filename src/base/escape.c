@@ -4,11 +4,16 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Length of the well-formed UTF-8 sequence at @s (RFC 3629), 0 if there is none. */
-static size_t utf8_len(const unsigned char *s)
+size_t utf8_length(const char *text, size_t len)
 {
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+	const unsigned char *s = (const unsigned char *)text;
+	size_t n;
 
+	if (!len)
+		return 0;
+	n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+	if (n > len)
+		return 0;
 	for (size_t i = 1; i < n; i++)
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
@@ -49,7 +54,7 @@ size_t escape_next(const char *text, const char *quoted, bool json, char out[ESC
 	static const char named[] = "\n\t\r", letters[] = "ntr";
 	const unsigned char *s = (const unsigned char *)text;
 	const char *found = strchr(named, *text);
-	size_t n = utf8_len(s);
+	size_t n = utf8_length((const char *)s, 4 /* NUL is no continuation */);
 	uint32_t c = utf8_read(s, n);
 
 	if (found || strchr(quoted, *text))

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../json/nodes.h"
+#include "escape.h"
 #include "json_write.h"
 #include "netconf.h"
 

@@ -19,9 +19,4 @@ void node_close(struct node_stack *stack, uint32_t base, struct arena *arena, st
 /* Counts @n more nodes; false if they are too many. */
 bool node_count(struct node_stack *stack, uint32_t n);
 
-/*
- * The length of the well-formed UTF-8 sequence of @len bytes at most (RFC 3629); 0 if there is none.
- */
-size_t utf8_length(const char *text, size_t len);
-
 #endif

@@ -11,6 +11,7 @@
 
 #include "json.h"
 #include "json_write.h"
+#include "escape.h"
 #include "nodes.h"
 
 struct reader {

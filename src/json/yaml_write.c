@@ -5,6 +5,7 @@
 #include "align.h"
 #include "json.h"
 #include "json_write.h"
+#include "escape.h"
 #include "nodes.h"
 
 /* Longer keys are written in the form with a question mark: a simple one ends within 1024 characters. */
