@@ -15,7 +15,7 @@ static int (*const functions[COMMANDS])(const struct config *cfg, struct err *er
 
 int main(int argc, char **argv)
 {
-	struct config cfg = { 0 };
+	static struct config cfg; /* static: what it points to lives until the program ends, and is no leak */
 	struct err err = { 0 };
 	int rc;
 

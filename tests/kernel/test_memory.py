@@ -10,18 +10,10 @@ import pytest
 SANITIZED = lib.ROOT / "build/san/istio-init"
 DYNAMIC = lib.ROOT / "build/dyn/istio-init"
 UNIT = lib.ROOT / "build/unit-dyn/run-unit"
-# What the configuration points to lives until the program ends.
-LSAN_SUPPRESSION = "leak:cli_parse\n"
-VALGRIND_SUPPRESSION = "".join(f"{{\n   config\n   Memcheck:Leak\n   ...\n   fun:{maker}\n   ...\n}}\n"
-                               for maker in ("cli_parse", "parse_line"))
-
-
-@pytest.fixture
-def valgrind(tmp_path):
-    suppressions = tmp_path / "valgrind"
-    suppressions.write_text(VALGRIND_SUPPRESSION)
-    return ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite",
-            f"--suppressions={suppressions}"]
+VALGRIND = ["valgrind", "-q", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite"]
+# What the configurations of the unit tests point to.
+SUPPRESSIONS = "".join(f"{{\n   config\n   Memcheck:Leak\n   ...\n   fun:{maker}\n   ...\n}}\n"
+                       for maker in ("cli_parse", "parse_line"))
 
 
 def clean(result, *statuses):
@@ -42,18 +34,18 @@ def life(netns, command, args, env, backend):
 @pytest.mark.parametrize("name", configs.NAMED)
 def test_sanitizers(netns, name, backend, tmp_path):
     args, env = configs.command_line(configs.NAMED[name], tmp_path)
-    suppressions = tmp_path / "lsan"
-    suppressions.write_text(LSAN_SUPPRESSION)
-    env["LSAN_OPTIONS"] = f"suppressions={suppressions}:print_suppressions=0"
     life(netns, [SANITIZED], args, env, backend)
 
 
 @pytest.mark.parametrize("name", ["sidecar", "tproxy-dns", "exclude-ports-for-uids", "virt-and-exclude"])
-def test_valgrind(netns, name, backend, tmp_path, valgrind):
+def test_valgrind(netns, name, backend, tmp_path):
     args, env = configs.command_line(configs.NAMED[name], tmp_path)
-    life(netns, [*valgrind, DYNAMIC], args, env, backend)
+    life(netns, [*VALGRIND, DYNAMIC], args, env, backend)
 
 
-def test_valgrind_of_the_unit_tests(netns, valgrind):
-    result = netns.run([*valgrind, UNIT], env={"CK_FORK": "no", "CK_EXCLUDE_TAGS": "kernel"}, timeout=900)
+def test_valgrind_of_the_unit_tests(netns, tmp_path):
+    suppressions = tmp_path / "suppressions"
+    suppressions.write_text(SUPPRESSIONS)
+    result = netns.run([*VALGRIND, f"--suppressions={suppressions}", UNIT],
+                       env={"CK_FORK": "no", "CK_EXCLUDE_TAGS": "kernel"}, timeout=900)
     assert result.returncode == 0, result.stdout + result.stderr
