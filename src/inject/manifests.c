@@ -96,7 +96,7 @@ static json_t *container(const struct manifests *m)
 	/* a review of the largest size takes far more than one of a usual pod */
 	json_object_set_new(made, "resources",
 			    json_pack("{s:{s:s, s:s}, s:{s:s}}", "requests", "cpu", "10m", "memory", "16Mi", "limits",
-				      "memory", "256Mi"));
+				      "memory", "384Mi"));
 	json_object_set_new(made, "securityContext",
 			    json_pack("{s:i, s:i, s:b, s:b, s:b, s:{s:[s]}, s:{s:s}}", "runAsUser", SERVER_USER,
 				      "runAsGroup", SERVER_USER, "runAsNonRoot", 1, "allowPrivilegeEscalation", 0,

@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Many clients, slow ones and greedy ones; time limits; nothing grows."""
 
+import json
 import resource
 import socket
 import ssl
 import threading
 import time
 
+import injection
+import lib
 import pytest
 import serving
+import yaml
 from serving import answer_of, is_closed, post, review
 
 REQUEST = post(review())
+HELD = 4 * 8 << 20  # of requests that are not complete, together
 
 
 def cpu_seconds(server):
@@ -267,3 +272,19 @@ def test_a_flood_of_pipelined_requests_lets_others_through(tmp_path):
             assert server.ask(review()).status == 200
             assert time.monotonic() - began < 1
         stop.set()
+
+
+@pytest.mark.parametrize("value", [b"{}", b"[]", b'""', b"0"])
+def test_the_largest_review_fits_the_memory_of_the_manifests(tmp_path, value):
+    """Of all bodies of 8 MiB those that are a million small values take the most; with others that wait for their ends."""
+    with serving.Server(tmp_path) as server:
+        manifests = lib.checked(injection.run(tmp_path, "manifests", "--ca", tmp_path / "ca.crt"))
+        [deployment] = (item for item in yaml.safe_load_all(manifests) if item["kind"] == "Deployment")
+        limit = deployment["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"]
+        pod = {**serving.pod(), "x": ["many"]}
+        n = 1_000_000 - 100
+        body = json.dumps(review(pod)).encode().replace(b'"many"', b",".join([value] * n))
+        answer = server.ask(body.ljust(8 << 20))
+        assert answer.status == 200 and answer.json()["allowed"]
+        assert 1024 * int(server.status("VmHWM")) + HELD < int(limit.removesuffix("Mi")) << 20
+        assert resident_kb(server) < 16_000
