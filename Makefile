@@ -285,6 +285,8 @@ install: all completions
 	ln -sfn istio-init $(DESTDIR)$(SBINDIR)/istio-iptables
 	ln -sfn istio-init $(DESTDIR)$(SBINDIR)/istio-init-cni
 	install -D -m 644 man/istio-init.8 $(DESTDIR)$(MANDIR)/man8/istio-init.8
+	ln -sfn istio-init.8 $(DESTDIR)$(MANDIR)/man8/istio-iptables.8
+	ln -sfn istio-init.8 $(DESTDIR)$(MANDIR)/man8/istio-init-cni.8
 	install -D -m 644 build/completion/bash $(DESTDIR)$(BASHDIR)/istio-init
 	ln -sfn istio-init $(DESTDIR)$(BASHDIR)/istio-iptables
 	install -D -m 644 build/completion/zsh $(DESTDIR)$(ZSHDIR)/_istio-init

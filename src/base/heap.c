@@ -3,8 +3,9 @@
  * The shipped binary's malloc: a pointer that moves on.  A run allocates some dozens of
  * blocks, lives for less than a millisecond and ends; musl's allocator spends a fifth of that on
  * mapping, unmapping and touching pages.  Small blocks come one after the other from a static
- * area (then from megabytes); only the last one can grow in place or be given back.  Large ones
- * are mappings of their own, so that long lists are returned to the system.  One thread only.
+ * area (then from megabytes); the last one can grow in place or be given back, others that are
+ * freed wait for the next of their size: a long list makes and frees the same few blocks for each of
+ * its rules.  Large ones are mappings of their own, which are returned to the system.  One thread only.
  *
  * Memory that was never handed out is zero: calloc does not touch it, as each page that is
  * touched costs a microsecond.  With musl's own malloc a default apply takes 20 % (nftables)
@@ -23,6 +24,7 @@
 #define ALIGNMENT 16
 #define LARGE (128 << 10)
 #define AREA (1 << 20)
+#define SIZES 64 /* of blocks that are used again, in steps of ALIGNMENT */
 
 /* In front of each block. */
 struct block {
@@ -35,7 +37,9 @@ static char first_area[512 << 10] __attribute__((aligned(4096)));
 static char *next = first_area, *end = first_area + sizeof(first_area);
 static char *fresh = first_area; /* from here to the end nothing was ever handed out */
 
-static size_t taken;  /* bytes handed out */
+static struct block *idle[SIZES]; /* freed blocks by size, each pointing to the next */
+
+static size_t taken;  /* bytes handed out, idle ones included */
 static void *reserve; /* a mapping for want of others, of @reserved bytes */
 static size_t reserved;
 
@@ -88,6 +92,31 @@ static void hand_out(char *to)
 		fresh = to;
 }
 
+static struct block **block_next(struct block *block)
+{
+	return (struct block **)(block + 1);
+}
+
+/* The list of idle blocks of that size; NULL: there is none, as for blocks without room for the pointer. */
+static struct block **idle_list(size_t size)
+{
+	size_t room = size && size < LARGE ? block_room(size) / ALIGNMENT : 0;
+
+	return room && room < SIZES ? &idle[room] : NULL;
+}
+
+/* One that was in use before, or NULL. */
+static struct block *block_reuse(size_t size)
+{
+	struct block **list = idle_list(size), *block = list ? *list : NULL;
+
+	if (block) {
+		*list = *block_next(block);
+		block->size = size;
+	}
+	return block;
+}
+
 /* Not zeroed where it was in use before. */
 static struct block *block_take(size_t size)
 {
@@ -123,14 +152,16 @@ static struct block *block_take(size_t size)
 
 void *heap_malloc(size_t size)
 {
-	struct block *block = block_take(size);
+	struct block *block = block_reuse(size);
 
+	if (!block)
+		block = block_take(size);
 	return block ? block + 1 : NULL;
 }
 
 void heap_free(void *p)
 {
-	struct block *block = p ? (struct block *)p - 1 : NULL;
+	struct block *block = p ? (struct block *)p - 1 : NULL, **list;
 
 	if (block && block->mapped) {
 		taken -= block->mapped;
@@ -138,6 +169,9 @@ void heap_free(void *p)
 	} else if (block && is_last(block)) {
 		taken -= (size_t)(next - (char *)block);
 		next = (char *)block;
+	} else if (block && (list = idle_list(block->size))) {
+		*block_next(block) = *list;
+		*list = block;
 	}
 }
 
@@ -151,6 +185,9 @@ void *heap_calloc(size_t count, size_t size)
 		return NULL;
 	}
 	size *= count;
+	block = block_reuse(size);
+	if (block)
+		return memset(block + 1, 0, size);
 	block = block_take(size);
 	if (!block)
 		return NULL;

@@ -193,9 +193,25 @@ static const char *families_text(const struct context *ctx)
 	return ctx->families == FAMILY_BOTH ? "ipv4 and ipv6" : "ipv4";
 }
 
+/* "UID 1337", "UIDs 1337,1338": those of a wrong number would loop. */
+static const char *owners_text(char text[96], const char *name, const struct range_list *owners)
+{
+	int length = snprintf(text, 96, "%s%s", name, owners->n > 1 ? "s" : "");
+
+	for (uint32_t i = 0; i < owners->n; i++) {
+		if (length > 64) {
+			snprintf(text + length, 96 - length, " and %u more", owners->n - i);
+			break;
+		}
+		length += snprintf(text + length, 96 - length, "%c%u", i ? ',' : ' ', owners->items[i].lo);
+	}
+	return text;
+}
+
 static void log_summary(const struct context *ctx, const struct order *order, uint64_t start)
 {
 	uint64_t us = clock_us() - start;
+	char uids[96], gids[96];
 
 	warn_of_left_rules(ctx);
 	tell_of_ambient(ctx, &order->plan);
@@ -205,10 +221,11 @@ static void log_summary(const struct context *ctx, const struct order *order, ui
 		log_warn("DNS is captured without conntrack zones: %s", order->zones_err.what);
 	if (order->plan.elsewhere != BACKENDS)
 		log_info("removed the Istio rules of backend %s", backend_name(order->plan.elsewhere));
-	log_info("%s: %u rules (%s) through %s (%s) in %u.%02u ms",
+	log_info("%s: %u rules (%s) through %s (%s) in %u.%02u ms; %s and %s are let through",
 		 order->changed ? "applied" : "unchanged, all was right already", ruleset_count_rules(order->want),
 		 families_text(ctx), backend_name(order->index), order->choice.reason, (unsigned)(us / 1000),
-		 (unsigned)(us % 1000 / 10));
+		 (unsigned)(us % 1000 / 10), owners_text(uids, "UID", &ctx->cfg->proxy_uids),
+		 owners_text(gids, "GID", &ctx->cfg->proxy_gids));
 }
 
 static int fail_refused(const struct order *order, struct err *err)

@@ -144,10 +144,20 @@ def test_levels(netns):
 def test_one_line_of_summary(netns, backend):
     result = netns.istio_init("--sidecar", f"--backend={backend}")
     assert result.returncode == 0 and result.stdout == ""
-    line = rf"istio-init: applied: \d+ rules \(ipv4 and ipv6\) through {backend} \(as asked for\) in \d+\.\d\d ms\n"
+    line = rf"istio-init: applied: \d+ rules \(ipv4 and ipv6\) through {backend} \(as asked for\) in \d+\.\d\d ms"
+    line += "; UID 1337 and GID 1337 are let through\\n"
     assert re.fullmatch(line, result.stderr)
     again = netns.istio_init("--sidecar")
     assert re.match(rf"istio-init: unchanged, .* \d+ rules .* through {backend} \(it holds Istio rules already\)", again.stderr)
+
+
+@pytest.mark.parametrize("uids,gids,text", [
+    ("1", "2,3", "UID 1 and GIDs 2,3"),
+    (",".join(map(str, range(1234567890, 1234567910))), "0",
+     "UIDs 1234567890,1234567891,1234567892,1234567893,1234567894,1234567895 and 14 more and GID 0")])
+def test_summary_names_who_is_let_through(netns, uids, gids, text):
+    for _ in range(2):
+        assert netns.istio_init("--sidecar", "-u", uids, "-g", gids).stderr.endswith(f" ms; {text} are let through\n")
 
 
 def test_log_target(netns):
