@@ -63,6 +63,7 @@ struct config {
 	struct cidr_list exclude_inbound_cidrs;
 	struct mark bypass_mark;
 	bool has_bypass_mark;
+	bool keep_connections;
 	enum long_lists long_lists;
 	enum jump jump;
 	bool comments;

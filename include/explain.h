@@ -24,8 +24,8 @@ struct explanation {
 	/* PASSES: the rules but for which it would be captured; none: no rule captures it. */
 	struct explain_step *reasons;
 	unsigned n_reasons;
-	/* What keeps it from capture without a rule: not in an owner group, no rules for IPv6, none at all. */
-	bool by_groups, by_family, by_nothing;
+	/* What keeps it from capture without a rule: it is no SYN, not in an owner group, no rules for IPv6, none at all. */
+	bool by_flags, by_groups, by_family, by_nothing;
 	/* Rules of which something cannot be read, and that may decide otherwise. */
 	struct explain_step *doubts;
 	unsigned n_doubts;

@@ -16,6 +16,7 @@ struct packet {
 	uint32_t uid, gid;
 	struct iface iif, oif; /* the one of the hook's direction is set */
 	uint32_t mark, connmark, ctstate;
+	uint8_t tcp_flags;               /* TCP_... of ruleset.h */
 	bool guessed_src, guessed_iface; /* not given to packet_parse */
 	bool dnat_stays;                 /* where a DNAT rule sends it is an address of the pod */
 };
@@ -25,6 +26,9 @@ struct packet {
  * of UID 1000 from the pod's eth0 (lo for a loopback destination).  Returns 0 or -errno with @err.
  */
 int packet_parse(struct packet *packet, char *const *words, struct err *err);
+
+/* Of a packet of which nothing but its state is known: the first of a connection is a SYN. */
+uint8_t packet_usual_flags(const struct packet *packet);
 
 /*
  * Whether nat looks at it: of each connection at the first packet only.  RELATED is the first of one

@@ -41,6 +41,7 @@ enum match_kind {
 	MATCH_PROTO,
 	MATCH_SPORT,
 	MATCH_DPORT,
+	MATCH_TCP_FLAGS,
 	MATCH_UID,
 	MATCH_GID,
 	MATCH_CTSTATE,
@@ -54,6 +55,15 @@ enum match_kind {
 #define CTSTATE_RELATED 4u
 #define CTSTATE_NEW 8u
 
+/* Bits of MATCH_TCP_FLAGS, as the header has them (RFC 9293); no more of them has a name in iptables. */
+#define TCP_FIN 1u
+#define TCP_SYN 2u
+#define TCP_RST 4u
+#define TCP_PSH 8u
+#define TCP_ACK 16u
+#define TCP_URG 32u
+#define TCP_FLAGS_ALL 0x3fu
+
 struct match {
 	uint8_t kind; /* enum match_kind */
 	bool invert;
@@ -64,7 +74,7 @@ struct match {
 		const struct iface *ifaces;    /* IIF, OIF */
 		uint32_t proto;                /* PROTO: IPPROTO_...; NFPROTO: enum family */
 		uint32_t ctstates;             /* CTSTATE: bits */
-		struct mark mark;              /* MARK, CONNMARK */
+		struct mark mark; /* MARK, CONNMARK; TCP_FLAGS: those that are looked at, those set of them */
 	};
 };
 
@@ -247,6 +257,9 @@ static inline unsigned family_mask(enum family family)
 
 /* The match of that kind, or NULL. */
 const struct match *rule_match(const struct rule *rule, enum match_kind kind);
+
+/* Whether the protocol that a test of ports, or of TCP's flags, is about is tested, too. */
+bool rule_transport_is_known(const struct rule *rule);
 
 /* Same matches, same target, same comment; not families, counters, position. */
 bool rule_equal(const struct rule *a, const struct rule *b);

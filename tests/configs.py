@@ -79,6 +79,22 @@ NAMED = {
     "virt-two-cidrs": {"kube-virt-interfaces": "vm0,vm1,vm+", "istio-service-cidr": "10.0.0.0/8,fd00::/8,11.0.0.0/8"},
     "virt-nothing": {"kube-virt-interfaces": "vm0"},
     "virt-and-exclude": {**SIDECAR, "kube-virt-interfaces": "vm0", "istio-exclude-interfaces": "eth1,vm0"},
+    "inner": {**SIDECAR, "inner-interfaces": "docker0,veth+"},
+    "inner-cidrs": {"inner-interfaces": "br0,br1", "istio-service-cidr": "10.0.0.0/8,fd00::/8,11.0.0.0/8"},
+    "inner-and-others": {**SIDECAR, "inner-interfaces": "br0", "kube-virt-interfaces": "vm0",
+                         "istio-exclude-interfaces": "eth1", "exclude-inbound-cidrs": "10.0.0.0/8"},
+    "inner-tproxy": {**TPROXY, "inner-interfaces": "br0,br1", "exclude-inbound-cidrs": "10.0.0.0/8"},
+    "inner-dns": {**DNS, "inner-interfaces": "br0,br1", "resolv.conf": DNS_V4},
+    "inner-dns-all": {**DNS, "inner-interfaces": "br0,br+", "capture-all-dns": True, "resolv.conf": DNS_BOTH},
+    "inner-dns-zones-off": {**DNS, "inner-interfaces": "br0", "dns-zones": "off", "resolv.conf": DNS_BOTH},
+    # open connections, foreign rules
+    "keep": {**SIDECAR, "keep-connections": True},
+    "keep-list": {"keep-connections": True, "istio-inbound-ports": "80", "istio-service-cidr": "10.0.0.0/8",
+                  "istio-outbound-ports": "443"},
+    "keep-tproxy": {**TPROXY, "keep-connections": True},
+    "keep-dns": {**DNS, "keep-connections": True, "resolv.conf": DNS_BOTH},
+    "keep-dns-all": {**DNS, "keep-connections": True, "capture-all-dns": True, "resolv.conf": DNS_V4},
+    "jump-insert": {**SIDECAR, "jump": "insert"},
     # TPROXY
     "tproxy": TPROXY,
     "tproxy-istio": {**TPROXY, "proxy-uid": "0", "proxy-gid": "1337"},
@@ -176,8 +192,8 @@ OPTIONS = {
 }
 OWN_OPTIONS = ["sidecar", "backend", "ipv6", "family", "format", "resolv-conf", "dns-port", "dns-zones",
                "exclude-outbound-uids", "exclude-outbound-gids", "exclude-outbound-ports-for-uids",
-               "exclude-inbound-cidrs", "bypass-mark", "long-lists", "jump", "inner-interfaces", "wait", "allow-host-netns",
-               "comments"]
+               "exclude-inbound-cidrs", "bypass-mark", "long-lists", "jump", "inner-interfaces", "keep-connections", "wait",
+               "allow-host-netns", "comments"]
 OPTIONS.update((name, (None, f"ISTIO_INIT_{name.upper().replace('-', '_')}", None)) for name in OWN_OPTIONS)
 VARIABLES_ALONE = ["ISTIO_OUTBOUND_OWNER_GROUPS", "ISTIO_OUTBOUND_OWNER_GROUPS_EXCLUDE",
                    "ISTIO_OUTBOUND_IPV4_LOOPBACK_CIDR", "ENVOY_USER", "XTABLES_LOCKFILE"]

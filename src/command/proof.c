@@ -51,6 +51,7 @@ static struct packet loopback_packet(enum family family, uint8_t last, uint8_t p
 		.gid = owner->gid,
 		.oif = { "lo" },
 		.ctstate = CTSTATE_NEW,
+		.tcp_flags = TCP_SYN,
 	};
 	unsigned end = family_addr_len(family) - 1;
 

@@ -168,9 +168,11 @@ static void add_redirect_chains(struct builder *b)
 	ADD(b, FAMILY_BOTH, TABLE_NAT, builder_chain(b, INBOUND), target_plain(TARGET_RETURN), match_tcp(),
 	    match_port(b, MATCH_DPORT, b->cfg->tunnel_port));
 	b->origin = "--envoy-port";
-	ADD(b, FAMILY_BOTH, TABLE_NAT, builder_chain(b, REDIRECT), target_redirect(b->cfg->proxy_port), match_tcp());
+	ADD(b, FAMILY_BOTH, TABLE_NAT, builder_chain(b, REDIRECT), target_redirect(b->cfg->proxy_port), match_tcp(),
+	    match_start(b));
 	b->origin = "--inbound-capture-port";
-	ADD(b, FAMILY_BOTH, TABLE_NAT, builder_chain(b, IN_REDIRECT), target_redirect(b->cfg->inbound_port), match_tcp());
+	ADD(b, FAMILY_BOTH, TABLE_NAT, builder_chain(b, IN_REDIRECT), target_redirect(b->cfg->inbound_port),
+	    match_tcp(), match_start(b));
 }
 
 /* The three rules of TPROXY that stand in front of mangle ISTIO_INBOUND. */
@@ -204,11 +206,11 @@ static void add_tproxy_chains(struct builder *b)
 	for (enum family f = 0; f < FAMILIES; f++) {
 		struct match remote = match_not(match_prefixes(MATCH_DST, &b->loopback[f], 1));
 
-		ADD(b, FAMILY_BIT(f), TABLE_MANGLE, builder_chain(b, TPROXY), proxy, remote, match_tcp());
+		ADD(b, FAMILY_BIT(f), TABLE_MANGLE, builder_chain(b, TPROXY), proxy, remote, match_tcp(), match_start(b));
 		/* nft's tproxy lets go where xt's drops: when no proxy listens. */
 		if (b->options.layout == LAYOUT_NATIVE)
 			ADD(b, FAMILY_BIT(f), TABLE_MANGLE, builder_chain(b, TPROXY), target_plain(TARGET_DROP), remote,
-			    match_tcp());
+			    match_tcp(), match_start(b));
 	}
 }
 

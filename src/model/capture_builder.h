@@ -109,6 +109,17 @@ static inline struct match match_mark(enum match_kind kind, uint32_t value)
 	return (struct match){ .kind = (uint8_t)kind, .n = 1, .mark = { value, UINT32_MAX } };
 }
 
+/*
+ * With --keep-connections: the first packet of a TCP connection.  What conntrack picks up in the middle, since it or its
+ * NAT was not there at the beginning, is then left as it is.  Without: any packet, which no layer has a test for.
+ */
+static inline struct match match_start(const struct builder *b)
+{
+	struct mark syn = { TCP_SYN, TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK };
+
+	return (struct match){ .kind = MATCH_TCP_FLAGS, .n = 1, .mark = b->cfg->keep_connections ? syn : (struct mark){} };
+}
+
 static inline struct match match_not(struct match m)
 {
 	m.invert = true;

@@ -187,10 +187,12 @@ unsigned builder_dns_families(const struct builder *b)
 static void add_dns_rule(struct builder *b, enum table_id table, enum own_chain chain, struct target target,
 			 enum match_kind kind, uint8_t proto, const struct match *from)
 {
-	struct match matches[4] = { match_proto(proto),
+	struct match matches[5] = { match_proto(proto),
 				    match_port(b, kind == MATCH_SRC ? MATCH_SPORT : MATCH_DPORT, DNS_PORT) };
 	unsigned n = 2;
 
+	if (proto == IPPROTO_TCP)
+		matches[n++] = match_start(b);
 	if (from)
 		matches[n++] = *from;
 	if (b->cfg->capture_all_dns) {

@@ -67,6 +67,7 @@ static void find_reasons(struct explanation *e, struct walker *w, const struct p
 
 	w->n_guesses = 0;
 	walk_packet(w, packet);
+	e->by_flags = w->outcome.fate != FATE_PASSES;
 	walk_until_captured(w, packet);
 	if (w->outcome.fate == FATE_PASSES) {
 		w->any_group = true;
@@ -92,6 +93,7 @@ static void find_reasons(struct explanation *e, struct walker *w, const struct p
 int explain_packet(struct explanation *e, const struct ruleset *rs, const struct packet *packet, struct err *err)
 {
 	struct walker w = { .rs = rs, .steps = &e->steps, .n_steps = &e->n_steps };
+	struct packet first = *packet;
 	struct outcome was;
 
 	*e = (struct explanation){ .fate = FATE_PASSES };
@@ -110,8 +112,9 @@ int explain_packet(struct explanation *e, const struct ruleset *rs, const struct
 	e->has_addr = was.addr;
 	w.steps = NULL;
 	find_doubts(e, &w, packet, &was);
+	first.tcp_flags = packet_usual_flags(packet);
 	if (e->fate == FATE_PASSES && packet_is_first(packet))
-		find_reasons(e, &w, packet);
+		find_reasons(e, &w, &first);
 	return 0;
 }
 

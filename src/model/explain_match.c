@@ -2,6 +2,7 @@
 /* Whether what a rule tests is so of a packet. */
 #include "explain_match.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 #include "proto.h"
@@ -54,6 +55,8 @@ static bool item_matches(const struct match *m, uint32_t i, const struct packet 
 		return in_range(&m->ranges[i], p->sport);
 	case MATCH_DPORT:
 		return in_range(&m->ranges[i], p->dport);
+	case MATCH_TCP_FLAGS:
+		return mark_matches(m, p->tcp_flags);
 	case MATCH_UID:
 		return p->has_owner && in_range(&m->ranges[i], p->uid);
 	case MATCH_GID:
@@ -72,6 +75,8 @@ static bool match_holds(const struct match *m, const struct packet *p, enum layo
 {
 	/* Only a rule that tests no protocol, or not all of which can be read, gets this far: it may hold. */
 	if ((m->kind == MATCH_SPORT || m->kind == MATCH_DPORT) && !proto_has_ports(p->proto))
+		return true;
+	if (m->kind == MATCH_TCP_FLAGS && p->proto != IPPROTO_TCP)
 		return true;
 	/* nft's owner expressions break where there is no socket; xt's inverted match holds. */
 	if ((m->kind == MATCH_UID || m->kind == MATCH_GID) && !p->has_owner)
@@ -104,29 +109,36 @@ bool rule_holds(const struct rule *rule, const struct packet *packet, enum layou
 	return true;
 }
 
+/* Leaves of a list the item that the packet meets. */
+static void pick_item(struct match *m, const struct packet *packet)
+{
+	for (uint32_t k = 0; k < m->n; k++) {
+		if (!item_matches(m, k, packet))
+			continue;
+		if (m->kind == MATCH_SRC || m->kind == MATCH_DST)
+			m->prefixes += k;
+		else if (m->kind == MATCH_IIF || m->kind == MATCH_OIF)
+			m->ifaces += k;
+		else
+			m->ranges += k;
+		break;
+	}
+	m->n = 1;
+}
+
 struct rule rule_narrow(const struct rule *rule, const struct packet *packet, enum layout layout)
 {
 	struct rule one = *rule;
 
 	one.matches = xcalloc(rule->n_matches, sizeof(*one.matches));
+	one.n_matches = 0;
 	for (unsigned i = 0; i < rule->n_matches; i++) {
-		struct match *m = &one.matches[i];
+		struct match *m = &one.matches[one.n_matches];
 
 		*m = rule->matches[i];
-		if (m->n < 2 || m->invert || layout == LAYOUT_NATIVE || rule->raw)
-			continue;
-		for (uint32_t k = 0; k < m->n; k++) {
-			if (!item_matches(&rule->matches[i], k, packet))
-				continue;
-			if (m->kind == MATCH_SRC || m->kind == MATCH_DST)
-				m->prefixes += k;
-			else if (m->kind == MATCH_IIF || m->kind == MATCH_OIF)
-				m->ifaces += k;
-			else
-				m->ranges += k;
-			break;
-		}
-		m->n = 1;
+		if (m->n > 1 && !m->invert && layout != LAYOUT_NATIVE && !rule->raw)
+			pick_item(m, packet);
+		one.n_matches += !match_is_vacuous(m);
 	}
 	return one;
 }

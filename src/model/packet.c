@@ -12,7 +12,7 @@
 struct parsing {
 	struct packet *packet;
 	struct prefix src, dst;
-	bool has_src, has_dst, has_gid, has_iface, no_owner;
+	bool has_src, has_dst, has_gid, has_iface, has_flags, no_owner;
 	uint32_t seen; /* mask of keys, by index */
 };
 
@@ -113,13 +113,32 @@ static const char *set_ctstate(struct parsing *p, const char *value)
 	return "new, established, related or invalid";
 }
 
+static const char *set_flags(struct parsing *p, const char *value)
+{
+	const char *expected = "flags of TCP, fin, syn, rst, psh, ack or urg, with commas between";
+
+	p->has_flags = true;
+	p->packet->tcp_flags = 0;
+	for (size_t n; *value; value += n + (value[n] == ',')) {
+		unsigned i = 0;
+
+		n = strcspn(value, ",");
+		while (i < TCP_FLAG_NAMES && (strlen(tcp_flag_names[i]) != n || strncasecmp(value, tcp_flag_names[i], n)))
+			i++;
+		if (i == TCP_FLAG_NAMES)
+			return expected;
+		p->packet->tcp_flags |= (uint8_t)(1u << i);
+	}
+	return p->packet->tcp_flags ? NULL : expected;
+}
+
 static const struct {
 	const char *name;
 	const char *(*set)(struct parsing *p, const char *value);
 } keys[] = {
 	{ "proto", set_proto }, { "src", set_src },   { "dst", set_dst },         { "sport", set_sport },
 	{ "dport", set_dport }, { "uid", set_uid },   { "gid", set_gid },         { "iif", set_iif },
-	{ "oif", set_oif },     { "mark", set_mark }, { "ctstate", set_ctstate },
+	{ "oif", set_oif },     { "mark", set_mark }, { "ctstate", set_ctstate }, { "flags", set_flags },
 };
 
 static int fail_word(struct err *err, const char *word, const char *expected)
@@ -142,7 +161,7 @@ static int parse_word(struct parsing *p, const char *word, struct err *err)
 		}
 	return fail_word(err, word,
 			 "in or out, then KEY=VALUE with a KEY of proto, src, dst, sport, dport, uid, gid, iif, "
-			 "oif, mark or ctstate");
+			 "oif, mark, ctstate or flags");
 }
 
 /* Addresses that are not given: TEST-NET and documentation prefixes (RFC 5737, RFC 3849). */
@@ -152,6 +171,13 @@ static void default_addr(struct prefix *p, enum family family, bool loopback, ui
 
 	prefix_parse(texts[family][loopback], p, NULL);
 	p->addr[family_addr_len(family) - 1] = loopback ? 1 : last;
+}
+
+uint8_t packet_usual_flags(const struct packet *packet)
+{
+	if (packet->proto != IPPROTO_TCP)
+		return 0;
+	return packet->ctstate == CTSTATE_NEW || packet->ctstate == CTSTATE_RELATED ? TCP_SYN : TCP_ACK;
 }
 
 static int complete(struct parsing *p, struct err *err)
@@ -166,6 +192,8 @@ static int complete(struct parsing *p, struct err *err)
 		return fail_word(err, "src", "an address of the same family as dst");
 	if (icmp6 && family != IPV6)
 		return fail_word(err, "proto=ipv6-icmp", "IPv6 addresses beside it");
+	if (p->has_flags && packet->proto != IPPROTO_TCP)
+		return fail_word(err, "flags", "none of them without proto=tcp");
 	if (p->no_owner && p->has_gid)
 		return fail_word(err, "gid", "none of it with uid=none");
 	if (!p->has_dst)
@@ -183,6 +211,8 @@ static int complete(struct parsing *p, struct err *err)
 	packet->has_owner = packet->hook == HOOK_OUTPUT && !p->no_owner;
 	if (!p->has_gid)
 		packet->gid = packet->uid;
+	if (!p->has_flags)
+		packet->tcp_flags = packet_usual_flags(packet);
 	return 0;
 }
 

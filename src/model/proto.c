@@ -21,6 +21,8 @@ static const struct {
 	{ "gre", IPPROTO_GRE, false },
 };
 
+const char *const tcp_flag_names[TCP_FLAG_NAMES] = { "fin", "syn", "rst", "psh", "ack", "urg" };
+
 const char *proto_name(uint32_t proto, char text[PROTO_TEXT_MAX])
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(protos); i++)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ruleset.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto.h"
 #include "util.h"
 
 const char *table_name(enum table_id table)
@@ -209,6 +211,8 @@ bool match_is_vacuous(const struct match *m)
 		return false;
 	if (m->kind == MATCH_SRC || m->kind == MATCH_DST)
 		return m->prefixes->len == 0;
+	if (m->kind == MATCH_TCP_FLAGS)
+		return m->mark.mask == 0;
 	return (m->kind == MATCH_IIF || m->kind == MATCH_OIF) && !strcmp(m->ifaces->name, "+");
 }
 
@@ -357,6 +361,7 @@ static bool match_equal(const struct match *a, const struct match *b)
 		return a->proto == b->proto;
 	case MATCH_CTSTATE:
 		return a->ctstates == b->ctstates;
+	case MATCH_TCP_FLAGS:
 	case MATCH_MARK:
 	case MATCH_CONNMARK:
 		return a->mark.value == b->mark.value && a->mark.mask == b->mark.mask;
@@ -395,6 +400,18 @@ const struct match *rule_match(const struct rule *rule, enum match_kind kind)
 		if (rule->matches[i].kind == kind)
 			return &rule->matches[i];
 	return NULL;
+}
+
+bool rule_transport_is_known(const struct rule *rule)
+{
+	const struct match *proto = rule_match(rule, MATCH_PROTO);
+	bool known = proto && !proto->invert;
+
+	if (rule_match(rule, MATCH_TCP_FLAGS))
+		return known && proto->proto == IPPROTO_TCP;
+	if (rule_match(rule, MATCH_SPORT) || rule_match(rule, MATCH_DPORT))
+		return known && proto_has_ports(proto->proto);
+	return true;
 }
 
 bool rule_equal(const struct rule *a, const struct rule *b)

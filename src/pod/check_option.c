@@ -45,11 +45,6 @@ static int check_one(struct injection *in, const struct annotation *a, const cha
 
 	if (!text)
 		return 0;
-	if (a->option && !option_exists(a)) {
-		in->result->refusal = REFUSED_ANNOTATION;
-		return err_set(in->err, STATUS_DATA, EINVAL,
-			       "annotation %s: this release of istio-init has no option --%s", name, a->option);
-	}
 	if (check(in, a, text, &refusal))
 		return 0;
 	return refuse_annotation(in, name, text, *refusal.item ? refusal.item : text, refusal.expected);
@@ -65,7 +60,7 @@ static int refuse_unknown(struct injection *in, const char *name)
 	const char *names[ANNOTATIONS], *nearest;
 
 	for (unsigned i = 0; i < ANNOTATIONS; i++)
-		names[i] = annotations[i].name && is_option_name(annotations[i].name) && option_exists(&annotations[i]) ?
+		names[i] = annotations[i].name && is_option_name(annotations[i].name) ?
 				   annotations[i].name + strlen(OPTION_PREFIX) :
 				   NULL;
 	nearest = nearest_name(name + strlen(OPTION_PREFIX), names, ANNOTATIONS);

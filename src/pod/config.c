@@ -63,8 +63,6 @@ int config_set_capture(struct inject_config *cfg, const char *option, const char
 		return path_expected(err, option_find(option, strlen(option)) ?
 						  "an option other than those that say what one run does" :
 						  "an option of istio-init without its dashes");
-	if (!option_exists(a))
-		return path_expected(err, "an option that istio-init has: this release has no --%s", option);
 	if (!option_valid(a, text, TEXT_CONFIGURED, &refusal))
 		return path_expected(err, "%s instead of \"%.60s\"", refusal.expected, refusal.item);
 	if (is_boolean(a) && boolean_parse(text, &value))

@@ -112,11 +112,6 @@ bool option_valid(const struct annotation *option, const char *text, enum text_s
 	return parse_as(id, kept, refusal, NULL);
 }
 
-bool option_exists(const struct annotation *option)
-{
-	return option_find(option->option, strlen(option->option));
-}
-
 /* The text without its @PATH items, in *@kept if it had some; NULL if nothing is left that could be parsed. */
 static const char *text_here(enum option_id id, const char *text, char **kept)
 {
@@ -157,7 +152,7 @@ bool options_agree(const char *const texts[ANNOTATIONS], struct conflict *confli
 		enum option_id id = annotations[row].like;
 		const char *text = texts[row] ? text_here(id, texts[row], &kept[row]) : NULL;
 
-		if (!annotations[row].option || !option_exists(&annotations[row]))
+		if (!annotations[row].option)
 			continue;
 		if (text)
 			p.given[id] = (struct given){ text, SOURCE_OPTION };

@@ -20,9 +20,6 @@ enum text_source { TEXT_CONFIGURED, TEXT_ANNOTATED };
 /* The text of an option of istio-init; false with @refusal if it refuses it. */
 bool option_valid(const struct annotation *option, const char *text, enum text_source source, struct refusal *refusal);
 
-/* Whether istio-init has the option at all: the table may be ahead of it. */
-bool option_exists(const struct annotation *option);
-
 /* Options that do not go together, ANNOTATIONS where there is no second, and what istio-init says of them. */
 struct conflict {
 	enum annotation_id between[2];

@@ -39,7 +39,17 @@ static void print_packet(FILE *out, const struct packet *p)
 	escape_name(out, p->hook == HOOK_OUTPUT ? p->oif.name : p->iif.name, "");
 	if (p->mark)
 		fprintf(out, " mark=0x%x", p->mark);
-	fprintf(out, " ctstate=%s\n", ctstate_name(p->ctstate));
+	fprintf(out, " ctstate=%s", ctstate_name(p->ctstate));
+	if (p->tcp_flags != packet_usual_flags(p)) {
+		const char *sep = " flags=";
+
+		for (unsigned i = 0; i < TCP_FLAG_NAMES; i++)
+			if (p->tcp_flags & 1u << i) {
+				fprintf(out, "%s%s", sep, tcp_flag_names[i]);
+				sep = ",";
+			}
+	}
+	fputc('\n', out);
 }
 
 /* @table: say in which one. */
@@ -164,6 +174,9 @@ static void print_reasons(FILE *out, const struct explanation *e)
 	if (e->by_family)
 		fprintf(out, "%s--ipv6", before);
 	before = e->by_family ? "; " : before;
+	if (e->by_flags)
+		fprintf(out, "%s--keep-connections", before);
+	before = e->by_flags ? "; " : before;
 	if (e->by_groups)
 		fprintf(out, "%sISTIO_OUTBOUND_OWNER_GROUPS", before);
 	before = e->by_groups ? "; " : before;
@@ -198,7 +211,7 @@ static void print_passing(FILE *out, const struct explanation *e, const struct p
 		fputs("PASSES: conntrack calls it INVALID; nat leaves it alone", out);
 	else if (!packet_is_first(p))
 		fputs("PASSES: it belongs to a connection, whose first packet decided", out);
-	else if (e->n_reasons || e->by_groups || e->by_family)
+	else if (e->n_reasons || e->by_flags || e->by_groups || e->by_family)
 		print_reasons(out, e);
 	else
 		fprintf(out, "PASSES: not captured, because %s", passing_reason(e, p));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The spelling and order are those of iptables-save (iptables 1.8). */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,31 @@ static void print_ports(FILE *out, const struct match *m, const char *proto, boo
 	print_range(out, m->ranges, ':');
 }
 
+static void print_tcp_flag_names(FILE *out, uint32_t flags)
+{
+	const char *sep = " ";
+
+	for (unsigned i = 0; i < TCP_FLAG_NAMES; i++)
+		if (flags & 1u << i) {
+			fputs(sep, out);
+			for (const char *c = tcp_flag_names[i]; *c; c++)
+				fputc(toupper((unsigned char)*c), out);
+			sep = ",";
+		}
+	if (!flags)
+		fputs(" NONE", out);
+}
+
+static void print_tcp_flags(FILE *out, const struct match *m, bool *implicit)
+{
+	if (!*implicit)
+		fputs(" -m tcp", out);
+	*implicit = true;
+	fprintf(out, "%s --tcp-flags", m->invert ? " !" : "");
+	print_tcp_flag_names(out, m->mark.mask);
+	print_tcp_flag_names(out, m->mark.value);
+}
+
 /* As xtables_save_string of libxtables quotes. */
 static void print_comment(FILE *out, const char *comment)
 {
@@ -117,6 +143,9 @@ static void print_matches(FILE *out, const struct rule *rule)
 		case MATCH_SPORT:
 		case MATCH_DPORT:
 			print_ports(out, m, proto, &implicit);
+			break;
+		case MATCH_TCP_FLAGS:
+			print_tcp_flags(out, m, &implicit);
 			break;
 		case MATCH_UID:
 		case MATCH_GID:

@@ -127,13 +127,35 @@ static void print_mark(FILE *out, const char *key, const struct match *m)
 		fprintf(out, "%s & 0x%08x %s 0x%08x", key, m->mark.mask, m->invert ? "!=" : "==", m->mark.value);
 }
 
-/* Whether a match of the rule names the protocol anyway ("tcp dport"). */
-static bool has_ports(const struct rule *rule)
+static void print_tcp_flag_names(FILE *out, uint32_t flags)
 {
-	for (unsigned i = 0; i < rule->n_matches; i++)
-		if (rule->matches[i].kind == MATCH_SPORT || rule->matches[i].kind == MATCH_DPORT)
-			return true;
-	return false;
+	const char *sep = "";
+
+	for (unsigned i = 0; i < TCP_FLAG_NAMES; i++)
+		if (flags & 1u << i) {
+			fprintf(out, "%s%s", sep, tcp_flag_names[i]);
+			sep = ",";
+		}
+}
+
+/* Of those that are looked at, none is set ("! syn,ack"), or some (inverted); or these, and no other. */
+static void print_tcp_flags(FILE *out, const struct match *m)
+{
+	fputs("tcp flags ", out);
+	if (m->mark.value) {
+		fputs(m->invert ? "!= " : "", out);
+		print_tcp_flag_names(out, m->mark.value);
+		fputs(" / ", out);
+	} else {
+		fputs(m->invert ? "" : "! ", out);
+	}
+	print_tcp_flag_names(out, m->mark.mask);
+}
+
+/* Whether a match of the rule names the protocol anyway ("tcp dport"). */
+static bool has_transport(const struct rule *rule)
+{
+	return rule_match(rule, MATCH_SPORT) || rule_match(rule, MATCH_DPORT) || rule_match(rule, MATCH_TCP_FLAGS);
 }
 
 static void print_match(FILE *out, const struct match *m, const char *proto)
@@ -161,6 +183,9 @@ static void print_match(FILE *out, const struct match *m, const char *proto)
 	case MATCH_DPORT:
 		fprintf(out, "%s %cport %s", proto, m->kind == MATCH_SPORT ? 's' : 'd', not );
 		print_ranges(out, m);
+		break;
+	case MATCH_TCP_FLAGS:
+		print_tcp_flags(out, m);
 		break;
 	case MATCH_UID:
 	case MATCH_GID:
@@ -196,7 +221,7 @@ static enum family rule_family(const struct rule *rule)
 
 static void print_matches(FILE *out, const struct rule *rule)
 {
-	bool ports = has_ports(rule);
+	bool named = has_transport(rule);
 	const char *proto = "tcp", *sep = "";
 	char number[PROTO_TEXT_MAX];
 
@@ -207,7 +232,7 @@ static void print_matches(FILE *out, const struct rule *rule)
 	for (unsigned i = 0; i < rule->n_matches; i++) {
 		if (rule->matches[i].kind == MATCH_PROTO) {
 			proto = proto_name(rule->matches[i].proto, number);
-			if (ports)
+			if (named)
 				continue;
 		}
 		fputs(sep, out);

@@ -24,7 +24,7 @@ SAMPLES = {
     "resolv-conf": "/dev/null", "dns-port": "5353", "dns-zones": "off", "exclude-outbound-uids": "7,100-200",
     "exclude-outbound-gids": "9-10", "exclude-outbound-ports-for-uids": "tcp:80,90-99:5,7-8",
     "exclude-inbound-cidrs": "10.0.0.0/8", "bypass-mark": "0x10/0xf0", "long-lists": "linear", "jump": "insert",
-    "inner-interfaces": "br7,veth+", "wait": "1s",
+    "inner-interfaces": "br7,veth+", "keep-connections": True, "wait": "1s",
     "allow-host-netns": True, "comments": True, "iptables-trace-logging": True, "restore-format": True,
     "iptables-version": "1.8.9",
 }

@@ -29,10 +29,6 @@ CONFLICTS = [
      "annotation istio-init/exclude-outbound-ports-for-uids and annotation istio-init/backend: "),
 ]
 
-# Options that istio-init does not have (yet).
-MISSING = {"keep-connections": "true"}
-
-
 def configure(capture, init):
     return BASE + "capture: " + json.dumps(capture) + f"\ninit: {init}\n"
 
@@ -62,18 +58,6 @@ def test_conflict(tmp_path, capture, notes, line):
     assert f"Pod default/app: {line}" in p.stderr and p.stderr.count("\n") == 1
     # where the annotation stands, not the beginning of the document
     assert re.match(r"istio-inject: error: stdin:1: ", p.stderr)
-
-
-@pytest.mark.parametrize("name", MISSING)
-def test_option_that_is_not_there(tmp_path, netns, name):
-    """The refusal is true: istio-init does not take it."""
-    assert netns.istio_init(f"--{name}={MISSING[name]}", "--dry-run").returncode == 64
-    p = inject(tmp_path, {}, {f"istio-init/{name}": MISSING[name]})
-    assert p.returncode == 65
-    assert f"annotation istio-init/{name}: this release of istio-init has no option --{name}\n" in p.stderr
-    p = inject(tmp_path, {name: MISSING[name]}, {})
-    assert p.returncode == 64
-    assert f"capture.{name}: expected an option that istio-init has: this release has no --{name}\n" in p.stderr
 
 
 def test_configuration_alone(tmp_path):

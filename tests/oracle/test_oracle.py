@@ -96,6 +96,8 @@ def random_config(rng):
         "exclude-outbound-gids": lambda: some(rng, RANGES),
         "exclude-outbound-ports-for-uids": port_owners,
         "exclude-inbound-cidrs": lambda: some(rng, CIDRS),
+        "inner-interfaces": lambda: some(rng, INTERFACES, 2),
+        "keep-connections": lambda: True,
         "bypass-mark": lambda: rng.choice(["3", "0x300/0xff00"]),
         "ISTIO_OUTBOUND_OWNER_GROUPS": lambda: star_or(GROUPS),
         "ISTIO_OUTBOUND_OWNER_GROUPS_EXCLUDE": lambda: some(rng, GROUPS),

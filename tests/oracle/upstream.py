@@ -95,6 +95,8 @@ class Upstream:
         self.dns_port = config.get("dns-port", "15053")
         self.excluded_ifs = items(self.get("istio-exclude-interfaces"))
         self.virt_ifs = items(self.get("kube-virt-interfaces"))
+        self.inner_ifs = items(self.get("inner-interfaces"))
+        self.start = " --syn" if config.get("keep-connections") else ""
         users = config.get("proxy-uid", "")
         users = users if items(users) else self.default_user()
         self.uids = ids(users, uid_of)
@@ -151,15 +153,15 @@ class Upstream:
         inbound_port = capture.get("inbound-capture-port", "15006")
         rules.append("nat", "ISTIO_INBOUND", f"-p tcp --dport {self.tunnel} -j RETURN")
         rules.append("nat", "ISTIO_REDIRECT",
-                     f"-p tcp -j REDIRECT --to-ports {capture.get('envoy-port', '15001')}")
-        rules.append("nat", "ISTIO_IN_REDIRECT", f"-p tcp -j REDIRECT --to-ports {inbound_port}")
+                     f"-p tcp{self.start} -j REDIRECT --to-ports {capture.get('envoy-port', '15001')}")
+        rules.append("nat", "ISTIO_IN_REDIRECT", f"-p tcp{self.start} -j REDIRECT --to-ports {inbound_port}")
         included = self.get("istio-inbound-ports")
         if not items(included):
             return
         if self.tproxy:
             rules.append("mangle", "ISTIO_DIVERT", f"-j MARK --set-mark {self.mark}")
             rules.append("mangle", "ISTIO_DIVERT", "-j ACCEPT")
-            rules.append("mangle", "ISTIO_TPROXY", f"! -d {self.lo} -p tcp -j TPROXY "
+            rules.append("mangle", "ISTIO_TPROXY", f"! -d {self.lo} -p tcp{self.start} -j TPROXY "
                          f"--tproxy-mark {self.mark}/0xffffffff --on-port {inbound_port}")
         table = "mangle" if self.tproxy else "nat"
         rules.append(table, "PREROUTING", "-p tcp -j ISTIO_INBOUND")
@@ -251,7 +253,7 @@ class Upstream:
             for server in servers:
                 self.rules.append("nat", "ISTIO_OUTPUT_DNS",
                                   f"-p {proto} --dport 53 {server and f'-d {server}'} "
-                                  f"-j REDIRECT --to-ports {self.dns_port}")
+                                  f"{self.start if proto == 'tcp' else ''} -j REDIRECT --to-ports {self.dns_port}")
         if zones:
             self.rules.append("raw", "PREROUTING", "-j ISTIO_INBOUND")
             for server in servers:
@@ -259,6 +261,10 @@ class Upstream:
                                   f"-p udp --dport 53 {server and f'-d {server}'} -j CT --zone 2")
                 self.rules.append("raw", "ISTIO_INBOUND",
                                   f"-p udp --sport 53 {server and f'-s {server}'} -j CT --zone 1")
+            for server in servers:
+                for name in self.inner_ifs:
+                    self.rules.append("raw", "ISTIO_INBOUND",
+                                      f"-i {name} -p udp --dport 53 {server and f'-d {server}'} -j CT --zone 2")
 
     def outbound(self):
         self.output(f"-d {self.lo} -j RETURN")
@@ -267,10 +273,16 @@ class Upstream:
         for port in ports(self.get("istio-outbound-ports")):
             self.output(f"-p tcp --dport {port} -j ISTIO_REDIRECT")
         included = self.get("istio-service-cidr")
-        for cidr in ["0/0" if self.family == "ipv4" else "::/0"] if included == "*" else cidrs(included, self.family):
+        captured = ["0/0" if self.family == "ipv4" else "::/0"] if included == "*" else cidrs(included, self.family)
+        for cidr in captured:
             for name in self.virt_ifs:
                 self.rules.insert("nat", "PREROUTING", f"-i {name} -d {cidr} -j ISTIO_REDIRECT")
             self.output(f"-d {cidr} -j ISTIO_REDIRECT")
+        for cidr in captured:
+            for name in self.inner_ifs:
+                self.rules.insert("nat", "PREROUTING", f"-i {name} -d {cidr} -j ISTIO_REDIRECT")
+        for name in self.inner_ifs if self.dns and (self.all_dns or self.servers) else []:
+            self.rules.insert("nat", "PREROUTING", f"-i {name} -j ISTIO_OUTPUT_DNS")
 
     def tproxy_marks(self):
         mangle = self.rules
@@ -287,6 +299,9 @@ class Upstream:
 
     def inbound_exclusions(self):
         table, position = ("mangle", 4) if self.tproxy else ("nat", 1)
+        for name in self.inner_ifs:
+            self.rules.insert(table, "ISTIO_INBOUND", f"-i {name} -j RETURN", position)
+            position += 1
         for cidr in cidrs(self.get("exclude-inbound-cidrs"), self.family):
             self.rules.insert(table, "ISTIO_INBOUND", f"-s {cidr} -j RETURN", position)
             position += 1

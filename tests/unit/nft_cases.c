@@ -14,6 +14,7 @@
 #define CODE_V4 " [ meta load nfproto => reg 1 ] [ cmp eq reg 1 0x00000002 ]"
 #define CODE_V6 " [ meta load nfproto => reg 1 ] [ cmp eq reg 1 0x0000000a ]"
 #define CODE_TCP " [ meta load l4proto => reg 1 ] [ cmp eq reg 1 0x00000006 ]"
+#define CODE_FLAGS " [ payload load 1b @ transport header + 13 => reg 1 ]"
 
 const struct rule_case rule_cases[] = {
 	{ .families = FAMILY_BOTH, .target = RETURN, .text = "counter return", .code = CODE_RETURN },
@@ -206,6 +207,31 @@ const struct rule_case rule_cases[] = {
 			  " [ cmp neq reg 1 0x00000000 0x00000000 0x00000000 0x01000000 ]" CODE_TCP COUNTER
 			  " [ immediate reg 1 0x00009e3a ] [ tproxy ip6 port reg 1 ] [ immediate reg 1 0x00000539 ]"
 			  " [ meta set mark with reg 1 ] [ immediate reg 0 accept ]" },
+	{ .families = FAMILY_BOTH,
+	  .proto = IPPROTO_TCP,
+	  .tcp_flags = { TCP_SYN, TCP_FIN | TCP_SYN | TCP_RST | TCP_ACK },
+	  .target = { .kind = TARGET_REDIRECT, .port = 15001 },
+	  .text = "tcp flags syn / fin,syn,rst,ack counter redirect to :15001",
+	  .code = CODE_TCP CODE_FLAGS
+	  " [ bitwise reg 1 = ( reg 1 & 0x00000017 ) ^ 0x00000000 ] [ cmp eq reg 1 0x00000002 ]" COUNTER
+	  " [ immediate reg 1 0x0000993a ] [ redir proto_min reg 1 ]" },
+	{ .families = FAMILY_BOTH,
+	  .inverted = NOT(MATCH_TCP_FLAGS),
+	  .proto = IPPROTO_TCP,
+	  .dport = "53",
+	  .tcp_flags = { TCP_PSH, TCP_PSH | TCP_URG },
+	  .target = RETURN,
+	  .text = "tcp dport 53 tcp flags != psh / psh,urg counter return",
+	  .code = CODE_TCP
+	  " [ payload load 2b @ transport header + 2 => reg 1 ] [ cmp eq reg 1 0x00003500 ]" CODE_FLAGS
+	  " [ bitwise reg 1 = ( reg 1 & 0x00000028 ) ^ 0x00000000 ] [ cmp neq reg 1 0x00000008 ]" CODE_RETURN },
+	{ .families = FAMILY_BOTH,
+	  .proto = IPPROTO_TCP,
+	  .tcp_flags = { 0, TCP_SYN | TCP_ACK },
+	  .target = RETURN,
+	  .text = "tcp flags ! syn,ack counter return",
+	  .code = CODE_TCP CODE_FLAGS
+	  " [ bitwise reg 1 = ( reg 1 & 0x00000012 ) ^ 0x00000000 ] [ cmp eq reg 1 0x00000000 ]" CODE_RETURN },
 	{ .families = FAMILY_BOTH, .target = { .kind = TARGET_NONE }, .text = "counter", .code = COUNTER },
 };
 
@@ -259,6 +285,8 @@ const struct rule *make_rule(struct ruleset *rs, const struct rule_case *c)
 		add_match(&rule, c, (struct match){ .kind = MATCH_PROTO, .proto = c->proto });
 	add_list(rs, &rule, c, MATCH_SPORT, c->sport);
 	add_list(rs, &rule, c, MATCH_DPORT, c->dport);
+	if (c->tcp_flags.mask)
+		add_match(&rule, c, (struct match){ .kind = MATCH_TCP_FLAGS, .mark = c->tcp_flags });
 	add_list(rs, &rule, c, MATCH_UID, c->uid);
 	add_list(rs, &rule, c, MATCH_GID, c->gid);
 	if (c->ctstates)

@@ -19,7 +19,7 @@ struct rule_case {
 	const char *src, *dst, *iif, *oif, *sport, *dport, *uid, *gid;
 	uint8_t proto;
 	uint32_t ctstates;
-	struct mark mark, connmark;
+	struct mark mark, connmark, tcp_flags;
 	bool not_ipv4;
 	struct target target;
 	const char *comment;

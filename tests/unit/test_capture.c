@@ -18,6 +18,8 @@ static struct ruleset *build(const struct config *cfg, enum layout layout)
 	return capture_build(cfg, &(struct capture_options){ .layout = layout, .families = FAMILY_BOTH, .zones = true });
 }
 
+#define SYN "--tcp-flags FIN,SYN,RST,ACK SYN"
+
 /* What each option must bring (or, with '!', must not), line by line. */
 static const struct {
 	const char *line;
@@ -58,6 +60,13 @@ static const struct {
 	  { "-A ISTIO_OUTPUT -m owner --uid-owner 5-9 -j RETURN",
 	    "-A ISTIO_OUTPUT -p udp -m udp --dport 53 -m owner --uid-owner 1-2 -j RETURN",
 	    "-A ISTIO_OUTPUT -m mark --mark 0x10/0xf0 -j RETURN" } },
+	{ "-i * -b * --redirect-dns --capture-all-dns --keep-connections",
+	  { "-A ISTIO_REDIRECT -p tcp -m tcp " SYN " -j REDIRECT --to-ports 15001",
+	    "-A ISTIO_IN_REDIRECT -p tcp -m tcp " SYN " -j REDIRECT --to-ports 15006",
+	    "-A ISTIO_OUTPUT_DNS -p tcp -m tcp --dport 53 " SYN " -j REDIRECT --to-ports 15053" } },
+	{ "-b * -m TPROXY --keep-connections",
+	  { "-A ISTIO_TPROXY ! -d 127.0.0.1/32 -p tcp -m tcp " SYN " -j TPROXY --on-port 15006" } },
+	{ "-i * -b * -m TPROXY --redirect-dns --capture-all-dns", { "!tcp-flags" } },
 	{ "-b * --exclude-inbound-cidrs 10.0.0.0/8 --comments",
 	  { "-A ISTIO_INBOUND -s 10.0.0.0/8 -m comment --comment --exclude-inbound-cidrs -j RETURN" } },
 };
@@ -106,6 +115,7 @@ static void random_packet(struct packet *p)
 	p->gid = ids[(unsigned)rand() % ARRAY_SIZE(ids)];
 	strcpy(p->hook == HOOK_OUTPUT ? p->oif.name : p->iif.name, rand() % 3 ? "eth0" : "lo");
 	p->ctstate = rand() % 4 ? CTSTATE_NEW : CTSTATE_ESTABLISHED;
+	p->tcp_flags = p->proto == IPPROTO_UDP ? 0 : rand() % 4 ? TCP_SYN : TCP_ACK;
 	p->mark = rand() % 4 ? 0 : 1338;
 }
 
@@ -140,6 +150,8 @@ static const char *const policies[] = {
 	"-m TPROXY -b 80,443 -i 10.1.0.0/16 -x 10.1.1.0/24 -q 53",
 	"-i * -k eth0 -c lo",
 	"-b * -i * --exclude-outbound-gids 0-7 --exclude-outbound-ports-for-uids tcp:80,443:7,1000",
+	"-i * -b * --redirect-dns --capture-all-dns --keep-connections",
+	"-i * -b * -m TPROXY --keep-connections",
 	"-b * -d 80,443,15090 --drop-invalid --exclude-inbound-cidrs 0.0.0.0/1",
 };
 

@@ -58,6 +58,11 @@ static const char *const codes[] = {
 	TCP "[ payload load 2b @ transport header + 2 => reg 1 ] [ cmp eq reg 1 0x00005000 ] " RETURN,
 	TCP "[ payload load 2b @ transport header + 0 => reg 1 ] [ range neq reg 1 0x00000100 0x0000ffff ] "
 	    "[ payload load 2b @ transport header + 2 => reg 1 ] [ range eq reg 1 0x00000000 0x00000900 ] " RETURN,
+	TCP "[ payload load 1b @ transport header + 13 => reg 1 ] [ bitwise reg 1 = ( reg 1 & 0x00000017 ) ^ 0x00000000 ] "
+	    "[ cmp eq reg 1 0x00000002 ] " COUNTER " [ target name REDIRECT rev 0 ]",
+	TCP "[ payload load 1b @ transport header + 13 => reg 1 ] [ bitwise reg 1 = ( reg 1 & 0x00000028 ) ^ 0x00000000 ] "
+	    "[ cmp neq reg 1 0x00000000 ] [ payload load 2b @ transport header + 2 => reg 1 ] "
+	    "[ cmp neq reg 1 0x00003500 ] " RETURN,
 	UDP "[ payload load 2b @ transport header + 0 => reg 1 ] [ cmp eq reg 1 0x00003500 ] "
 	    "[ payload load 2b @ transport header + 2 => reg 1 ] [ range neq reg 1 0x00000004 0x0000ffff ] " RETURN,
 	"[ meta load oifname => reg 1 ] [ cmp eq reg 1 0x00006f6c ] " TCP

@@ -202,9 +202,6 @@ static const struct pod_case refusals[] = {
 	{ "", POD("istio-init/proxy-udi: '5'"), "error",
 	  "annotation \"istio-init/proxy-udi\": there is no such option; the nearest is istio-init/proxy-uid" },
 	{ "", POD("istio-init/dry-run: 'true'"), "error", "annotation \"istio-init/dry-run\": there is no such option" },
-	/* an option that istio-init does not have */
-	{ "", POD("istio-init/keep-connections: 'true'"), "error",
-	  "annotation istio-init/keep-connections: this release of istio-init has no option --keep-connections" },
 	/* what istio-init does not take together */
 	{ CAPTURE("native-nftables: true"), POD("istio-init/backend: iptables-nft"), "error",
 	  "annotation istio-init/backend and the configuration's native-nftables: --backend and --native-nftables ask for "

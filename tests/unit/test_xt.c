@@ -129,7 +129,7 @@ static const struct {
 	size_t size;
 } strangers[] = {
 	{ "tcp", false, 0, DATA(tcp, .spts = { 0, 65535 }, .dpts = { 0, 65535 }) },
-	{ "tcp", false, 0, DATA(tcp, .spts = { 0, 65535 }, .dpts = { 1, 1 }, .flg_mask = 2, .flg_cmp = 2) },
+	{ "tcp", false, 0, DATA(tcp, .spts = { 0, 65535 }, .dpts = { 1, 1 }, .flg_mask = 0x82, .flg_cmp = 2) },
 	{ "tcp", false, 0, DATA(tcp, .spts = { 0, 65535 }, .dpts = { 1, 1 }, .option = 8) },
 	{ "tcp", false, 0, DATA(tcp, .spts = { 0, 65535 }, .dpts = { 9, 1 }) },
 	{ "tcp", false, 1, DATA(tcp, .spts = { 0, 65535 }, .dpts = { 1, 1 }) },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Rules as iptables-nft 1.8.9 writes them (iptables/nft-shared.c, nft.c there): interfaces, protocol
- * and addresses first; then ports and the packet's mark as expressions of nf_tables, all other
+ * and addresses first; then flags, ports and the packet's mark as expressions of nf_tables, all other
  * extensions as xtables' own blobs inside of "match" and "target".
  */
 #include "iptables_nft/iptables_nft.h"
@@ -99,6 +99,8 @@ static void add_extension(struct nftnl_rule *r, const struct rule *rule, const s
 	struct nftnl_expr *e;
 
 	if (!strcmp(blob->name, "tcp") || !strcmp(blob->name, "udp")) {
+		if (rule_match(rule, MATCH_TCP_FLAGS))
+			nft_add_tcp_flags(r, rule_match(rule, MATCH_TCP_FLAGS));
 		add_ports(r, rule_match(rule, MATCH_SPORT));
 		add_ports(r, rule_match(rule, MATCH_DPORT));
 		return;

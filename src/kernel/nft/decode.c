@@ -65,6 +65,8 @@ bool nft_decode_payload(struct nft_decoder *d, const struct nftnl_expr *e)
 		return false;
 	if (base == NFT_PAYLOAD_TRANSPORT_HEADER && len == sizeof(uint16_t) && offset <= 2 && offset % 2 == 0)
 		return nft_decoder_load(d, e, NFTNL_EXPR_PAYLOAD_DREG, offset ? MATCH_DPORT : MATCH_SPORT, len);
+	if (base == NFT_PAYLOAD_TRANSPORT_HEADER && len == 1 && offset == TCP_FLAGS_OFFSET)
+		return nft_decoder_load(d, e, NFTNL_EXPR_PAYLOAD_DREG, MATCH_TCP_FLAGS, len);
 	if (base == NFT_PAYLOAD_NETWORK_HEADER && d->rule.families == FAMILY_BIT(IPV4) &&
 	    offset == IPV4_PROTOCOL_OFFSET && len == 1)
 		return nft_decoder_load(d, e, NFTNL_EXPR_PAYLOAD_DREG, MATCH_PROTO, len);
@@ -230,22 +232,17 @@ static void decode_comment(struct nft_decoder *d, const uint8_t *data, uint32_t 
 static bool rule_is_whole(const struct nft_decoder *d)
 {
 	const struct match *proto = NULL;
-	bool ports = false;
 
 	for (unsigned i = 0; i < NFT_REGS; i++)
 		if (d->regs[i].has_lower)
 			return false;
-	for (unsigned i = 0; i < d->rule.n_matches; i++) {
-		const struct match *m = &d->matches[i];
-
-		ports |= m->kind == MATCH_SPORT || m->kind == MATCH_DPORT;
-		if (m->kind == MATCH_PROTO) {
+	for (unsigned i = 0; i < d->rule.n_matches; i++)
+		if (d->matches[i].kind == MATCH_PROTO) {
 			if (proto)
 				return false;
-			proto = m;
+			proto = &d->matches[i];
 		}
-	}
-	return !ports || (proto && !proto->invert && proto_has_ports(proto->proto));
+	return rule_transport_is_known(&d->rule);
 }
 
 void nft_decoder_init(struct nft_decoder *d, struct ruleset *rs, unsigned families, const struct nft_expr_kind *kinds)

@@ -119,6 +119,11 @@ static bool test_scalar(struct nft_decoder *d, const struct nft_reg *reg, bool i
 			return false;
 		nft_decoder_push(d, reg->kind, !invert)->ctstates = mask;
 		return true;
+	case MATCH_TCP_FLAGS:
+		if (!reg->masked || (*reg->mask | *data) & ~TCP_FLAGS_ALL)
+			return false;
+		nft_decoder_push(d, reg->kind, invert)->mark = (struct mark){ *data, *reg->mask };
+		return true;
 	default:
 		nft_decoder_push(d, reg->kind, invert)->mark = (struct mark){ nft_reg_u32(data), mask };
 		return true;

@@ -39,6 +39,15 @@ void nft_add_prefix(struct nftnl_rule *r, const struct match *m)
 	nft_add_equal(r, m->invert, p->addr, len);
 }
 
+void nft_add_tcp_flags(struct nftnl_rule *r, const struct match *m)
+{
+	uint8_t mask = (uint8_t)m->mark.mask, value = (uint8_t)m->mark.value;
+
+	nft_add_payload(r, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS_OFFSET, sizeof(mask));
+	nft_add_mask(r, &mask, sizeof(mask));
+	nft_add_equal(r, m->invert, &value, sizeof(value));
+}
+
 void nft_add_mark(struct nftnl_rule *r, const struct match *m)
 {
 	if (m->mark.mask != UINT32_MAX)

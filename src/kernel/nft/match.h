@@ -15,6 +15,10 @@ void nft_add_addr(struct nftnl_rule *r, const struct match *m);
 /* Loads it, or as many bytes of it as are needed, and tests for the first prefix of the list. */
 void nft_add_prefix(struct nftnl_rule *r, const struct match *m);
 
+/* Loads the flags of the TCP header and tests them. */
+#define TCP_FLAGS_OFFSET 13
+void nft_add_tcp_flags(struct nftnl_rule *r, const struct match *m);
+
 /* Tests the register, which holds the packet's or the connection's mark in the machine's order. */
 void nft_add_mark(struct nftnl_rule *r, const struct match *m);
 

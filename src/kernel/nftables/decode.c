@@ -80,7 +80,7 @@ static bool decode_lookup(struct nft_decoder *d, const struct nftnl_expr *e)
 	struct match *m;
 
 	if (reg->holds != REG_FIELD || reg->masked || nftnl_expr_is_set(e, NFTNL_EXPR_LOOKUP_DREG) || !set ||
-	    reg->kind < MATCH_SRC || reg->kind > MATCH_GID || reg->kind == MATCH_PROTO)
+	    reg->kind < MATCH_SRC || reg->kind > MATCH_GID || reg->kind == MATCH_PROTO || reg->kind == MATCH_TCP_FLAGS)
 		return false;
 	m = nft_decoder_push(d, reg->kind, invert);
 	if (nftables_key_of(m, family).len == reg->len &&

@@ -163,6 +163,9 @@ static void add_match(struct nftnl_rule *r, const struct match *m)
 	case MATCH_GID:
 		add_port_or_owner(r, m);
 		break;
+	case MATCH_TCP_FLAGS:
+		nft_add_tcp_flags(r, m);
+		break;
 	case MATCH_CTSTATE:
 		add_ctstate(r, m);
 		break;

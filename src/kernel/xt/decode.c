@@ -59,7 +59,7 @@ static void match_add(struct xt_rule *live, enum match_kind kind, bool invert, c
 	}
 	if (size)
 		m.ranges = memcpy(ruleset_alloc(live->rs, n * size), items, n * size); /* one pointer, whatever the list is of */
-	else if (kind == MATCH_MARK || kind == MATCH_CONNMARK)
+	else if (kind == MATCH_MARK || kind == MATCH_CONNMARK || kind == MATCH_TCP_FLAGS)
 		m.mark = *(const struct mark *)items;
 	else if (kind == MATCH_CTSTATE)
 		m.ctstates = *(const uint32_t *)items;
@@ -106,6 +106,16 @@ static bool add_port_range(struct xt_rule *live, enum match_kind kind, const uin
 	return true;
 }
 
+static bool add_tcp_flags(struct xt_rule *live, uint8_t mask, uint8_t value, bool invert)
+{
+	struct mark flags = { value, mask };
+
+	if (!mask && !value && !invert)
+		return false;
+	xt_rule_add(live, MATCH_TCP_FLAGS, invert, &flags);
+	return true;
+}
+
 /*
  * The decoders of match and target extensions: false if the model cannot express
  * the data.  Ports are in host order.
@@ -117,9 +127,10 @@ static bool decode_tcp(struct xt_rule *live, const union xt_info *info)
 
 	tested = add_port_range(live, MATCH_SPORT, tcp->spts, tcp->invflags & XT_TCP_INV_SRCPT);
 	tested |= add_port_range(live, MATCH_DPORT, tcp->dpts, tcp->invflags & XT_TCP_INV_DSTPT);
-	/* Without ports iptables-save would print "-m tcp" alone. */
-	return tested && !tcp->option && !tcp->flg_mask && !tcp->flg_cmp &&
-	       !(tcp->invflags & ~(XT_TCP_INV_SRCPT | XT_TCP_INV_DSTPT));
+	tested |= add_tcp_flags(live, tcp->flg_mask, tcp->flg_cmp, tcp->invflags & XT_TCP_INV_FLAGS);
+	/* Without ports and flags iptables-save would print "-m tcp" alone. */
+	return tested && !tcp->option && !((tcp->flg_mask | tcp->flg_cmp) & ~TCP_FLAGS_ALL) &&
+	       !(tcp->invflags & ~(XT_TCP_INV_SRCPT | XT_TCP_INV_DSTPT | XT_TCP_INV_FLAGS));
 }
 
 static bool decode_udp(struct xt_rule *live, const union xt_info *info)

@@ -110,18 +110,6 @@ static bool matches_decode(struct xt_rule *live, const uint8_t *data, size_t siz
 	return true;
 }
 
-static bool ports_have_proto(const struct rule *rule)
-{
-	bool ports = false, proto = false;
-
-	for (unsigned i = 0; i < rule->n_matches; i++) {
-		ports |= rule->matches[i].kind == MATCH_SPORT || rule->matches[i].kind == MATCH_DPORT;
-		proto |= rule->matches[i].kind == MATCH_PROTO && !rule->matches[i].invert &&
-			 proto_has_ports(rule->matches[i].proto);
-	}
-	return proto || !ports;
-}
-
 /* @is_goto: the entry's flag, which means something for jumps only. */
 static bool verdict_decode(struct xt_rule *live, const uint8_t *data, size_t size, const char *jump, bool is_goto)
 {
@@ -183,7 +171,7 @@ void xt_entry_decode(struct xt_rule *live, const void *entry, size_t size, const
 		goto unknown;
 	known = head_decode(live, &f);
 	known &= matches_decode(live, data + f.size, *f.target_offset - f.size);
-	if (!known || !ports_have_proto(&live->rule))
+	if (!known || !rule_transport_is_known(&live->rule))
 		live->rule.unknown |= UNKNOWN_TEST;
 	if (target_decode(live, &f, data + *f.target_offset, *f.next_offset - *f.target_offset, jump))
 		return;

@@ -38,17 +38,23 @@ static void port_range(const struct match *m, uint16_t ports[2], uint8_t *invfla
  * The encoders of match extensions.  Each sets @blob to the @item-th match of its
  * sort that the rule needs: 1; 0 if there are not that many; -errno.
  */
-static int encode_ports(const struct rule *rule, unsigned item, struct xt_blob *blob)
+static int encode_transport(const struct rule *rule, unsigned item, struct xt_blob *blob)
 {
 	const struct match *sport = rule_match(rule, MATCH_SPORT), *dport = rule_match(rule, MATCH_DPORT);
 	const struct match *proto = rule_match(rule, MATCH_PROTO);
+	const struct match *flags = rule_match(rule, MATCH_TCP_FLAGS);
 	union xt_info info = {};
 
-	if (item || ((!sport || match_is_port_list(sport)) && (!dport || match_is_port_list(dport))))
+	if (item || (!flags && (!sport || match_is_port_list(sport)) && (!dport || match_is_port_list(dport))))
 		return 0;
-	if (!proto || proto->invert)
+	if (!proto || proto->invert || (flags && proto->proto != IPPROTO_TCP))
 		return -EINVAL;
 	if (proto->proto == IPPROTO_TCP) {
+		if (flags) {
+			info.tcp.flg_mask = (uint8_t)flags->mark.mask;
+			info.tcp.flg_cmp = (uint8_t)flags->mark.value;
+			info.tcp.invflags = flags->invert ? XT_TCP_INV_FLAGS : 0;
+		}
 		port_range(sport, info.tcp.spts, &info.tcp.invflags, XT_TCP_INV_SRCPT);
 		port_range(dport, info.tcp.dpts, &info.tcp.invflags, XT_TCP_INV_DSTPT);
 		blob_set(blob, "tcp", 0, &info.tcp, sizeof(info.tcp));
@@ -182,7 +188,7 @@ static const struct {
 	int (*encode)(const struct rule *rule, unsigned item, struct xt_blob *blob);
 	uint32_t kinds;
 } encoders[] = {
-	{ encode_ports, KIND_BIT(MATCH_SPORT) | KIND_BIT(MATCH_DPORT) },
+	{ encode_transport, KIND_BIT(MATCH_SPORT) | KIND_BIT(MATCH_DPORT) | KIND_BIT(MATCH_TCP_FLAGS) },
 	{ encode_multiport, KIND_BIT(MATCH_SPORT) | KIND_BIT(MATCH_DPORT) },
 	{ encode_owner, KIND_BIT(MATCH_UID) | KIND_BIT(MATCH_GID) },
 	{ encode_conntrack, KIND_BIT(MATCH_CTSTATE) },
