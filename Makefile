@@ -10,6 +10,7 @@
 #   make check-builds     unit tests and dry runs on arm64 and big-endian s390x, under qemu; two builds, same bytes
 #   make fuzz             each parser and decoder against libFuzzer's inputs (tests/fuzz/run)
 #   make check-pod        builds the image, runs it with podman beside a real proxy
+#   make check-cri        the CNI plugin called by real container runtimes and by libcni (tests/cri/run); needs Go
 #   make check-kubernetes the webhook and the policy against a real API server (tests/kubernetes/run); needs Go
 #   make check-fresh      README's commands on a pristine Debian 12 and a pristine Debian 13
 #   make ARCH=arm64       build/arm64/istio-init: a cross build for any architecture that Debian has a cross gcc for
@@ -127,7 +128,7 @@ say  = $(if $(V),,@echo '  $(1) $@';)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DELETE_ON_ERROR:
-.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-kubernetes check-fresh fuzzers fuzz lint demo demo-inject bench completions install dist clean FORCE
+.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-cri check-kubernetes check-fresh fuzzers fuzz lint demo demo-inject bench completions install dist clean FORCE
 
 all: $(bin) $(inject) ; @:
 objects: $(objects) ; @:
@@ -229,7 +230,16 @@ check-pod:
 	@.ci/image
 	@tests/e2e/run
 
-# A test program of Go's, built once for its modules
+# Programs of Go's, built once for their modules
+build/cri/bin/libcni: tests/cri/go.mod tests/cri/go.sum tests/cri/libcni/main.go
+	$(call say,GO)tests/cri/build
+
+check-cri:
+	@.ci/as-root
+	@.ci/packages cri
+	@$(MAKE) --no-print-directory $(jobs) all build/cri/bin/libcni
+	@tests/cri/run
+
 build/kubernetes/kubernetes: tests/kubernetes/go.mod tests/kubernetes/go.sum tests/kubernetes/main.go
 	$(call say,GO)tests/kubernetes/build
 
