@@ -21,7 +21,7 @@ _CONTAINER = {
 _ID = {"id": (1, str)}
 _REQUESTS = {
     "Version": {}, "Status": {"verbose": (1, int)}, "ListPodSandbox": {},
-    "RunPodSandbox": {"config": (1, _SANDBOX)}, "PodSandboxStatus": {**_ID, "verbose": (2, int)},
+    "RunPodSandbox": {"config": (1, _SANDBOX), "handler": (2, str)}, "PodSandboxStatus": {**_ID, "verbose": (2, int)},
     "StopPodSandbox": _ID, "RemovePodSandbox": _ID,
     "CreateContainer": {"sandbox": (1, str), "config": (2, _CONTAINER), "sandbox_config": (3, _SANDBOX)},
     "StartContainer": _ID, "StopContainer": _ID, "RemoveContainer": _ID, "ContainerStatus": _ID,
@@ -121,8 +121,8 @@ class Runtime:
     def sandboxes(self):
         return [text(_decode(item), 1) for item in self.call("ListPodSandbox").get(1, [])]
 
-    def run_sandbox(self, config):
-        return text(self.call("RunPodSandbox", config=config), 1)
+    def run_sandbox(self, config, handler=""):
+        return text(self.call("RunPodSandbox", config=config, handler=handler), 1)
 
     def sandbox_info(self, sandbox):
         """Its state (0: ready), its address, and the runtime's own words on it, as JSON."""

@@ -13,10 +13,10 @@ import cri
 import grpc
 import image
 import lib
+from machine import CGROUP
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILT = lib.ROOT / "build/cri/bin"
-CGROUP = "/istio-init-cri"
 ENTRY = {"type": "istio-init-cni", "capabilities": {"io.kubernetes.cri.pod-annotations": True}}
 INJECTED = {"sidecar.istio.io/status": '{"initContainers":["istio-validation"],"containers":["istio-proxy"]}'}
 PAUSE = "localhost/pause:test"
@@ -56,14 +56,14 @@ class PodNetns(lib.Netns):
 
 
 class Pod:
-    def __init__(self, node, name, annotations=None, host=False):
+    def __init__(self, node, name, annotations=None, host=False, handler=""):
         self.node = node
         self.config = {
             "metadata": {"name": name, "uid": name, "namespace": "shop"}, "annotations": annotations or {},
             "log_directory": str(node.dir / "logs"),
-            "linux": {"cgroup_parent": CGROUP, "security_context": {"namespace_options": {"network": cri.NODE} if host else {}}},
+            "linux": {"cgroup_parent": f"/{CGROUP}", "security_context": {"namespace_options": {"network": cri.NODE} if host else {}}},
         }
-        self.id = node.runtime.run_sandbox(self.config)
+        self.id = node.runtime.run_sandbox(self.config, handler)
 
     def info(self):
         return self.node.runtime.sandbox_info(self.id)
