@@ -10,10 +10,12 @@
 #   make check-builds     unit tests and dry runs on arm64 and big-endian s390x, under qemu; two builds, same bytes
 #   make fuzz             each parser and decoder against libFuzzer's inputs (tests/fuzz/run)
 #   make check-pod        builds the image, runs it with podman beside a real proxy
+#   make check-cri        the CNI plugin called by real container runtimes and by libcni (tests/cri/run); needs Go
 #   make check-kubernetes the webhook and the policy against a real API server (tests/kubernetes/run); needs Go
 #   make check-fresh      README's commands on a pristine Debian 12 and a pristine Debian 13
 #   make ARCH=arm64       build/arm64/istio-init: a cross build for any architecture that Debian has a cross gcc for
 #   make demo-inject      a labelled pod in, the diff out, then its rules in a throw-away network namespace
+#   make bench-pod        what the plugin, and init containers, add to a pod's start (tests/cri/bench); needs Go
 #   make lint | demo | bench | install | dist | clean
 #
 # CC is a gcc or a clang; clang works with each of the first four, and then adds -clang to the name of the folder.
@@ -127,7 +129,7 @@ say  = $(if $(V),,@echo '  $(1) $@';)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DELETE_ON_ERROR:
-.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-kubernetes check-fresh fuzzers fuzz lint demo demo-inject bench completions install dist clean FORCE
+.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-cri check-kubernetes check-fresh fuzzers fuzz lint demo demo-inject bench bench-pod completions install dist clean FORCE
 
 all: $(bin) $(inject) ; @:
 objects: $(objects) ; @:
@@ -229,7 +231,16 @@ check-pod:
 	@.ci/image
 	@tests/e2e/run
 
-# A test program of Go's, built once for its modules
+# Programs of Go's, built once for their modules
+build/cri/bin/libcni: tests/cri/go.mod tests/cri/go.sum tests/cri/libcni/main.go
+	$(call say,GO)tests/cri/build
+
+check-cri:
+	@.ci/as-root
+	@.ci/packages cri
+	@$(MAKE) --no-print-directory $(jobs) all build/cri/bin/libcni
+	@tests/cri/run
+
 build/kubernetes/kubernetes: tests/kubernetes/go.mod tests/kubernetes/go.sum tests/kubernetes/main.go
 	$(call say,GO)tests/kubernetes/build
 
@@ -266,6 +277,12 @@ bench:
 	@tests/bench/run
 	@tests/bench/inject
 	@tests/bench/serve
+
+bench-pod:
+	@.ci/as-root
+	@.ci/packages bench cri
+	@$(MAKE) --no-print-directory $(jobs) all build/cri/bin/libcni
+	@tests/cri/bench
 
 # Made by a tool that runs on the machine that builds, whatever that builds for
 completions: $(addprefix build/completion/,bash zsh fish inject-bash inject-zsh inject-fish) ; @:

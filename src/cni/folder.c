@@ -127,7 +127,8 @@ static int fill(int fd, const void *data, size_t len, const struct stat *like)
 	return fchmod(fd, like->st_mode & 07777) || fsync(fd) ? -1 : 0;
 }
 
-int file_replace(const char *path, const void *data, size_t len, const struct stat *like, struct err *err)
+int file_replace(const char *path, const void *data, size_t len, const struct stat *like,
+		 bool (*unchanged)(const void *arg), const void *arg, struct err *err)
 {
 	const char *slash = strrchr(path, '/');
 	char temporary[PATH_MAX];
@@ -141,6 +142,8 @@ int file_replace(const char *path, const void *data, size_t len, const struct st
 		rc = fail_file(path, "write a new file beside it", err);
 	if (close(fd) && !rc)
 		rc = fail_file(path, "write a new file beside it", err);
+	if (!rc && unchanged && !unchanged(arg))
+		rc = err_set(err, STATUS_BUSY, EAGAIN, "%.300s: somebody else changes it again and again", path);
 	if (!rc && rename(temporary, path))
 		rc = fail_file(path, "replace it", err);
 	if (rc)

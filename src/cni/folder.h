@@ -3,6 +3,7 @@
 #ifndef ISTIO_INIT_CNI_FOLDER_H
 #define ISTIO_INIT_CNI_FOLDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -22,8 +23,10 @@ void folder_names_free(char **names);
 
 /*
  * Puts @data into the file, which is seen before or after, never in between; a symbolic link is replaced itself.  Mode and
- * owner are those of @like, of which only these count.  -errno with @err.
+ * owner are those of @like, of which only these count.  -errno with @err; -EAGAIN: @unchanged, if there is one, has said no when
+ * all but the replacing was done.
  */
-int file_replace(const char *path, const void *data, size_t len, const struct stat *like, struct err *err);
+int file_replace(const char *path, const void *data, size_t len, const struct stat *like,
+		 bool (*unchanged)(const void *arg), const void *arg, struct err *err);
 
 #endif

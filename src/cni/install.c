@@ -115,7 +115,7 @@ static int put_program(const struct installation *in, struct err *err)
 	if (!lstat(path, &now) && S_ISREG(now.st_mode) && (now.st_mode & 07777) == 0755 &&
 	    holds(path, in->program, in->program_len))
 		return 0;
-	rc = file_replace(path, in->program, in->program_len, &like, err);
+	rc = file_replace(path, in->program, in->program_len, &like, NULL, NULL, err);
 	if (!rc)
 		log_info("wrote %s", path);
 	return rc;
@@ -160,18 +160,23 @@ static int read_list(struct rewrite *r, struct err *err)
 	return rc ? err_set(err, status, -rc, "%.300s: cannot read it: %s", r->from, strerror(-rc)) : 0;
 }
 
+static bool is_unchanged(const void *arg)
+{
+	const struct rewrite *r = arg;
+	struct stat now;
+
+	return !stat(r->from, &now) && now.st_ino == r->like.st_ino && holds(r->from, r->text, r->len);
+}
+
 /* Writes it: 1, or 0 if it is so already.  -EAGAIN: somebody has changed what it was made from meanwhile. */
 static int write_list(const struct rewrite *r, struct err *err)
 {
 	auto_free char *target = realpath(r->to, NULL); /* a link stays one */
-	struct stat now;
 	int rc;
 
 	if (holds(r->to, r->out.data, r->out.len))
 		return 0;
-	if (stat(r->from, &now) || now.st_ino != r->like.st_ino || !holds(r->from, r->text, r->len))
-		return err_set(err, STATUS_BUSY, EAGAIN, "%.300s: somebody else changes it again and again", r->from);
-	rc = file_replace(target ? target : r->to, r->out.data, r->out.len, &r->like, err);
+	rc = file_replace(target ? target : r->to, r->out.data, r->out.len, &r->like, is_unchanged, r, err);
 	if (rc)
 		return rc;
 	log_info("wrote %s", r->to);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "json.h"
 #include "json_write.h"
@@ -21,8 +22,14 @@ static void leave(void *p)
 
 void json_use_arena(struct arena *arena)
 {
+	const char *random = (const char *)getauxval(AT_RANDOM); /* 16 bytes */
+	size_t seed;
+
 	memory = arena;
 	json_set_alloc_funcs(take, leave);
+	/* Of what the kernel gives each process, where the library would open a device. */
+	memcpy(&seed, random + sizeof(seed), sizeof(seed));
+	json_object_seed(seed);
 }
 
 json_t *json_number(const char *text, size_t len)

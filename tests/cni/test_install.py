@@ -230,6 +230,19 @@ def test_what_a_killed_run_has_left_is_removed(node):
     assert node.files() == ["10-k8s.conflist"] and os.listdir(node.bin) == [TYPE]
 
 
+def test_a_list_that_another_program_changes_meanwhile(node):
+    """Ours is written and only waits for the disk when the other one comes: what that has written stays, with our entry."""
+    path = node.write("10-k8s.conflist", LIST)
+    node.install()
+    path.write_text(LIST)
+    slow = ["strace", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:delay_exit=500000:when=1"]
+    process = subprocess.Popen([*slow, *(str(word) for word in node.args("cni-install"))], env={"PATH": lib.PATH})
+    wait_for(lambda: len(node.files()) > 1)
+    path.write_text(COMPACT)
+    assert process.wait() == 0
+    assert node.entries() == [ENTRY] and '"mtu":1.0' in path.read_text() and node.files() == ["10-k8s.conflist"]
+
+
 def test_twenty_at_once(node):
     """And a reader who never sees half a file."""
     node.write("10-k8s.conflist", LIST)

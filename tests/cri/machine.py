@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Network, PID and mount namespaces with their state in a tmpfs, for a script that runs container runtimes."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+AS_ROOT = ROOT / ".ci/as-root"
+CGROUPS = pathlib.Path("/sys/fs/cgroup")
+# All pods of the tests are in this one.
+CGROUP = "istio-init-cri"
+# What the kernel itself changes all the time
+COUNTERS = re.compile(r"fs/(dentry-state|file-nr|inode-(nr|state)|quota/.*)|net/.*_count|"
+                      r"kernel/(ns_last_pid|pty/nr|random/.*|sched_domain/.*)")
+# Where runtimes and plugins write if they are not told otherwise
+FOLDERS = ["/etc/cni", "/opt/cni", "/opt/containerd", "/run/containerd", "/run/netns", "/var/lib/cni", "/var/lib/containerd"]
+
+
+# How runtimes name what they make: by themselves, their namespace, a network, or the number of a sandbox or a container
+THEIRS = re.compile(rf"{CGROUP}|containerd|k8s|cni-|[0-9a-f]{{64}}")
+
+
+def settings():
+    """Every sysctl that can be read."""
+    found = {}
+    for path in pathlib.Path("/proc/sys").rglob("*"):
+        name = str(path.relative_to("/proc/sys"))
+        if path.is_file() and not COUNTERS.fullmatch(name):
+            try:
+                found[f"sysctl {name}"] = path.read_text(errors="replace")
+            except OSError:
+                pass
+    return found
+
+
+def processes():
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if "containerd" in command:
+            found.append(f"process {path.parent.name}: {command}")
+    return found
+
+
+def machine():
+    """What a runtime could leave behind: {what: its value}."""
+    mounts = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
+    names = [f"mount {line.split()[4]}" for line in mounts] + [f"cgroup {path}" for path in CGROUPS.rglob("*/")]
+    names = [name for name in names if THEIRS.search(name)] + processes()
+    names += [f"file {path}" for folder in FOLDERS if os.path.exists(folder)
+              for path in (folder, *pathlib.Path(folder).rglob("*"))]
+    return settings() | dict.fromkeys(names, "")
+
+
+def prepare():
+    """Inside: empty folders in memory, and one kind of control groups."""
+    for folder in ("/run", "/var/lib"):
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True)
+    os.mkdir("/run/netns")
+    # On a machine that has both kinds, only the first has controllers.
+    if (CGROUPS / "unified").is_mount():
+        subprocess.run(["umount", CGROUPS / "unified"], check=True)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    os.environ["TMPDIR"] = "/run"
+
+
+def run_inside(script, args):
+    """Runs a script again with --inside before its arguments; returns its status, and what it has left behind."""
+    before = machine()
+    status = subprocess.run(["unshare", "--mount", "--mount-proc", "--net", "--pid", "--fork", "--kill-child", "--",
+                             sys.executable, script, "--inside", *args], check=False).returncode
+    # Empty now that all processes are dead: the deepest first.
+    for folder in CGROUPS.glob(f"**/{CGROUP}"):
+        for path in sorted([folder, *folder.rglob("*/")], reverse=True):
+            path.rmdir()
+    after = machine()
+    return status, [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+
+
+def main(script, inside):
+    """What a script does: @inside with its arguments in there, as root.  Exits with its status, or 1 if anything is left."""
+    args = sys.argv[1:]
+    if os.geteuid() != 0:
+        os.execv(AS_ROOT, [AS_ROOT, script, *args])
+    if not (ROOT / "build/cri/bin/libcni").is_file():
+        print("cri: no containerd, no libcni; make check-cri builds them", file=sys.stderr)
+        sys.exit(77)
+    if args[:1] == ["--inside"]:
+        prepare()
+        sys.exit(inside(args[1:]))
+    status, left = run_inside(script, args)
+    for name in left:
+        print(f"cri: left behind, or changed: {name}")
+    return status or bool(left)
