@@ -15,8 +15,8 @@ sys.path[:0] = [str(TESTS), *(str(TESTS / room) for room in ("cli", "cni", "inje
 
 import lib  # noqa: E402
 
-# A suite of its own, with a runner of its own
-collect_ignore = ["kubernetes"]
+# Suites of their own, with runners of their own
+collect_ignore = ["envoy", "kubernetes"]
 
 
 class Reasons:
