@@ -87,4 +87,40 @@ def bootstrap(mode, dns):
     outbound["filter_chains"].append(chain(tcp("outbound_tls", "outbound"), destination_port=app.TLS, server_names=[NAME]))
     for port in app.HTTP, app.EXCLUDED:
         outbound["filter_chains"].append(chain(http("outbound", "outbound"), destination_port=port))
+    if mode == "TPROXY":
+        transparent(inbound, clusters)
+    if dns:
+        config["static_resources"]["listeners"] += dns_listeners()
     return json.dumps(config)
+
+
+def transparent(inbound, clusters):
+    """Inbound for TPROXY: the packets come as they are, and go on from their own source."""
+    inbound["transparent"] = True
+    inbound["listener_filters"].append({"name": "original_src", "typed_config": {
+        "@type": TYPES + "filters.listener.original_src.v3.OriginalSrc", "mark": 1337}})
+    for cluster in clusters:
+        if cluster["name"].startswith("inbound_"):
+            del cluster["upstream_bind_config"]
+
+
+def dns_listeners():
+    """The agent's port: UDP by Envoy's DNS filter, which knows one name and asks the cluster's resolver for others;
+    TCP, which that filter does not speak, goes on to where it was meant for."""
+    table = {"virtual_domains": [{"name": "agent.test", "endpoint": {"address_list": {
+        "address": ["192.0.2.15", "2001:db8::15"]}}}]}
+    resolvers = [{"socket_address": {"address": traffic.PEER, "port_value": 53}}]
+    client = {"resolver_timeout": "5s", "max_pending_lookups": 256, "typed_dns_resolver_config": {
+        "name": "cares", "typed_config": {"@type": TYPES + "network.dns_resolver.cares.v3.CaresDnsResolverConfig",
+                                          "resolvers": resolvers,
+                                          "dns_resolver_options": {"no_default_search_domain": True}}}}
+    address = {"socket_address": {"address": "::", "port_value": 15053, "ipv4_compat": True}}
+    udp = {"name": "dns", "address": {"socket_address": address["socket_address"] | {"protocol": "UDP"}},
+           "udp_listener_config": {},
+           "listener_filters": [{"name": "dns_filter", "typed_config": {
+               "@type": TYPES + "filters.udp.dns_filter.v3.DnsFilterConfig", "stat_prefix": "dns",
+               "server_config": {"inline_dns_table": table}, "client_config": client}}]}
+    original_dst = {"name": "original_dst", "typed_config": {
+        "@type": TYPES + "filters.listener.original_dst.v3.OriginalDst"}}
+    return [udp, {"name": "dns_tcp", "address": address, "listener_filters": [original_dst],
+                  "filter_chains": [{"filters": tcp("dns_tcp", "outbound")}]}]

@@ -18,7 +18,7 @@ def backend(request):
     return request.param
 
 
-@pytest.fixture(scope="session", params=["REDIRECT"])
+@pytest.fixture(scope="session", params=["REDIRECT", "TPROXY"])
 def mode(request):
     return request.param
 
