@@ -12,6 +12,7 @@
 #   make check-pod        builds the image, runs it with podman beside a real proxy
 #   make check-cri        the CNI plugin called by real container runtimes and by libcni (tests/cri/run); needs Go
 #   make check-kubernetes the webhook and the policy against a real API server (tests/kubernetes/run); needs Go
+#   make check-envoy      traffic through a real Envoy (tests/envoy/run), which is fetched from PyPI
 #   make check-fresh      README's commands on a pristine Debian 12 and a pristine Debian 13
 #   make ARCH=arm64       build/arm64/istio-init: a cross build for any architecture that Debian has a cross gcc for
 #   make demo-inject      a labelled pod in, the diff out, then its rules in a throw-away network namespace
@@ -129,7 +130,7 @@ say  = $(if $(V),,@echo '  $(1) $@';)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DELETE_ON_ERROR:
-.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-cri check-kubernetes check-fresh fuzzers fuzz lint demo demo-inject bench bench-pod completions install dist clean FORCE
+.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-cri check-kubernetes check-envoy check-fresh fuzzers fuzz lint demo demo-inject bench bench-pod completions install dist clean FORCE
 
 all: $(bin) $(inject) ; @:
 objects: $(objects) ; @:
@@ -249,6 +250,16 @@ check-kubernetes:
 	@.ci/packages kubernetes
 	@$(MAKE) --no-print-directory $(jobs) all build/kubernetes/kubernetes
 	@tests/kubernetes/run
+
+# A program as it is, fetched once
+build/envoy/envoy/_bin/envoy: tests/envoy/fetch
+	$(call say,FETCH)tests/envoy/fetch
+
+check-envoy:
+	@.ci/as-root
+	@.ci/packages envoy || exit 77
+	@$(MAKE) --no-print-directory $(jobs) all build/envoy/envoy/_bin/envoy
+	@tests/envoy/run
 
 check-fresh:
 	@.ci/as-root

@@ -94,7 +94,7 @@ def readable():
     shutil.rmtree(path)
 
 
-@pytest.mark.parametrize("target", ["demo", "bench", "check", "check-faults", "check-pod", "check-cri", "check-fresh"])
+@pytest.mark.parametrize("target", ["demo", "bench", "check", "check-faults", "check-pod", "check-cri", "check-envoy", "check-fresh"])
 def test_without_root_and_sudo(readable, no_sudo, target):
     """One line, before anything is built."""
     result = lib.run([*AS_NOBODY, "make", "-C", readable, "--no-print-directory", target], env={"PATH": no_sudo})
