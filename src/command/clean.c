@@ -11,7 +11,8 @@
 
 /* What the plan of the last attempt has removed, in words, and how much is left. */
 struct removal {
-	char *text;       /* NULL: nothing */
+	char *text; /* NULL: nothing */
+	unsigned rules;
 	unsigned foreign; /* rules of others, in the tables that hold ours */
 };
 
@@ -104,7 +105,9 @@ static int attempt_clean(struct context *ctx, void *data, struct err *err)
 	plan_make(&plan, &ctx->live, &want);
 	free(removal->text);
 	removal->text = plan.n ? removed_text(&plan) : NULL;
-	removal->foreign = 0;
+	removal->rules = removal->foreign = 0;
+	for (unsigned i = 0; i < plan.n; i++)
+		removal->rules += plan.steps[i].kind == STEP_RULES ? plan.steps[i].n : 0;
 	for (enum backend_index b = 0; b < BACKENDS; b++)
 		removal->foreign += ctx->live.rules[b] ? count_foreign(ctx->live.rules[b]) : 0;
 	rc = transaction_run(ctx, &plan, err);
@@ -112,19 +115,25 @@ static int attempt_clean(struct context *ctx, void *data, struct err *err)
 	return rc;
 }
 
-static void log_removal(const struct removal *removal)
+static void log_removal(const struct removal *removal, uint64_t start)
 {
-	char left[48] = "";
+	uint64_t us = clock_us() - start;
+	char left[48] = "", members[96];
 
 	if (removal->foreign)
 		snprintf(left, sizeof(left), "; left %u rule%s of others", removal->foreign,
 			 removal->foreign > 1 ? "s" : "");
-	log_info("%s%s%s", removal->text ? "removed " : "nothing to clean", removal->text ? removal->text : "", left);
+	snprintf(members, sizeof(members), "\"rules\":%u,\"left\":%u,\"milliseconds\":%u.%02u,\"changed\":%s,",
+		 removal->rules, removal->foreign, (unsigned)(us / 1000), (unsigned)(us % 1000 / 10),
+		 removal->text ? "true" : "false");
+	log_members(LOG_INFO, members, "%s%s%s", removal->text ? "removed " : "nothing to clean",
+		    removal->text ? removal->text : "", left);
 }
 
 int command_clean(const struct config *cfg, struct err *err)
 {
 	struct removal removal = { 0 };
+	uint64_t start = clock_us();
 	struct context ctx;
 	int rc;
 
@@ -138,7 +147,7 @@ int command_clean(const struct config *cfg, struct err *err)
 		rc = transaction_attempt(&ctx, &(struct attempt){ attempt_clean, NULL, &removal }, err);
 	if (!rc) {
 		warn_of_left_rules(&ctx);
-		log_removal(&removal);
+		log_removal(&removal, start);
 	}
 	free(removal.text);
 	context_close(&ctx);
