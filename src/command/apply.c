@@ -10,6 +10,7 @@
 #include "print.h"
 #include "proof.h"
 #include "refusal.h"
+#include "tell.h"
 #include "transaction.h"
 #include "util.h"
 
@@ -90,6 +91,7 @@ static int attempt_apply(struct context *ctx, void *data, struct err *err)
 
 	order_forget(order);
 	backends_choose(&order->choice, ctx);
+	tell_of_choice(&order->choice);
 	order->index = next_candidate(order);
 	if (order->index == BACKENDS)
 		order->index = order->choice.candidates[0];
@@ -98,6 +100,8 @@ static int attempt_apply(struct context *ctx, void *data, struct err *err)
 		*err = ctx->errs[backend_engine(order->index)];
 	} else {
 		make_plan(ctx, order);
+		if (!order->plan.n)
+			tell_of_plan(&order->plan);
 		if (order->plan.refusal && !ctx->cfg->reconcile)
 			return 1;
 		rc = order->plan.blocked ? refusal_set(ctx, &order->plan, err) :

@@ -73,19 +73,6 @@ static char *removed_text(const struct plan *plan)
 	return text;
 }
 
-static unsigned count_foreign(const struct ruleset *live)
-{
-	enum family first = live->layout == LAYOUT_NATIVE ? FAMILIES : IPV4,
-		    end = live->layout == LAYOUT_NATIVE ? FAMILIES + 1 : FAMILIES;
-	unsigned n = 0;
-
-	for (enum table_id t = 0; t < TABLES; t++)
-		for (unsigned c = 0; c < live->tables[t].n_chains; c++)
-			for (enum family f = first; f < end; f++)
-				n += chain_count_foreign(&live->tables[t].chains[c], f);
-	return n;
-}
-
 /*
  * The plan for wanting nothing.  Rules first: a route without rules captures nothing, rules without their route lose
  * traffic.
@@ -109,7 +96,7 @@ static int attempt_clean(struct context *ctx, void *data, struct err *err)
 	for (unsigned i = 0; i < plan.n; i++)
 		removal->rules += plan.steps[i].kind == STEP_RULES ? plan.steps[i].n : 0;
 	for (enum backend_index b = 0; b < BACKENDS; b++)
-		removal->foreign += ctx->live.rules[b] ? count_foreign(ctx->live.rules[b]) : 0;
+		removal->foreign += ctx->live.rules[b] ? ruleset_count_foreign(ctx->live.rules[b]) : 0;
 	rc = transaction_run(ctx, &plan, err);
 	plan_free(&plan);
 	return rc;
