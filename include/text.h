@@ -47,8 +47,8 @@ void text_print_unread(FILE *out, const char *unread);
 /* In the spelling of the ruleset's layout. */
 void text_print_ruleset(FILE *out, const struct ruleset *rs, const struct text_options *options);
 
-/* The way of one family's packets through the chains of an iptables layout, as a Mermaid flowchart. */
-void text_print_mermaid(FILE *out, const struct ruleset *rs, enum family family);
+/* The way of one family's packets through the chains of an iptables layout, as a flowchart of Mermaid's or Graphviz's. */
+void text_print_picture(FILE *out, const struct ruleset *rs, enum family family, bool dot);
 
 /* Each rule that matched under its table and hook, then the verdict in words. */
 struct listeners {

@@ -52,8 +52,8 @@ int print_dry_run(const struct config *cfg)
 	rs = capture_build(cfg, &options);
 	if (cfg->output == PRINT_JSON)
 		print_document(cfg, rs, &text);
-	else if (cfg->format == FORMAT_MERMAID)
-		text_print_mermaid(stdout, rs, cfg->family == FAMILY_CHOICE_IPV6 ? IPV6 : IPV4);
+	else if (cfg->format >= FORMAT_MERMAID)
+		text_print_picture(stdout, rs, cfg->family == FAMILY_CHOICE_IPV6 ? IPV6 : IPV4, cfg->format == FORMAT_DOT);
 	else
 		text_print_ruleset(stdout, rs, &text);
 	ruleset_free(rs);
