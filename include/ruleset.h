@@ -248,7 +248,6 @@ unsigned chain_count_foreign(const struct chain *chain, enum family family);
 
 /* How many of ours the layer holds: "24 rules" of the log line. */
 unsigned ruleset_count_rules(const struct ruleset *rs);
-unsigned ruleset_count_foreign(const struct ruleset *rs);
 
 /* The families whose rules one chain of the layout holds together: one, or (FAMILIES) both. */
 static inline unsigned family_mask(enum family family)

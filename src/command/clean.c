@@ -4,6 +4,7 @@
 
 #include "backends.h"
 #include "command.h"
+#include "foreign.h"
 #include "log.h"
 #include "print.h"
 #include "transaction.h"
@@ -96,7 +97,7 @@ static int attempt_clean(struct context *ctx, void *data, struct err *err)
 	for (unsigned i = 0; i < plan.n; i++)
 		removal->rules += plan.steps[i].kind == STEP_RULES ? plan.steps[i].n : 0;
 	for (enum backend_index b = 0; b < BACKENDS; b++)
-		removal->foreign += ctx->live.rules[b] ? ruleset_count_foreign(ctx->live.rules[b]) : 0;
+		removal->foreign += ctx->live.rules[b] ? foreign_count(ctx->live.rules[b]) : 0;
 	rc = transaction_run(ctx, &plan, err);
 	plan_free(&plan);
 	return rc;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "foreign.h"
 #include "log.h"
 #include "ownership.h"
 #include "text.h"
@@ -34,7 +35,7 @@ void tell_of_live(const struct context *ctx)
 
 		if (live && (b != AMBIENT || ownership_has_ours(live)))
 			log_debug("found %s: %u Istio rules, %u of others", backend_name(b), ruleset_count_rules(live),
-				  ruleset_count_foreign(live));
+				  foreign_count(live));
 		else if (!live && b != AMBIENT && ctx->rcs[backend_engine(b)])
 			log_debug("found %s: %s", backend_name(b), ctx->errs[backend_engine(b)].what);
 	}

@@ -316,18 +316,6 @@ unsigned chain_count_foreign(const struct chain *chain, enum family family)
 	return n;
 }
 
-unsigned ruleset_count_foreign(const struct ruleset *rs)
-{
-	bool native = rs->layout == LAYOUT_NATIVE;
-	unsigned n = 0;
-
-	for (enum table_id t = 0; t < TABLES; t++)
-		for (unsigned c = 0; c < rs->tables[t].n_chains; c++)
-			for (enum family f = native ? FAMILIES : IPV4; f < (native ? FAMILIES + 1 : FAMILIES); f++)
-				n += chain_count_foreign(&rs->tables[t].chains[c], f);
-	return n;
-}
-
 unsigned ruleset_count_rules(const struct ruleset *rs)
 {
 	unsigned n = 0;

@@ -28,6 +28,13 @@ static void put_packet(struct emit *em, const struct packet *p)
 	snprintf(mark, sizeof(mark), "0x%x", p->mark);
 	emit_string(em, "mark", mark);
 	emit_string(em, "ctstate", explain_ctstate(p->ctstate));
+	if (p->tcp_flags != packet_usual_flags(p)) {
+		emit_list(em, "flags");
+		for (unsigned i = 0; i < TCP_FLAG_NAMES; i++)
+			if (p->tcp_flags & 1u << i)
+				emit_string(em, NULL, tcp_flag_names[i]);
+		emit_end(em);
+	}
 	emit_end(em);
 }
 

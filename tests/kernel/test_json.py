@@ -157,7 +157,8 @@ def test_a_diff_of_another_backend_says_what_goes(netns):
 
 PACKETS = [["out"], ["out", "dst=10.0.0.5", "dport=443"], ["out", "uid=1337"], ["out", "dst=127.0.0.1"], ["in", "dport=15090"],
            ["in"], ["out", "proto=udp", "dport=53"], ["in", "dst=2001:db8::1"], ["out", "ctstate=established"],
-           ["in", "ctstate=invalid"], ["out", "proto=icmp"], ["in", "mark=0x539"]]
+           ["in", "ctstate=invalid"], ["out", "proto=icmp"], ["in", "mark=0x539"],
+           ["out", "flags=ack"]]
 
 
 @pytest.mark.parametrize("words", PACKETS)
