@@ -28,6 +28,7 @@ VERSION  = 0.1.0
 PREFIX  ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR  ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share/istio-init
 # Where each shell looks for the completion of a command
 BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
@@ -315,6 +316,7 @@ install: all completions
 	install -D -m 644 man/istio-init.8 $(DESTDIR)$(MANDIR)/man8/istio-init.8
 	ln -sfn istio-init.8 $(DESTDIR)$(MANDIR)/man8/istio-iptables.8
 	ln -sfn istio-init.8 $(DESTDIR)$(MANDIR)/man8/istio-init-cni.8
+	install -D -m 644 man/istio-init.schema.json $(DESTDIR)$(DATADIR)/istio-init.schema.json
 	install -D -m 644 build/completion/bash $(DESTDIR)$(BASHDIR)/istio-init
 	ln -sfn istio-init $(DESTDIR)$(BASHDIR)/istio-iptables
 	install -D -m 644 build/completion/zsh $(DESTDIR)$(ZSHDIR)/_istio-init

@@ -24,7 +24,7 @@ int cli_parse_args(struct config *cfg, enum command command, char **argv, struct
 int command_help(const struct config *cfg, struct err *err);
 int command_version(const struct config *cfg, struct err *err);
 
-/* The effective configuration, one "name=value" a line at debug level. */
+/* What of the effective configuration is no default, one "name=value" a line at debug level. */
 void cli_log_config(const struct config *cfg);
 
 #endif

@@ -14,9 +14,10 @@ enum mode { MODE_REDIRECT, MODE_TPROXY };
 enum backend_id { BACKEND_AUTO, BACKEND_NFTABLES, BACKEND_IPTABLES_NFT, BACKEND_IPTABLES_LEGACY };
 enum tristate { AUTO, ON, OFF };
 enum family_choice { FAMILY_CHOICE_BOTH, FAMILY_CHOICE_IPV4, FAMILY_CHOICE_IPV6 };
-enum format { FORMAT_BY_BACKEND, FORMAT_IPTABLES, FORMAT_NFT, FORMAT_MERMAID };
+enum format { FORMAT_BY_BACKEND, FORMAT_IPTABLES, FORMAT_NFT, FORMAT_MERMAID, FORMAT_DOT };
 enum long_lists { LONG_LISTS_AUTO, LONG_LISTS_LINEAR, LONG_LISTS_TREE };
 enum jump { JUMP_AUTO, JUMP_APPEND, JUMP_INSERT };
+enum output { PRINT_TEXT, PRINT_JSON };
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 /* The mark that TPROXY mode puts on the proxy's own outbound packets over lo. */
@@ -75,6 +76,7 @@ struct config {
 	enum tristate ipv6;
 	enum family_choice family;
 	enum format format;
+	enum output output;
 	enum color color;
 	const char *netns;     /* to enter first; empty: none */
 	const char *lock_file; /* XTABLES_LOCKFILE, else /run/xtables.lock; with cni_mode the netns */

@@ -22,4 +22,7 @@ const struct rule *foreign_dns_rule(const struct ruleset *live, const struct con
 /* The first of @n foreign rules of the family's chain that may end a packet's way in front of rule number @until. */
 const struct rule *foreign_first_end(const struct chain *chain, enum family family, unsigned until, unsigned *n);
 
+/* How many rules of others the layer holds; after ownership_decide. */
+unsigned foreign_count(const struct ruleset *rs);
+
 #endif

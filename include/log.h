@@ -36,6 +36,11 @@ bool log_enabled(enum log_level level);
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /*
+ * The same with @members, of the object that a line of JSON is: "\"rules\":24,"; text lines have only the words.
+ */
+void log_members(enum log_level level, const char *members, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/*
  * From log_hold to log_release lines are kept in memory instead of being written: who reads them could keep a lock from
  * others.  If they become too many, lines below a warning are left out first; how many is said.
  */

@@ -5,9 +5,9 @@
 
 #include <stdio.h>
 
+#include "emit.h"
 #include "explain.h"
-#include "live.h"
-#include "ruleset.h"
+#include "plan.h"
 
 struct text_options {
 	unsigned families; /* mask: what to print */
@@ -21,6 +21,12 @@ struct text_options {
  */
 void text_print_iptables(FILE *out, const struct ruleset *rs, const struct text_options *options);
 
+/*
+ * The table's chains as they are printed; caller's.  Of iptables built-in ones first, in the order of the hooks, then own
+ * ones by name, as libiptc has them; of nftables as they were made.
+ */
+const struct chain **text_sort_chains(const struct ruleset *rs, const struct table *table);
+
 /* One rule line, "-A CHAIN ...", without newline. */
 void text_print_iptables_rule(FILE *out, const char *chain, const struct rule *rule, enum family family);
 
@@ -31,14 +37,18 @@ void text_print_iptables_rule(FILE *out, const char *chain, const struct rule *r
 void text_print_nft(FILE *out, const struct ruleset *rs, const struct text_options *options);
 void text_print_nft_rule(FILE *out, const struct rule *rule, bool counters);
 
+/* A chain's name as nft has it ("prerouting"); a table's in the ruleset's layout ("nat", "istio-proxy-nat"). */
+const char *text_nft_chain_name(const struct chain *chain);
+void text_print_table_name(FILE *out, const struct ruleset *rs, enum table_id table);
+
 /* What follows a rule not all of which can be read; @unread: see struct rule. */
 void text_print_unread(FILE *out, const char *unread);
 
 /* In the spelling of the ruleset's layout. */
 void text_print_ruleset(FILE *out, const struct ruleset *rs, const struct text_options *options);
 
-/* The way of one family's packets through the chains of an iptables layout, as a Mermaid flowchart. */
-void text_print_mermaid(FILE *out, const struct ruleset *rs, enum family family);
+/* The way of one family's packets through the chains of an iptables layout, as a flowchart of Mermaid's or Graphviz's. */
+void text_print_picture(FILE *out, const struct ruleset *rs, enum family family, bool dot);
 
 /* Each rule that matched under its table and hook, then the verdict in words. */
 struct listeners {
@@ -46,6 +56,13 @@ struct listeners {
 };
 void text_print_explanation(FILE *out, const struct explanation *e, const struct packet *packet, enum layout layout,
 			    const struct listeners *listeners);
+
+/*
+ * The same as members of a JSON document.  @unless: NULL, or lines that say what else may decide, which makes the
+ * verdict uncertain.
+ */
+void text_json_explanation(struct emit *emit, const struct explanation *e, const struct packet *packet,
+			   enum layout layout, const struct listeners *listeners, const char *unless);
 
 /* The rule that has decided, or may have, and cannot be read: nothing if there is none. */
 void text_print_decider(FILE *out, const struct explanation *e, enum family family, enum layout layout);
@@ -61,5 +78,15 @@ void text_print_unified(FILE *out, const char *from, const char *to, const char 
  * layout; nothing if they are equal.  @color: ANSI colours.
  */
 void text_print_diff(FILE *out, const struct ruleset *live, const struct ruleset *want, bool color);
+
+/*
+ * Elements of a JSON document's arrays: what a backend holds (with counters: it is live), a route, a step of a plan,
+ * which is an action for each rule.  @backend: the name of the step's, NULL for routes.  And a member: "option", which
+ * asked for a rule, or "reason", why it is there without one; nothing for NULL.
+ */
+void text_json_backend(struct emit *e, const char *backend, const struct ruleset *rs, const struct text_options *options);
+void text_json_origin(struct emit *e, const char *origin);
+void text_json_route(struct emit *e, const struct route_object *object);
+void text_json_step(struct emit *e, const struct plan *plan, const struct step *step, const char *backend);
 
 #endif

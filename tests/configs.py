@@ -190,7 +190,7 @@ OPTIONS = {
     "restore-format": ("f", None, None),
     "iptables-version": (None, None, None),
 }
-OWN_OPTIONS = ["sidecar", "backend", "ipv6", "family", "format", "resolv-conf", "dns-port", "dns-zones",
+OWN_OPTIONS = ["sidecar", "backend", "ipv6", "family", "format", "output", "resolv-conf", "dns-port", "dns-zones",
                "exclude-outbound-uids", "exclude-outbound-gids", "exclude-outbound-ports-for-uids",
                "exclude-inbound-cidrs", "bypass-mark", "long-lists", "jump", "inner-interfaces", "keep-connections", "wait",
                "allow-host-netns", "comments"]

@@ -7,6 +7,8 @@ test says so and the program runs as nobody.
 
 import contextlib
 import ctypes
+import functools
+import json
 import os
 import pathlib
 import re
@@ -79,8 +81,41 @@ def run(argv, *, env=None, timeout=60, **kwargs):
     if "input" not in kwargs:
         kwargs["stdin"] = subprocess.DEVNULL
     kwargs.setdefault("text", True)
-    return subprocess.run([str(word) for word in argv], env={"PATH": PATH, **(env or {})}, timeout=timeout,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
+    result = subprocess.run([str(word) for word in argv], env={"PATH": PATH, **(env or {})}, timeout=timeout,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
+    if "--output=json" in result.args and result.stdout:
+        document(result.stdout)
+    return result
+
+
+@functools.cache
+def _validator():
+    """Of the schema; without the room for keys to come, so that it names all that there are."""
+    import jsonschema
+
+    def close(schema):
+        if isinstance(schema, dict) and "properties" in schema and "$defs" not in schema:
+            schema = {"additionalProperties": False, **schema}
+        if isinstance(schema, dict):
+            return {key: close(value) if key != "properties" else {name: close(one) for name, one in value.items()}
+                    for key, value in schema.items()}
+        return schema
+
+    schema = json.loads((ROOT / "man/istio-init.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(close(schema))
+
+
+def document(text):
+    """The JSON document of --output=json, which the schema knows."""
+    def members(pairs):
+        assert len(dict(pairs)) == len(pairs), pairs
+        return dict(pairs)
+
+    found = json.loads(text, object_pairs_hook=members)
+    errors = list(_validator().iter_errors(found))
+    assert not errors, errors[0]
+    return found
 
 
 def checked(result):

@@ -136,22 +136,19 @@ static size_t put_head(struct line *line, enum log_level level)
 	return (size_t)snprintf(line->text, sizeof(line->text), "%s ", stamp);
 }
 
-void log_line(enum log_level level, const char *fmt, ...)
+static void write_line(enum log_level level, const char *members, const char *fmt, va_list args)
 {
 	char text[LINE_MAX_LEN / 2], stamp[96];
 	struct line line; /* not zeroed: it is two pages */
-	va_list args;
 
 	if (!log_enabled(level))
 		return;
-	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
 	if (options.json) {
 		print_time(stamp, sizeof(stamp));
 		line.len = (size_t)snprintf(line.text, sizeof(line.text),
-					    "{\"level\":\"%s\",\"time\":\"%s\",\"scope\":\"%s\",\"msg\":\"",
-					    level_names[level], stamp, program);
+					    "{\"level\":\"%s\",\"time\":\"%s\",\"scope\":\"%s\",%s\"msg\":\"",
+					    level_names[level], stamp, program, members);
 		line_put_escaped(&line, text);
 		memcpy(line.text + line.len, "\"}", 2);
 		line.len += 2;
@@ -168,6 +165,24 @@ void log_line(enum log_level level, const char *fmt, ...)
 		hold(level, line.text, line.len);
 	else
 		put(line.text, line.len);
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	write_line(level, "", fmt, args);
+	va_end(args);
+}
+
+void log_members(enum log_level level, const char *members, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	write_line(level, members, fmt, args);
+	va_end(args);
 }
 
 void log_hold(void)

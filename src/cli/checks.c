@@ -72,6 +72,10 @@ static int check_places(struct parse *p, struct err *err)
 		{ OPTION_FAMILY, cfg->family != FAMILY_CHOICE_BOTH && !prints && cfg->command != COMMAND_SHOW,
 		  "--dry-run and the command show" },
 		{ OPTION_FORMAT, cfg->format != FORMAT_BY_BACKEND && !prints, "--dry-run" },
+		{ OPTION_OUTPUT,
+		  cfg->output != PRINT_TEXT && !(prints && cfg->command == COMMAND_APPLY) &&
+			  !(COMMAND_BIT(cfg->command) & (ON_PRINT & ~ON_APPLY)),
+		  "--dry-run and the commands show, diff and explain" },
 		{ OPTION_COUNTERS, cfg->counters && cfg->command != COMMAND_SHOW, "the command show" },
 		{ OPTION_LIVE, cfg->live && cfg->command != COMMAND_EXPLAIN, "the command explain" },
 	};
@@ -82,6 +86,18 @@ static int check_places(struct parse *p, struct err *err)
 			return err_set(err, STATUS_USAGE, EINVAL, "%s goes only with %s",
 				       option_source(p, &options[places[i].id], names), places[i].where);
 	return 0;
+}
+
+static int check_output(struct parse *p, struct err *err)
+{
+	const struct config *cfg = &p->settings.cfg;
+	char one[OPTION_NAMES_MAX], other[OPTION_NAMES_MAX];
+
+	if (cfg->output != PRINT_JSON || cfg->format < FORMAT_MERMAID)
+		return 0;
+	blame(p, OPTION_OUTPUT, OPTION_FORMAT);
+	return err_set(err, STATUS_USAGE, EINVAL, "%s and %s ask for a document and a picture: expected one",
+		       option_source(p, &options[OPTION_OUTPUT], one), option_source(p, &options[OPTION_FORMAT], other));
 }
 
 static int check_marks(struct parse *p, struct err *err)
@@ -284,6 +300,8 @@ int checks_conflicts(struct parse *p, struct err *err)
 
 	if (!rc)
 		rc = check_places(p, err);
+	if (!rc)
+		rc = check_output(p, err);
 	if (!rc)
 		rc = check_marks(p, err);
 	if (!rc)

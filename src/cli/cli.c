@@ -26,11 +26,16 @@ static bool is_upstream(const char *program)
 static void warn_stray_words(char **words)
 {
 	const char *cause = words[0] ? guess_cause(words[0]) : NULL;
-	char quoted[QUOTE_MAX];
+	char quoted[QUOTE_MAX], guess[GUESS_MAX] = "";
 
-	if (words[0])
-		log_warn("ignored %s%s: %s", quote(words[0], quoted), words[1] ? " and the words after it" : "",
-			 cause ? cause : "the command is the first word");
+	if (!words[0])
+		return;
+	if (!cause)
+		guess_option(words[0], guess);
+	log_warn("ignored %s%s%s%s", quote(words[0], quoted), words[1] ? " and the words after it" : "", *guess ? "" : ": ",
+		 *guess ? guess :
+		 cause  ? cause :
+			  "the command is the first word");
 }
 
 static int unknown_command(const char *word, struct err *err)
@@ -49,7 +54,7 @@ static int unknown_command(const char *word, struct err *err)
 static int check_one_command(enum command command, char **rest, struct err *err)
 {
 	for (; *rest; rest++)
-		if (command_find(*rest) < COMMANDS)
+		if (guess_is_command(*rest))
 			return err_set(err, STATUS_USAGE, EINVAL,
 				       "two commands in one call, \"%s\" and \"%s\": expected one",
 				       command_name(command), *rest);

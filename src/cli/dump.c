@@ -4,8 +4,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
+#include "duration.h"
 #include "log_options.h"
 #include "options.h"
 
@@ -159,6 +161,19 @@ static void put_value(struct text *text, const struct option *option, const stru
 	}
 }
 
+/* Durations are shown in another unit than the defaults, and stderr as a number. */
+static bool is_default(const struct option *option, const struct config *cfg, const char *shown)
+{
+	const void *field = (const char *)cfg + option->field;
+	uint32_t ms;
+
+	if (option->type == TYPE_DURATION || option->type == TYPE_TIMEOUT)
+		return duration_parse(option->text, &ms) && ms == *(const uint32_t *)field;
+	if (option->type == TYPE_LOG_TARGET)
+		return cfg->log.fd == STDERR_FILENO;
+	return !strcmp(shown, option->text);
+}
+
 void cli_log_config(const struct config *cfg)
 {
 	if (!log_enabled(LOG_DEBUG))
@@ -170,6 +185,8 @@ void cli_log_config(const struct config *cfg)
 		if (o->field >= sizeof(*cfg))
 			continue;
 		put_value(&text, o, cfg);
+		if (is_default(o, cfg, text.data))
+			continue;
 		log_debug("%s=%s", o->name ? o->name : o->variable, text.data);
 	}
 }

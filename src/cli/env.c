@@ -66,9 +66,9 @@ static void warn_of_unknown(const char *entry, size_t len)
 {
 	char name[80] = "", quoted[QUOTE_MAX], guess[GUESS_MAX];
 
-	if (len >= sizeof(name) || strncmp(entry, VARIABLE_PREFIX, strlen(VARIABLE_PREFIX)) != 0)
+	if (strncmp(entry, VARIABLE_PREFIX, strlen(VARIABLE_PREFIX)) != 0)
 		return;
-	memcpy(name, entry, len);
+	memcpy(name, entry, len < sizeof(name) ? len : sizeof(name) - 1);
 	log_warn("unknown variable %s%s", quote(name, quoted), guess_variable(name, guess));
 }
 

@@ -44,6 +44,9 @@ static const char known_words[] =
 	"inbound-ports-to-ignore\0--istio-local-exclude-ports\0"
 	"outbound-ports-to-ignore\0--istio-local-outbound-ports-exclude\0"
 	"subnets-to-ignore\0--istio-service-exclude-cidr\0"
+	"skip-inbound-ports\0--istio-local-exclude-ports\0"
+	"skip-outbound-ports\0--istio-local-outbound-ports-exclude\0"
+	"skip-subnets\0--istio-service-exclude-cidr\0"
 	"simulate\0--dry-run\0"
 	"netns\0--network-namespace\0"
 	"use-wait-flag\0--wait\0"
@@ -69,6 +72,7 @@ static const char known_words[] =
 	"agent-dns-listener-port\0--dns-port\0"
 	"skip-dns-conntrack-zone-split\0--dns-zones\0"
 	"ip-family-mode\0--ipv6\0"
+	"iptables-executables\0--backend\0"
 	"drop-invalid-packets\0--drop-invalid\0"
 	"vnet\0--kube-virt-interfaces\0"
 	"verbose\0--log_output_level\0";
@@ -85,10 +89,21 @@ static void put_name(const char *what, const char *name, char text[GUESS_MAX])
 	snprintf(text, GUESS_MAX, "; %s \"%s\"", what, name);
 }
 
+/* What does here what @name does elsewhere: a command, or an option with dashes; NULL if it is none of those words. */
+static const char *find_here(const char *name)
+{
+	for (const char *known = known_words, *here; *known; known = here + strlen(here) + 1) {
+		here = known + strlen(known) + 1;
+		if (!strcmp(name, known))
+			return here;
+	}
+	return NULL;
+}
+
 /* Words of elsewhere, and names of ours in the wrong place; whether @word, up to a '=', is one. */
 static bool find_known(const char *word, char text[GUESS_MAX])
 {
-	const char *slash = memrchr(word, '/', strcspn(word, "="));
+	const char *slash = memrchr(word, '/', strcspn(word, "=")), *here;
 	char name[64] = "";
 	size_t n;
 
@@ -97,17 +112,12 @@ static bool find_known(const char *word, char text[GUESS_MAX])
 	if (!n || n >= sizeof(name))
 		return false;
 	memcpy(name, word, n);
-	for (const char *known = known_words, *here; *known; known = here + strlen(here) + 1) {
-		here = known + strlen(known) + 1;
-		if (strcmp(name, known) != 0)
-			continue;
-		if (*here == '-')
-			put_option("here it is", option_find(here + 2, strlen(here + 2)), text);
-		else
-			put_name("here it is", here, text);
-		return true;
-	}
-	if (command_find(name) < COMMANDS)
+	here = find_here(name);
+	if (here && *here == '-')
+		put_option("here it is", option_find(here + 2, strlen(here + 2)), text);
+	else if (here)
+		put_name("here it is", here, text);
+	else if (command_find(name) < COMMANDS)
 		put_name("there is the command", name, text);
 	else if (option_find(name, n))
 		put_option("there is", option_find(name, n), text);
@@ -168,6 +178,21 @@ const char *guess_variable(const char *name, char text[GUESS_MAX])
 	return text;
 }
 
+bool guess_is_command(const char *word)
+{
+	const char *here = find_here(word);
+
+	return command_find(word) < COMMANDS || (here && *here != '-');
+}
+
+/* The dashes that word processors and web pages make of a '-': U+2010 to U+2015, and the minus sign, U+2212. */
+static bool has_wrong_dash(const char *word)
+{
+	const unsigned char *s = (const unsigned char *)word;
+
+	return s[0] == 0xe2 && ((s[1] == 0x80 && s[2] >= 0x90 && s[2] <= 0x95) || (s[1] == 0x88 && s[2] == 0x92));
+}
+
 static bool is_list_item(const char *word)
 {
 	struct prefix prefix;
@@ -180,6 +205,8 @@ static bool is_list_item(const char *word)
 
 const char *guess_cause(const char *word)
 {
+	if (has_wrong_dash(word))
+		return "its dash is not the one of the keyboard, '-', as happens to text that was pasted";
 	if (choice_find(BOOLEANS, word, true) >= 0)
 		return "a boolean takes its value behind a '=': --name=false";
 	if (is_list_item(word))

@@ -9,6 +9,8 @@
 #include "log.h"
 #include "print.h"
 #include "proof.h"
+#include "refusal.h"
+#include "tell.h"
 #include "transaction.h"
 #include "util.h"
 
@@ -45,85 +47,15 @@ static enum backend_index next_candidate(const struct order *order)
 	return BACKENDS;
 }
 
-static int fail_different(const struct context *ctx, const struct order *order, struct err *err)
-{
-	int rc;
-
-	print_rules_diff(stdout, ctx, &order->plan, false);
-	rc = err_set(err, STATUS_FAILED, EEXIST,
-		     "the live Istio rules are not those that the options ask for; nothing was changed");
-	err_hint(err, "run again with --reconcile to replace them, or istio-init clean to remove them");
-	return rc;
-}
-
-static int fail_stale(struct err *err)
-{
-	int rc = err_set(err, STATUS_FAILED, EEXIST,
-			 "an address, ip rule or route of another install is live that the "
-			 "options do not ask for; nothing was changed");
-
-	err_hint(err, "run again with --reconcile to replace them, or istio-init clean to remove them");
-	return rc;
-}
-
-static int fail_several(const struct context *ctx, struct err *err)
-{
-	char names[64] = "";
-	int rc;
-
-	for (enum backend_index i = 0; i < BACKENDS; i++)
-		if (backends_holds(ctx, i))
-			snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", *names ? " and " : "",
-				 backend_name(i));
-	rc = err_set(err, STATUS_FAILED, EEXIST, "Istio rules live in several backends of this network namespace: %s",
-		     names);
-	err_hint(err, "keep one with --backend=NAME --reconcile, or remove all with istio-init clean");
-	return rc;
-}
-
-static int fail_elsewhere(const struct context *ctx, const struct order *order, struct err *err)
-{
-	const char *other = backend_name(order->plan.elsewhere);
-	int rc;
-
-	if (ctx->cfg->backend == BACKEND_AUTO)
-		return fail_several(ctx, err);
-	rc = err_set(err, STATUS_FAILED, EEXIST,
-		     "backend %s holds Istio rules in this network namespace already; nothing was changed", other);
-	err_hint(err, "run again with --reconcile to move them to %s, or with --backend=%s", backend_name(order->index),
-		 other);
-	return rc;
-}
-
 /* Under no lock: who reads what is printed may take his time. */
 static int report_refusal(struct context *ctx, void *data, struct err *err)
 {
 	const struct order *order = data;
 
 	warn_of_left_rules(ctx);
-	switch (order->plan.refusal) {
-	case PLAN_ELSEWHERE:
-		return fail_elsewhere(ctx, order, err);
-	case PLAN_STALE:
-		return fail_stale(err);
-	default:
-		return fail_different(ctx, order, err);
-	}
-}
-
-/* Rules that would decide nothing are worse than none. */
-static int fail_blocked(const struct step *blocked, struct err *err)
-{
-	const char *family = family_nft(blocked->family), *table = table_name(blocked->table);
-
-	if (blocked->kind == STEP_TABLE)
-		err_set(err, STATUS_FAILED, EEXIST, "table %s %s is dormant, or owned by another program", family, table);
-	else
-		err_set(err, STATUS_FAILED, EEXIST,
-			"chain %s of table %s %s is not hooked in as iptables-nft does it: rules in it would capture nothing",
-			blocked->chain->name, family, table);
-	err_hint(err, "find out what made it (nft list ruleset), or use --backend=nftables");
-	return -EEXIST;
+	if (order->plan.refusal == PLAN_DIFFERENT)
+		print_rules_diff(stdout, ctx, &order->plan, false);
+	return refusal_set(ctx, &order->plan, err);
 }
 
 static void make_plan(struct context *ctx, struct order *order)
@@ -159,6 +91,7 @@ static int attempt_apply(struct context *ctx, void *data, struct err *err)
 
 	order_forget(order);
 	backends_choose(&order->choice, ctx);
+	tell_of_choice(&order->choice);
 	order->index = next_candidate(order);
 	if (order->index == BACKENDS)
 		order->index = order->choice.candidates[0];
@@ -167,9 +100,11 @@ static int attempt_apply(struct context *ctx, void *data, struct err *err)
 		*err = ctx->errs[backend_engine(order->index)];
 	} else {
 		make_plan(ctx, order);
+		if (!order->plan.n)
+			tell_of_plan(&order->plan);
 		if (order->plan.refusal && !ctx->cfg->reconcile)
 			return 1;
-		rc = order->plan.blocked ? fail_blocked(order->plan.blocked, err) :
+		rc = order->plan.blocked ? refusal_set(ctx, &order->plan, err) :
 		     order->proof        ? proof_plan(order->proof, ctx, order->want, err) :
 					   0;
 		if (!rc && order->plan.n)
@@ -210,8 +145,11 @@ static const char *owners_text(char text[96], const char *name, const struct ran
 
 static void log_summary(const struct context *ctx, const struct order *order, uint64_t start)
 {
+	unsigned rules = ruleset_count_rules(order->want);
 	uint64_t us = clock_us() - start;
-	char uids[96], gids[96];
+	unsigned ms = (unsigned)(us / 1000), hundredths = (unsigned)(us % 1000 / 10);
+	const char *backend = backend_name(order->index);
+	char members[256], uids[96], gids[96];
 
 	warn_of_left_rules(ctx);
 	tell_of_ambient(ctx, &order->plan);
@@ -221,11 +159,15 @@ static void log_summary(const struct context *ctx, const struct order *order, ui
 		log_warn("DNS is captured without conntrack zones: %s", order->zones_err.what);
 	if (order->plan.elsewhere != BACKENDS)
 		log_info("removed the Istio rules of backend %s", backend_name(order->plan.elsewhere));
-	log_info("%s: %u rules (%s) through %s (%s) in %u.%02u ms; %s and %s are let through",
-		 order->changed ? "applied" : "unchanged, all was right already", ruleset_count_rules(order->want),
-		 families_text(ctx), backend_name(order->index), order->choice.reason, (unsigned)(us / 1000),
-		 (unsigned)(us % 1000 / 10), owners_text(uids, "UID", &ctx->cfg->proxy_uids),
-		 owners_text(gids, "GID", &ctx->cfg->proxy_gids));
+	snprintf(members, sizeof(members),
+		 "\"backend\":\"%s\",\"reason\":\"%s\",\"rules\":%u,\"families\":[\"ipv4\"%s],\"milliseconds\":%u.%02u,"
+		 "\"changed\":%s,",
+		 backend, order->choice.reason, rules, ctx->families == FAMILY_BOTH ? ",\"ipv6\"" : "", ms, hundredths,
+		 order->changed ? "true" : "false");
+	log_members(LOG_INFO, members, "%s: %u rules (%s) through %s (%s) in %u.%02u ms; %s and %s are let through",
+		    order->changed ? "applied" : "unchanged, all was right already", rules, families_text(ctx), backend,
+		    order->choice.reason, ms, hundredths, owners_text(uids, "UID", &ctx->cfg->proxy_uids),
+		    owners_text(gids, "GID", &ctx->cfg->proxy_gids));
 }
 
 static int fail_refused(const struct order *order, struct err *err)

@@ -167,7 +167,8 @@ int context_open(struct context *ctx, const struct config *cfg, enum intent inte
 	if (intent == INTENT_SHOW || intent == INTENT_CLEAN)
 		ctx->families = FAMILY_BOTH;
 	ctx->live.clean = intent == INTENT_CLEAN;
-	ctx->live.table = intent == INTENT_CLEAN || cfg->mode == MODE_TPROXY ? cfg->tproxy_table : 0;
+	ctx->live.table =
+		intent == INTENT_CLEAN || intent == INTENT_SHOW || cfg->mode == MODE_TPROXY ? cfg->tproxy_table : 0;
 	return 0;
 }
 
@@ -325,22 +326,29 @@ struct ruleset *context_wanted(const struct context *ctx, enum backend_index bac
 	return capture_build(ctx->cfg, &options);
 }
 
-struct routes_want context_wanted_routes(const struct context *ctx)
+struct routes_want context_options_routes(const struct config *cfg, unsigned families)
 {
-	const struct config *cfg = ctx->cfg;
 	bool tproxy = cfg->mode == MODE_TPROXY && (cfg->inbound_ports.n || cfg->inbound_ports.all);
-	struct routes_want want = {
+
+	return (struct routes_want){
 		.mark = cfg->tproxy_mark,
 		.table = cfg->tproxy_table,
-		.marks = ctx->marks,
-		.n_marks = ctx->n_marks,
+		.inbound6 = families & FAMILY_BIT(IPV6),
+		.tproxy = tproxy ? families : 0,
 	};
+}
 
-	if (ctx->intent == INTENT_CLEAN) {
+struct routes_want context_wanted_routes(const struct context *ctx)
+{
+	struct routes_want want = context_options_routes(ctx->cfg, ctx->families);
+
+	/* What is Istio's is then what would go. */
+	if (ctx->intent == INTENT_CLEAN || ctx->intent == INTENT_SHOW) {
 		want.nothing = true;
-		return want;
+		want.inbound6 = false;
+		want.tproxy = 0;
 	}
-	want.inbound6 = ctx->families & FAMILY_BIT(IPV6);
-	want.tproxy = tproxy ? ctx->families : 0;
+	want.marks = ctx->marks;
+	want.n_marks = ctx->n_marks;
 	return want;
 }

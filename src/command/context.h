@@ -53,7 +53,10 @@ struct ruleset *context_wanted(const struct context *ctx, enum backend_index bac
  */
 const struct rule *context_translated_dns(const struct context *ctx, unsigned families, enum backend_index *backend);
 
-/* What routes the options ask for, and whose are Istio's; valid until the next context_read. */
+/* What routes the options alone ask for, for rules of @families. */
+struct routes_want context_options_routes(const struct config *cfg, unsigned families);
+
+/* What routes the options ask for (none for a clean, or to show), and whose are Istio's; valid until the next context_read. */
 struct routes_want context_wanted_routes(const struct context *ctx);
 
 #endif

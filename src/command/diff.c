@@ -9,6 +9,7 @@
 #include "command.h"
 #include "log.h"
 #include "print.h"
+#include "refusal.h"
 #include "text.h"
 
 /* NO_COLOR: https://no-color.org */
@@ -41,6 +42,28 @@ static void print_others(FILE *out, const struct plan *plan, bool color)
 		else if (step->kind == STEP_GUARD && step->action == STEP_DELETE && plan->live->guard)
 			print_line(out, STEP_DELETE, "table inet " GUARD_TABLE, color);
 	}
+}
+
+static void print_document(FILE *out, const struct context *ctx, const struct plan *plan)
+{
+	struct emit document;
+	struct err err;
+
+	emit_begin(&document, out);
+	emit_string(&document, "command", "diff");
+	emit_string(&document, "backend", backend_name(plan->want.backend));
+	emit_bool(&document, "equal", !plan->n && !plan->blocked);
+	if (plan->refusal != PLAN_FREE || plan->blocked) {
+		refusal_set(ctx, plan, &err);
+		emit_string(&document, "refused", err.what);
+	} else {
+		emit_null(&document, "refused");
+	}
+	emit_array(&document, "actions");
+	for (unsigned i = 0; i < plan->n; i++)
+		text_json_step(&document, plan, &plan->steps[i], backend_name(plan->steps[i].backend));
+	emit_end(&document);
+	emit_finish(&document);
 }
 
 /*
@@ -84,8 +107,12 @@ static int diff(struct context *ctx, FILE *out, struct err *err)
 	tell_of_ambient(ctx, &plan);
 	warn_of_front(&plan);
 	warn_of_translated_dns(ctx);
-	print_rules_diff(out, ctx, &plan, color);
-	print_others(out, &plan, color);
+	if (ctx->cfg->output == PRINT_JSON) {
+		print_document(out, ctx, &plan);
+	} else {
+		print_rules_diff(out, ctx, &plan, color);
+		print_others(out, &plan, color);
+	}
 	if (plan.n)
 		warn_of_zones(ctx, &want);
 	rc = plan.n || plan.blocked ? STATUS_DIFFERENT : STATUS_DONE;

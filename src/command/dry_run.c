@@ -12,6 +12,32 @@ static enum layout dry_run_layout(const struct config *cfg)
 	return cfg->format == FORMAT_NFT ? LAYOUT_NATIVE : LAYOUT_IPTABLES;
 }
 
+/* As --backend names it: text of iptables is for each that is not nftables. */
+static const char *dry_run_backend(const struct config *cfg, enum layout layout)
+{
+	if (layout == LAYOUT_NATIVE)
+		return "nftables";
+	return cfg->backend == BACKEND_IPTABLES_NFT    ? "iptables-nft" :
+	       cfg->backend == BACKEND_IPTABLES_LEGACY ? "iptables-legacy" :
+							 "auto";
+}
+
+/* Where nothing is yet. */
+static void print_document(const struct config *cfg, const struct ruleset *rs, const struct text_options *text)
+{
+	static const struct routes empty = { .lo_up = true, .has_ipv6 = true };
+	struct routes_want want = context_options_routes(cfg, rs->families);
+	struct emit document;
+
+	emit_begin(&document, stdout);
+	emit_string(&document, "command", "apply");
+	emit_array(&document, "backends");
+	text_json_backend(&document, dry_run_backend(cfg, rs->layout), rs, text);
+	emit_end(&document);
+	print_json_routes(&document, cfg, &empty, &want);
+	emit_finish(&document);
+}
+
 /* Looks at nothing of the machine: what auto would find out there is taken as there. */
 int print_dry_run(const struct config *cfg)
 {
@@ -20,14 +46,14 @@ int print_dry_run(const struct config *cfg)
 		.families = cfg->ipv6 == OFF ? FAMILY_BIT(IPV4) : FAMILY_BOTH,
 		.zones = true,
 	};
-	struct text_options text = { .families = FAMILY_BOTH };
+	struct text_options text = { .families = print_families(cfg) };
 	struct ruleset *rs;
 
-	if (cfg->family != FAMILY_CHOICE_BOTH)
-		text.families = FAMILY_BIT(cfg->family == FAMILY_CHOICE_IPV4 ? IPV4 : IPV6);
 	rs = capture_build(cfg, &options);
-	if (cfg->format == FORMAT_MERMAID)
-		text_print_mermaid(stdout, rs, cfg->family == FAMILY_CHOICE_IPV6 ? IPV6 : IPV4);
+	if (cfg->output == PRINT_JSON)
+		print_document(cfg, rs, &text);
+	else if (cfg->format >= FORMAT_MERMAID)
+		text_print_picture(stdout, rs, cfg->family == FAMILY_CHOICE_IPV6 ? IPV6 : IPV4, cfg->format == FORMAT_DOT);
 	else
 		text_print_ruleset(stdout, rs, &text);
 	ruleset_free(rs);

@@ -75,12 +75,22 @@ static void use_live_route(struct packet *packet)
 		memcpy(packet->src, route.src, sizeof(packet->src));
 }
 
+/* @unless: lines that say what else may decide. */
 static void print_explanation(const struct explanation *e, const struct packet *packet, enum layout layout,
-			      const struct config *cfg)
+			      const struct config *cfg, const char *unless)
 {
 	struct listeners listeners = { cfg->proxy_port, cfg->inbound_port, cfg->dns_port };
+	struct emit document;
 
-	text_print_explanation(stdout, e, packet, layout, &listeners);
+	if (cfg->output == PRINT_TEXT) {
+		text_print_explanation(stdout, e, packet, layout, &listeners);
+		fputs(unless, stdout);
+		return;
+	}
+	emit_begin(&document, stdout);
+	emit_string(&document, "command", "explain");
+	text_json_explanation(&document, e, packet, layout, &listeners, unless);
+	emit_finish(&document);
 }
 
 static int explain_wanted(const struct config *cfg, struct err *err)
@@ -99,7 +109,7 @@ static int explain_wanted(const struct config *cfg, struct err *err)
 	rc = rc ? rc : explain_packet(&e, rs, &packet, err);
 	if (!rc) {
 		explain_family_off(&e, cfg, rs, &packet);
-		print_explanation(&e, &packet, rs->layout, cfg);
+		print_explanation(&e, &packet, rs->layout, cfg, "");
 	}
 	explanation_free(&e);
 	ruleset_free(rs);
@@ -125,8 +135,8 @@ static int choose_backend(enum backend_index *index, bool *holds, struct context
 }
 
 /* Rules of the other backends see the packet, too, before or behind: nobody can tell. */
-static int print_other_backends(const struct context *ctx, enum backend_index index, const struct packet *packet,
-				struct err *err)
+static int print_other_backends(FILE *out, const struct context *ctx, enum backend_index index,
+				const struct packet *packet, struct err *err)
 {
 	int rc = 0;
 
@@ -138,9 +148,9 @@ static int print_other_backends(const struct context *ctx, enum backend_index in
 			continue;
 		rc = explain_packet(&e, rs, packet, err);
 		if (!rc && (e.fate != FATE_PASSES || e.n_doubts || e.mark != packet->mark)) {
-			printf("  unless %s decides otherwise: ", backend_name(b));
-			text_print_decider(stdout, &e, packet->family, rs->layout);
-			putchar('\n');
+			fprintf(out, "  unless %s decides otherwise: ", backend_name(b));
+			text_print_decider(out, &e, packet->family, rs->layout);
+			fputc('\n', out);
 		}
 		explanation_free(&e);
 	}
@@ -169,17 +179,19 @@ static bool meets(const struct other_chain *other, const struct packet *packet, 
 	return false;
 }
 
-static void print_other_chains(const struct live *live, const struct packet *packet, const struct explanation *e)
+static void print_other_chains(FILE *out, const struct live *live, const struct packet *packet, const struct explanation *e)
 {
 	for (unsigned i = 0; i < live->n_others; i++) {
 		if (!meets(&live->others[i], packet, e))
 			continue;
-		fputs("  unless it is decided otherwise by ", stdout);
-		text_print_other(stdout, &live->others[i]);
-		putchar('\n');
+		fputs("  unless it is decided otherwise by ", out);
+		text_print_other(out, &live->others[i]);
+		fputc('\n', out);
 	}
 	if (live->has_others)
-		puts("  unless it is decided otherwise by table filter or security of iptables-legacy, which istio-init does not read");
+		fputs("  unless it is decided otherwise by table filter or security of iptables-legacy, which istio-init "
+		      "does not read\n",
+		      out);
 }
 
 /* Only the live routes know whether what a DNAT rule sends elsewhere stays in the pod, and comes in by lo. */
@@ -194,6 +206,21 @@ static int explain_by_routes(struct explanation *e, const struct ruleset *rs, st
 	packet->dnat_stays = true;
 	explanation_free(e);
 	return explain_packet(e, rs, packet, err);
+}
+
+/* The explanation, and what else than the ruleset may decide. */
+static int print_live(const struct context *ctx, enum backend_index index, const struct packet *packet,
+		      const struct explanation *e, struct err *err)
+{
+	auto_free char *unless = NULL;
+	size_t len = 0;
+	FILE *out = xchecked(open_memstream(&unless, &len));
+	int rc = print_other_backends(out, ctx, index, packet, err);
+
+	print_other_chains(out, &ctx->live, packet, e);
+	fclose(out);
+	print_explanation(e, packet, ctx->live.rules[index]->layout, ctx->cfg, unless);
+	return rc;
 }
 
 /* The mark that TPROXY sets, or that the rules restore, is what ip rules look at. */
@@ -236,9 +263,7 @@ static int explain_live(struct context *ctx, struct err *err)
 		e.by_nothing = !holds;
 		if (holds)
 			explain_family_off(&e, ctx->cfg, rs, &packet);
-		print_explanation(&e, &packet, rs->layout, ctx->cfg);
-		rc = print_other_backends(ctx, index, &packet, err);
-		print_other_chains(&ctx->live, &packet, &e);
+		rc = print_live(ctx, index, &packet, &e, err);
 	}
 	explanation_free(&e);
 	ruleset_free(want);

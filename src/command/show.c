@@ -6,29 +6,59 @@
 #include "command.h"
 #include "log.h"
 #include "ownership.h"
+#include "print.h"
 #include "text.h"
 
-static void show_backend(const struct context *ctx, enum backend_index index)
+/* @document: NULL for text. */
+static void show_backend(const struct context *ctx, enum backend_index index, struct emit *document)
 {
-	const struct config *cfg = ctx->cfg;
-	struct text_options options = { .families = FAMILY_BOTH, .counters = cfg->counters };
+	struct text_options options = {
+		.families = print_families(ctx->cfg),
+		.counters = ctx->cfg->counters || document,
+	};
 
-	if (cfg->family != FAMILY_CHOICE_BOTH)
-		options.families = FAMILY_BIT(cfg->family == FAMILY_CHOICE_IPV4 ? IPV4 : IPV6);
+	if (document) {
+		text_json_backend(document, backend_name(index), ctx->live.rules[index], &options);
+		return;
+	}
 	log_info("Istio rules of backend %s:", backend_name(index));
 	text_print_ruleset(stdout, ctx->live.rules[index], &options);
 }
 
-/* What can be seen is shown; what cannot be looked at is no "nothing is live". */
-static int show(const struct context *ctx, struct err *err)
+static bool show_backends(const struct context *ctx, struct emit *document)
 {
 	bool found = false;
 
 	for (enum backend_index i = 0; i < BACKENDS; i++)
 		if (ctx->live.rules[i] && ownership_has_ours(ctx->live.rules[i])) {
-			show_backend(ctx, i);
+			show_backend(ctx, i, document);
 			found = true;
 		}
+	return found;
+}
+
+static bool show_document(const struct context *ctx)
+{
+	struct routes_want want = context_wanted_routes(ctx);
+	struct emit document;
+	bool found;
+
+	want.ambient = true;
+	emit_begin(&document, stdout);
+	emit_string(&document, "command", "show");
+	emit_array(&document, "backends");
+	found = show_backends(ctx, &document);
+	emit_end(&document);
+	print_json_routes(&document, ctx->cfg, ctx->live.routes, &want);
+	emit_finish(&document);
+	return found;
+}
+
+/* What can be seen is shown; what cannot be looked at is no "nothing is live". */
+static int show(const struct context *ctx, struct err *err)
+{
+	bool found = ctx->cfg->output == PRINT_JSON ? show_document(ctx) : show_backends(ctx, NULL);
+
 	for (enum engine_index i = ENGINES; i-- > 0;)
 		if (ctx->rcs[i] && ctx->rcs[i] != -EOPNOTSUPP) {
 			*err = ctx->errs[i];

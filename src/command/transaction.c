@@ -10,6 +10,7 @@
 #include "heap.h"
 #include "log.h"
 #include "system.h"
+#include "tell.h"
 #include "util.h"
 
 /* Of routes before the rules, the guard, two engines with rules, the guard, routes behind. */
@@ -43,6 +44,7 @@ int transaction_run(struct context *ctx, const struct plan *plan, struct err *er
 	unsigned n = split(stages, plan), begun = 0;
 	int rc = 0;
 
+	tell_of_plan(plan);
 	for (unsigned i = 0; i < n && !rc; i++)
 		rc = engine_at(stages[i].engine)
 			     ->prepare(ctx->engines[stages[i].engine], plan, stages[i].first, stages[i].n, err);
@@ -51,6 +53,8 @@ int transaction_run(struct context *ctx, const struct plan *plan, struct err *er
 		rc = err_set(err, STATUS_FAILED, ENOMEM, "out of memory: raise the container's memory limit");
 	for (; begun < n && !rc; begun++)
 		rc = engine_at(stages[begun].engine)->commit(ctx->engines[stages[begun].engine], err);
+	if (rc && begun)
+		log_debug("undo: %s", err->what);
 	while (rc && begun-- > 0)
 		engine_at(stages[begun].engine)->undo(ctx->engines[stages[begun].engine]);
 	return rc;
@@ -84,6 +88,8 @@ int transaction_attempt(struct context *ctx, const struct attempt *a, struct err
 		if (rc)
 			return rc;
 		rc = context_read(ctx, err);
+		if (!rc)
+			tell_of_live(ctx);
 		rc = rc ? rc : a->attempt(ctx, a->data, err);
 		locks_release(&locks);
 		if (rc > 0)
@@ -92,6 +98,7 @@ int transaction_attempt(struct context *ctx, const struct attempt *a, struct err
 			return rc;
 		if (clock_us() >= deadline_us)
 			return fail_beaten(ctx, err);
+		log_debug("again from the beginning: %s", err->what);
 		wait_a_little();
 	}
 }

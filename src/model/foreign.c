@@ -180,3 +180,15 @@ const struct rule *foreign_first_end(const struct chain *chain, enum family fami
 	}
 	return first;
 }
+
+unsigned foreign_count(const struct ruleset *rs)
+{
+	bool native = rs->layout == LAYOUT_NATIVE;
+	unsigned n = 0;
+
+	for (enum table_id t = 0; t < TABLES; t++)
+		for (unsigned c = 0; c < rs->tables[t].n_chains; c++)
+			for (enum family f = native ? FAMILIES : IPV4; f < (native ? FAMILIES + 1 : FAMILIES); f++)
+				n += chain_count_foreign(&rs->tables[t].chains[c], f);
+	return n;
+}

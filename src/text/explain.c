@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "escape.h"
+#include "explain_parts.h"
 #include "proto.h"
 #include "text.h"
 #include "util.h"
@@ -14,7 +15,7 @@
 /* Of rules that cannot be read, so many are named. */
 #define DOUBTS_SHOWN 3
 
-static const char *ctstate_name(uint32_t state)
+const char *explain_ctstate(uint32_t state)
 {
 	return state == CTSTATE_NEW         ? "new" :
 	       state == CTSTATE_ESTABLISHED ? "established" :
@@ -39,7 +40,7 @@ static void print_packet(FILE *out, const struct packet *p)
 	escape_name(out, p->hook == HOOK_OUTPUT ? p->oif.name : p->iif.name, "");
 	if (p->mark)
 		fprintf(out, " mark=0x%x", p->mark);
-	fprintf(out, " ctstate=%s", ctstate_name(p->ctstate));
+	fprintf(out, " ctstate=%s", explain_ctstate(p->ctstate));
 	if (p->tcp_flags != packet_usual_flags(p)) {
 		const char *sep = " flags=";
 
@@ -52,8 +53,7 @@ static void print_packet(FILE *out, const struct packet *p)
 	fputc('\n', out);
 }
 
-/* @table: say in which one. */
-static void print_rule(FILE *out, const struct explain_step *step, enum family family, enum layout layout, bool table)
+void explain_print_rule(FILE *out, const struct explain_step *step, enum family family, enum layout layout, bool table)
 {
 	if (layout == LAYOUT_NATIVE) {
 		if (table)
@@ -78,7 +78,7 @@ static void print_step(FILE *out, const struct explain_step *step, enum family f
 	FILE *line = xchecked(open_memstream(&text, &len));
 	int column = 2 + (int)step->depth * 2;
 
-	print_rule(line, step, family, layout, false);
+	explain_print_rule(line, step, family, layout, false);
 	fclose(line);
 	fprintf(out, "%*s%s", column, "", text);
 	if (step->rule.origin)
@@ -89,8 +89,7 @@ static void print_step(FILE *out, const struct explain_step *step, enum family f
 
 #define NO_OPTION "a rule that no option asks for"
 
-/* NULL if nobody of Istio's listens at the port. */
-static const char *port_owner(uint16_t port, const struct listeners *listeners)
+const char *explain_port_owner(uint16_t port, const struct listeners *listeners)
 {
 	if (port == listeners->inbound)
 		return "captured, Envoy inbound";
@@ -101,7 +100,7 @@ static const char *port_owner(uint16_t port, const struct listeners *listeners)
 
 static void print_redirected(FILE *out, const struct explanation *e, const struct listeners *listeners)
 {
-	const char *owner = port_owner(e->port, listeners);
+	const char *owner = explain_port_owner(e->port, listeners);
 
 	fprintf(out, "REDIRECT to :%u: ", e->port);
 	if (!e->foreign)
@@ -120,7 +119,7 @@ static void print_translated(FILE *out, const struct explanation *e, enum family
 
 	memcpy(addr.addr, e->addr, sizeof(addr.addr));
 	if (e->has_addr && prefix_is_loopback(&addr))
-		owner = port_owner(e->port, listeners);
+		owner = explain_port_owner(e->port, listeners);
 	fprintf(out, "DNAT to %s", e->has_addr ? addr_text(family, e->addr, text) : "");
 	if (e->port)
 		fprintf(out, "%s%u", e->has_addr ? " port " : ":", e->port);
@@ -142,7 +141,7 @@ static void print_lack(FILE *out, const struct explanation *e)
 
 static void print_tproxied(FILE *out, const struct explanation *e, const struct listeners *listeners)
 {
-	const char *owner = port_owner(e->port, listeners);
+	const char *owner = explain_port_owner(e->port, listeners);
 
 	fprintf(out, "TPROXY to :%u: %s", e->port, owner ? owner : e->foreign ? "not captured" : "captured");
 	fprintf(out, ", %s%s", e->retargeted ? "but nat then changes the destination" : "both addresses kept",
@@ -159,7 +158,7 @@ static void print_lost(FILE *out, const struct explanation *e)
 	print_lack(out, e);
 }
 
-static bool is_named_before(const struct explanation *e, unsigned i)
+bool explain_named_before(const struct explanation *e, unsigned i)
 {
 	for (unsigned k = 0; k < i; k++)
 		if (e->reasons[k].rule.origin == e->reasons[i].rule.origin)
@@ -183,7 +182,7 @@ static void print_reasons(FILE *out, const struct explanation *e)
 	for (unsigned i = 0; i < e->n_reasons; i++) {
 		const char *origin = e->reasons[i].rule.origin;
 
-		if (!is_named_before(e, i))
+		if (!explain_named_before(e, i))
 			fprintf(out, "%s%s", before, origin ? origin : NO_OPTION);
 		before = "; ";
 	}
@@ -225,7 +224,7 @@ static void print_doubts(FILE *out, const struct explanation *e, enum family fam
 
 		step.rule.unknown = 0; /* said behind them all */
 		fputs(i ? " or " : "may be decided by ", out);
-		print_rule(out, &step, family, layout, true);
+		explain_print_rule(out, &step, family, layout, true);
 		if (step.rule.unread) {
 			fputs(" [", out);
 			escape_print(out, step.rule.unread, "");
@@ -238,9 +237,10 @@ static void print_doubts(FILE *out, const struct explanation *e, enum family fam
 		fputs(", which istio-init cannot read; else ", out);
 }
 
-static void print_verdict(FILE *out, const struct explanation *e, const struct packet *packet,
-			  const struct listeners *listeners)
+void explain_print_verdict(FILE *out, const struct explanation *e, const struct packet *packet, enum layout layout,
+			   const struct listeners *listeners)
 {
+	print_doubts(out, e, packet->family, layout);
 	switch (e->fate) {
 	case FATE_PASSES:
 		print_passing(out, e, packet);
@@ -279,8 +279,7 @@ void text_print_explanation(FILE *out, const struct explanation *e, const struct
 		before = step;
 	}
 	fputs("verdict: ", out);
-	print_doubts(out, e, packet->family, layout);
-	print_verdict(out, e, packet, listeners);
+	explain_print_verdict(out, e, packet, layout, listeners);
 	fputc('\n', out);
 }
 
@@ -289,7 +288,7 @@ void text_print_decider(FILE *out, const struct explanation *e, enum family fami
 	const struct explain_step *step = e->n_doubts ? e->doubts : e->n_steps ? &e->steps[e->n_steps - 1] : NULL;
 
 	if (step)
-		print_rule(out, step, family, layout, true);
+		explain_print_rule(out, step, family, layout, true);
 }
 
 void text_print_other(FILE *out, const struct other_chain *other)

@@ -245,21 +245,21 @@ static int compare_chains(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-/* Built-in chains first, in the order of the hooks, then own ones by name, as libiptc has them. */
-static const struct chain **sorted_chains(const struct table *table)
+const struct chain **text_sort_chains(const struct ruleset *rs, const struct table *table)
 {
 	const struct chain **chains = xcalloc(table->n_chains, sizeof(*chains));
 
 	for (unsigned i = 0; i < table->n_chains; i++)
 		chains[i] = &table->chains[i];
-	qsort(chains, table->n_chains, sizeof(*chains), compare_chains);
+	if (rs->layout == LAYOUT_IPTABLES)
+		qsort(chains, table->n_chains, sizeof(*chains), compare_chains);
 	return chains;
 }
 
 static void print_table(FILE *out, const struct ruleset *rs, enum table_id id, enum family family, bool counters)
 {
 	const struct table *table = &rs->tables[id];
-	auto_free const struct chain **chains = sorted_chains(table);
+	auto_free const struct chain **chains = text_sort_chains(rs, table);
 	const struct rule *rule;
 	struct chain_iter it;
 

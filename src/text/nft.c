@@ -310,10 +310,20 @@ void text_print_nft_rule(FILE *out, const struct rule *rule, bool counters)
 		text_print_unread(out, rule->unread);
 }
 
+const char *text_nft_chain_name(const struct chain *chain)
+{
+	return chain->hook == HOOK_NONE ? chain->name : hooks[chain->hook];
+}
+
+void text_print_table_name(FILE *out, const struct ruleset *rs, enum table_id table)
+{
+	fprintf(out, "%s%s", rs->layout == LAYOUT_NATIVE ? rs->stem : "", table_name(table));
+}
+
 static void print_chain(FILE *out, const struct chain *chain, enum table_id table, const struct text_options *options)
 {
 	fputs("\tchain ", out);
-	escape_name(out, chain->hook == HOOK_NONE ? chain->name : hooks[chain->hook], TEXT_NFT_UNSAFE);
+	escape_name(out, text_nft_chain_name(chain), TEXT_NFT_UNSAFE);
 	fputs(" {\n", out);
 	if (chain->hook != HOOK_NONE)
 		fprintf(out, "\t\ttype %s hook %s priority %s; policy accept;\n", places[table][chain->hook].type,
@@ -338,7 +348,9 @@ void text_print_nft(FILE *out, const struct ruleset *rs, const struct text_optio
 
 		if (!table->n_chains && !table->present)
 			continue;
-		fprintf(out, "table inet %s%s {\n", rs->stem, table_name(t));
+		fputs("table inet ", out);
+		text_print_table_name(out, rs, t);
+		fputs(" {\n", out);
 		if (table->strange)
 			fputs("\t# dormant, or owned by another program\n", out);
 		for (unsigned i = 0; i < table->n_chains; i++) {

@@ -56,7 +56,8 @@ def test_install_follows_the_environment(tree, tmp_path):
     env = {**PACKAGER, "PREFIX": "/opt/mesh", "DESTDIR": str(tmp_path)}
     lib.checked(make(tree, "install", env=env))
     files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if not path.is_dir()}
-    assert {"opt/mesh/sbin/istio-init", "opt/mesh/share/man/man8/istio-init.8"} <= files
+    assert {"opt/mesh/sbin/istio-init", "opt/mesh/share/man/man8/istio-init.8",
+            "opt/mesh/share/istio-init/istio-init.schema.json"} <= files
     assert all(name.startswith("opt/mesh/") for name in files)
 
 

@@ -50,6 +50,7 @@ WRONG = {
     "ipv6": ["yes", "", "ON"],
     "family": ["ipv5", "", "4"],
     "format": ["json", "NFT"],
+    "output": ["yaml", "", "JSON"],
     "dns-zones": ["yes", ""],
     "long-lists": ["short", ""],
     "jump": ["prepend", "", "INSERT"],

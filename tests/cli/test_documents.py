@@ -4,6 +4,7 @@
 import re
 import shlex
 
+import configs
 import lib
 import pytest
 
@@ -24,6 +25,23 @@ def test_example(command, output):
     result = lib.run([lib.BINARY, *shlex.split(command)])
     assert lib.checked(result) == output
     assert result.stderr == ""
+
+
+def test_the_picture_of_the_readme_is_the_programs():
+    readme = (lib.ROOT / "README.md").read_text(encoding="utf-8")
+    [picture] = re.findall(r"(?ms)^```mermaid\n(.*?)^```$", readme)
+    assert picture == lib.checked(lib.run([lib.BINARY, "--dry-run", "--sidecar", "--format=mermaid"]))
+
+
+@pytest.mark.parametrize("name", configs.NAMED)
+def test_pictures(name, public):
+    """Both languages have the same nodes and edges; Graphviz reads its own."""
+    args, env = configs.command_line(configs.NAMED[name], public)
+    mermaid, dot = (lib.checked(lib.run([lib.BINARY, "--dry-run", *args, f"--format={language}"], env=env))
+                    for language in ("mermaid", "dot"))
+    edges = re.findall(r"(?m)^  (\w+).*?(?: ==>| -->(?:\|.*\|)?) (\w+)", mermaid)
+    drawn = lib.checked(lib.run(["dot", "-Tplain"], input=dot))
+    assert sorted(edges) == sorted(tuple(line.split()[1:3]) for line in drawn.splitlines() if line.startswith("edge "))
 
 
 def test_there_are_examples():

@@ -21,7 +21,7 @@ SAMPLES = {
     "force-iptables-binary": "legacy", "log_output_level": "default:debug", "log_as_json": True,
     "log_target": "/dev/stderr", "log_stacktrace_level": "default:none", "log_caller": "default", "vklog": "3",
     "sidecar": True, "backend": "iptables-legacy", "ipv6": "off", "family": "ipv4", "format": "iptables",
-    "resolv-conf": "/dev/null", "dns-port": "5353", "dns-zones": "off", "exclude-outbound-uids": "7,100-200",
+    "output": "json", "resolv-conf": "/dev/null", "dns-port": "5353", "dns-zones": "off", "exclude-outbound-uids": "7,100-200",
     "exclude-outbound-gids": "9-10", "exclude-outbound-ports-for-uids": "tcp:80,90-99:5,7-8",
     "exclude-inbound-cidrs": "10.0.0.0/8", "bypass-mark": "0x10/0xf0", "long-lists": "linear", "jump": "insert",
     "inner-interfaces": "br7,veth+", "keep-connections": True, "wait": "1s",
@@ -130,7 +130,7 @@ def test_the_command_line_beats_the_variables(netns, name):
     word = "true" if value is True else value
     other = {"native-nftables": "false"}.get(name, "false" if value is True else {
         "istio-inbound-interception-mode": "REDIRECT", "ipv6": "on", "family": "ipv6", "dns-zones": "on",
-        "long-lists": "auto", "jump": "auto", "backend": "auto", "format": "iptables", "force-iptables-binary": "nft"}.get(name, "1"))
+        "long-lists": "auto", "jump": "auto", "backend": "auto", "format": "iptables", "output": "text", "force-iptables-binary": "nft"}.get(name, "1"))
     beside = BESIDE.get(name, ["--format=iptables"])
     wanted = effective(netns, *beside, f"--{name}={word}")
     for variables in [{variable: other}, {alias: other}, {variable: other, alias: other}]:

@@ -136,7 +136,7 @@ def test_levels(netns):
 
     assert lines("default:none") == lines("none") == lines("fatal") == lines("error") == 0
     assert lines("warn") == lines("info") == 1
-    assert lines("debug") > 10
+    assert 3 < lines("debug") <= 40
     assert lines("no-such-scope:debug") == 1
     assert lines("no-such-scope:debug,default:none") == 0
 
@@ -212,3 +212,43 @@ def test_explain_knows_packets_of_no_socket(name, rule):
                                "uid=none"]))
     assert " uid=none oif=lo " in out.splitlines()[0]
     assert rule in out if rule else "skuid" not in out
+
+
+def debug_lines(netns, *args, **kwargs):
+    result = netns.istio_init(*args, "--log_output_level=debug", **kwargs)
+    return [line.removeprefix("istio-init: ").removeprefix("debug: ") for line in result.stderr.splitlines()]
+
+
+@pytest.mark.parametrize("mode", ["REDIRECT", "TPROXY"])
+def test_the_debug_level_says_what_was_tried_and_why(netns, backend, mode):
+    args = ["--sidecar", "-m", mode, "--ipv6=on"]
+    lines = debug_lines(netns, *args, f"--backend={backend}")
+    assert len(lines) <= 40
+    assert f"backend={backend}" in lines and "dry-run=false" not in lines
+    for name in lib.BACKENDS:
+        assert f"found {name}: 0 Istio rules, 0 of others" in lines
+    assert f"to try: {backend} (as asked for)" in lines
+    plan = [line.removeprefix("plan: ") for line in lines if line.startswith("plan: ")]
+    assert "ip address add ::6/128 dev lo nodad" in plan
+    assert ("ip rule add fwmark 1337 lookup 133 priority 32765" in plan) == (mode == "TPROXY")
+    counts = [int(n) for line in plan if line.startswith("add rules") for n in re.findall(r" (\d+)(?=,|$)", line)]
+    assert f"applied: {sum(counts)} rules " in lines[-1]
+    again = debug_lines(netns, *args)
+    assert f"found {backend}: {sum(counts)} Istio rules, 0 of others" in again
+    assert f"to try: {backend} (it holds Istio rules already)" in again and "plan: nothing to do" in again
+    removed = debug_lines(netns, "clean")
+    assert sum(line.startswith("plan: delete rules from") for line in removed) >= 1
+
+
+def test_the_debug_level_says_what_a_backend_answered(netns):
+    lines = debug_lines(netns, "--sidecar", prefix=["/usr/bin/python3", "-B", lib.ROOT / "tests/deny.py", "nftables-by-policy"],
+                        env={"ISTIO_INIT_BACKEND": "iptables-legacy"})
+    assert any(line.startswith("found nftables: ") and "Istio rules," not in line for line in lines), lines
+    assert "to try: iptables-legacy (as asked for)" in lines
+
+
+def test_the_debug_level_tells_of_foreign_rules(netns):
+    netns.sh("iptables-legacy -t nat -A OUTPUT -p tcp --dport 9 -j ACCEPT")
+    lines = debug_lines(netns, "--sidecar")
+    assert "found iptables-legacy: 0 Istio rules, 1 of others" in lines
+    assert "to try: iptables-legacy, then nftables, then iptables-nft (legacy tables hold rules already)" in lines

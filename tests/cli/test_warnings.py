@@ -24,7 +24,7 @@ def test_old_values_of_the_aliases_are_false(room, variable, value):
 # Variables of what has no empty value.
 EMPTY = [variable for name in [
     "inbound-capture-port", "inbound-tunnel-port", "iptables-probe-port", "dns-port", "probe-timeout", "wait",
-    "backend", "ipv6", "family", "dns-zones", "long-lists", "jump", "istio-inbound-tproxy-mark", "istio-inbound-tproxy-route-table",
+    "backend", "ipv6", "family", "output", "dns-zones", "long-lists", "jump", "istio-inbound-tproxy-mark", "istio-inbound-tproxy-route-table",
     "dry-run", "redirect-dns", "capture-all-dns", "drop-invalid", "dual-stack", "run-validation", "skip-rule-apply",
     "cni-mode", "reconcile", "cleanup-only", "force-apply", "native-nftables", "sidecar", "allow-host-netns",
     "comments"]

@@ -72,8 +72,10 @@ def test_what_is_far_from_everything_is_not_named(room, args):
 @pytest.mark.parametrize("args", [
     ["clean", "diff"], ["show", "clean"], ["clean", "apply", "--sidecar"], ["clean", "clean"], ["clean", "help"],
     ["--sidecar", "apply", "x", "clean"], ["istio-iptables", "init", "x", "clean"], ["clean", "--", "diff"],
-    ["help", "clean", "show"]])
+    ["help", "clean", "show"], ["clean", "status"], ["show", "cleanup"], ["istio-iptables", "uninstall"],
+    ["init", "--sidecar", "remove"]])
 def test_two_commands_in_one_call(room, args):
+    """Words of elsewhere are commands, too."""
     result = room.istio_init(*args)
     assert (result.returncode, result.stdout) == (64, "")
     assert len(result.stderr.splitlines()) == 1 and "two commands in one call" in result.stderr
@@ -82,11 +84,13 @@ def test_two_commands_in_one_call(room, args):
 @pytest.mark.parametrize("words, cause", [
     (["false"], "--name=false"), (["True"], "--name=false"), (["443"], "commas"), (["8000-8100"], "commas"),
     (["10.0.0.0/8"], "commas"), ([",443"], "commas"), (["eth1,", "eth2"], "commas"), (["bin", "etc"], "'*'"),
-    (["bin"], "'*'"), (["frobnicate"], "the command is the first word")])
+    (["bin"], "'*'"), (["frobnicate"], "the command is the first word"), (["reconcile"], "there is --reconcile"),
+    (["validate"], "here it is --run-validation"), (["--", "\u2013x"], "its dash")])
 def test_stray_words_say_why(room, words, cause):
     """The program runs where a shell would put "bin" and "etc" in the place of an asterisk."""
     result = room.istio_init("apply", "--dry-run", "--sidecar", *words, cwd="/")
-    assert_warned(result, f'ignored "{words[0]}"', cause)
+    word = words[-1] if words[0] == "--" else words[0]
+    assert_warned(result, f'ignored "{word}"', cause)
     assert result.stdout == room.istio_init("--dry-run", "--sidecar").stdout
     result = room.istio_init("--sidecar", *words, cwd="/")
     assert (result.returncode, result.stdout) == (64, "")
@@ -114,8 +118,35 @@ def test_options_of_older_releases(room, args, names):
 
 @pytest.mark.parametrize("variable, near", [
     ("ISTIO_INIT_BAKCEND", "ISTIO_INIT_BACKEND"), ("ISTIO_INIT_DRY_RUN", "DRY_RUN"), ("ISTIO_INIT_", ""),
-    ("ISTIO_INIT_EXCLUDE_OUTBOUND_UID", "ISTIO_INIT_EXCLUDE_OUTBOUND_UIDS"), ("ISTIO_INIT_SERVICE_PORT", "")])
+    ("ISTIO_INIT_EXCLUDE_OUTBOUND_UID", "ISTIO_INIT_EXCLUDE_OUTBOUND_UIDS"), ("ISTIO_INIT_SERVICE_PORT", ""),
+    ("ISTIO_INIT_BACKEND\u200b", "ISTIO_INIT_BACKEND")])
 def test_unknown_variables_of_ours(room, variable, near):
     result = room.istio_init("--dry-run", "--sidecar", env={variable: "nftables"})
-    assert_warned(result, f'unknown variable "{variable}"' + (f"; the nearest is {near}" if near else ""))
+    shown = variable.replace("\u200b", r"\u200b")
+    assert_warned(result, f'unknown variable "{shown}"' + (f"; the nearest is {near}" if near else ""))
     assert near or "nearest" not in result.stderr
+
+
+def test_the_name_of_an_unknown_variable_may_be_long(room):
+    result = room.istio_init("--dry-run", "--sidecar", env={"ISTIO_INIT_" + 500 * "A": "1"})
+    assert_warned(result, 'unknown variable "ISTIO_INIT_AAAA', '"...')
+    assert len(result.stderr) < 200
+
+
+@pytest.mark.parametrize("invisible, shown", [
+    ("\ufeff", r"\ufeff"), ("\u200b", r"\u200b"), ("\u00a0", r"\u00a0"), ("\u202e", r"\u202e"), ("\x7f", r"\x7f")])
+def test_what_cannot_be_seen_is_shown(room, invisible, shown):
+    path = room.dir / "list"
+    path.write_text(f"10.0.0.0/8\n{invisible}10.1.0.0/16\n", encoding="utf-8")
+    for args in [[f"{invisible}clean"], [f"--side{invisible}car"], ["-b", f"80,{invisible}x"], ["-m", f"{invisible}TPROXY"],
+                 ["-x", f"@{path}"], ["explain", f"{invisible}out"], ["explain", "out", f"dst={invisible}10.0.0.5"]]:
+        result = room.istio_init(*args)
+        assert (result.returncode, result.stdout) == (64, "")
+        assert shown in result.stderr.splitlines()[0] and result.stderr.replace("\n", "").isprintable()
+
+
+def test_a_dash_that_is_none(room):
+    for dash in "\u2010", "\u2013", "\u2014", "\u2212":
+        result = room.istio_init(f"{dash}x", "10.0.0.0/8")
+        assert (result.returncode, result.stdout) == (64, "")
+        assert "its dash is not the one of the keyboard" in result.stderr.splitlines()[1]

@@ -95,7 +95,8 @@ void fuzz_use_ruleset(const struct ruleset *rs)
 	text_print_ruleset(out, rs, &plain);
 	text_print_diff(out, rs, none, true);
 	if (rs->layout == LAYOUT_IPTABLES)
-		text_print_mermaid(out, rs, IPV4);
+		text_print_picture(out, rs, IPV4, false);
+	text_print_picture(out, rs, IPV4, true);
 	for (unsigned i = 0; i < ARRAY_SIZE(packets); i++)
 		explain(out, rs, packets[i]);
 	fclose(out);

@@ -394,7 +394,7 @@ def test_another_user_with_the_capabilities_cleans_all(netns, backend, public):
     before = netns.state()
     user = [*ambient("+net_admin,+net_raw"), public / "istio-init"]
     lib.checked(netns.istio_init(*MARKED, f"--backend={backend}"))
-    assert "removed the Istio rules" in netns.run([*user, "clean"]).stderr
+    assert "removed " in netns.run([*user, "clean"]).stderr
     assert netns.state() == before
     result = netns.run([*user, "clean"])
     assert result.returncode == 0 and "nothing to clean" in result.stderr
@@ -418,3 +418,31 @@ def test_interface_rules_go_though_ipv6_is_off_by_now(netns, backend):
     netns.write_sysctl("ipv6/conf/all/disable_ipv6", "1")
     lib.checked(netns.istio_init("clean", "-c", "eth7"))
     assert netns.state()[0] == before
+
+
+@pytest.mark.parametrize("args, routes", [(["--sidecar"], ""), (["--sidecar", "-m", "TPROXY"], ", 2 ip rules, 2 routes")])
+@pytest.mark.parametrize("others", [0, 1, 2])
+def test_it_says_what_it_removed_and_what_it_left(netns, backend, args, routes, others):
+    """The same number of rules as the apply."""
+    for port in range(others):
+        netns.sh(f"iptables-nft -t nat -A OUTPUT -p tcp --dport {port + 1} -j ACCEPT")
+    left = ["", "; left 1 rule of others", "; left 2 rules of others"][others]
+    applied = netns.istio_init(*args, "--ipv6=on", f"--backend={backend}").stderr
+    rules = re.search(r"applied: (\d+) rules", applied)[1]
+    assert netns.istio_init("clean").stderr == f"istio-init: removed {rules} rules of {backend}, address ::6{routes}{left}\n"
+    assert netns.istio_init("clean").stderr == f"istio-init: nothing to clean{left}\n"
+
+
+def test_it_says_what_it_removed_of_each_backend(netns):
+    for other in lib.BACKENDS:
+        lib.checked(netns.istio_init("-b", "80", f"--backend={other}", "--ipv6=off", "--force-apply", "--reconcile"))
+        if other == "iptables-legacy":
+            legacy = netns.save("ipv4")
+    lib.checked(netns.run(["iptables-legacy-restore"], input=legacy))
+    message = netns.istio_init("clean").stderr
+    assert re.fullmatch(r"istio-init: removed \d+ rules of iptables-nft, \d+ rules of iptables-legacy\n", message), message
+
+
+def test_chains_without_a_rule_go_too(netns):
+    netns.sh("iptables-nft -t nat -N ISTIO_OUTPUT; iptables-nft -t nat -N ISTIO_X")
+    assert netns.istio_init("clean").stderr == "istio-init: removed empty chains of iptables-nft\n"

@@ -458,3 +458,24 @@ def test_sets_carry_no_userdata(netns, backend):
     lib.checked(netns.istio_init(*args, prefix=[*strace(netns, "trace=sendto"), "-v", "-s", "1000000"]))
     sets = [part for part in (netns.dir / "trace").read_text().split("[{nlmsg_len=") if "NFT_MSG_NEWSET," in part]
     assert sets and not any("nla_type=0xd}" in part for part in sets)
+
+
+@pytest.mark.backends("nftables", "iptables-nft")
+def test_as_many_as_it_says_fit_into_a_transaction_of_a_user_namespace(netns, backend):
+    """And so many more do not.  Of the rules of iptables those beside the list's count, too."""
+    cidrs = netns.dir / "cidrs"
+    room = int(pathlib.Path("/proc/sys/net/core/wmem_max").read_text())
+    user = ["unshare", "-U", "--map-user=1337", "--map-group=1337", "--keep-caps", "-n"]
+
+    def apply(n):
+        cidrs.write_text("".join(f"10.{i >> 13}.{i >> 5 & 255}.{(i & 31) * 8}/30\n" for i in range(n)))
+        return lib.run([*user, lib.BINARY, "-i", "*", f"-x@{cidrs}", "--long-lists=linear", f"--backend={backend}"])
+
+    many = room // (20 if backend == "nftables" else 100)
+    result = apply(many)
+    assert result.returncode == 69, result.stderr
+    items, fit = map(int, re.search(r"error: (\d+) .* are too many .* some (\d+) fit", result.stderr).groups())
+    most = fit - (items - many)
+    assert most > many // 4
+    assert apply(most - 20).returncode == 0
+    assert apply(most + 20).returncode == 69

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../src/cli/options.h"
 #include "util.h"
 
 char *cli_file(const char *content)
@@ -94,26 +95,35 @@ void cli_run_free(struct cli_run *run)
 	free(run->text);
 }
 
+static const char *default_of(const char *name)
+{
+	for (const struct option *o = options; o < options + OPTIONS; o++)
+		if (!strcmp(o->name ? o->name : o->variable, name))
+			return o->text;
+	ck_abort_msg("there is no option %s", name);
+}
+
 const char *cli_run_value(struct cli_run *run, const char *name)
 {
-	struct log_options options = run->cfg.log;
+	struct log_options debug = run->cfg.log;
 	size_t len, n = strlen(name);
 	char *line, *text;
 
 	/* only the dump's lines */
 	ck_assert_int_eq(truncate(run->log_path, 0), 0);
-	options.level = LOG_DEBUG;
-	options.json = false;
-	log_setup(&options);
+	debug.level = LOG_DEBUG;
+	debug.json = false;
+	log_setup(&debug);
 	cli_log_config(&run->cfg);
 	log_setup(&run->cfg.log);
 	ck_assert_int_eq(read_file(run->log_path, 1 << 20, &text, &len), 0);
 	line = strstr(text, name);
 	while (line && !(line[-1] == ' ' && line[n] == '='))
 		line = strstr(line + 1, name);
-	ck_assert_msg(line, "no option %s in the dump", name);
-	line[strcspn(line, "\n")] = '\0';
-	strncpy(run->value, line + n + 1, sizeof(run->value) - 1);
+	if (line)
+		line[strcspn(line, "\n")] = '\0';
+	/* what is a default is not dumped */
+	strncpy(run->value, line ? line + n + 1 : default_of(name), sizeof(run->value) - 1);
 	free(text);
 	return run->value;
 }

@@ -3,6 +3,7 @@
 SUITE(addr)
 SUITE(heap)
 SUITE(log)
+SUITE(emit)
 SUITE(merge)
 SUITE(nft)
 SUITE(nft_answers)
