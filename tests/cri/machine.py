@@ -80,7 +80,7 @@ def run_inside(script, args):
         for path in sorted([folder, *folder.rglob("*/")], reverse=True):
             path.rmdir()
     after = machine()
-    return status, [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+    return status, [name for name in sorted(after) if before.get(name) != after[name]]
 
 
 def main(script, inside):

@@ -93,7 +93,7 @@ class Pod:
 
 
 class Node:
-    def __init__(self, directory, kind, runc="runc"):
+    def __init__(self, directory, kind):
         self.dir, self.kind = directory, kind
         self.programs, self.plugins, config, self.cni_version = KINDS[kind]
         self.conf, self.bin = self.dir / "net.d", self.dir / "cni"
@@ -102,8 +102,7 @@ class Node:
             folder.mkdir(parents=True)
         for plugin in ("ptp", "host-local", "loopback"):
             (self.bin / plugin).symlink_to(self.plugins / plugin)
-        text = (HERE / config).read_text().replace("@DIR@", str(self.dir)).replace("@RUNC@", runc)
-        (self.dir / "config.toml").write_text(text)
+        (self.dir / "config.toml").write_text((HERE / config).read_text().replace("@DIR@", str(self.dir)))
         self.process = self.runtime = None
         self.configure()
         self.start()
