@@ -17,6 +17,7 @@ struct other_chain {
 	uint8_t families;
 	const char *family, *table, *chain, *type, *hook; /* as nft has them: "inet", ..., "nat", "prerouting" */
 	int32_t priority;
+	struct ruleset *rules; /* of nat output: its table, as nat with this chain as OUTPUT; NULL: not read */
 };
 
 /* The table of STEP_GUARD: of inet. */

@@ -155,6 +155,7 @@ static void log_summary(const struct context *ctx, const struct order *order, ui
 	tell_of_ambient(ctx, &order->plan);
 	warn_of_front(&order->plan);
 	warn_of_translated_dns(ctx);
+	warn_of_dns_in_front(ctx);
 	if (order->no_zones)
 		log_warn("DNS is captured without conntrack zones: %s", order->zones_err.what);
 	if (order->plan.elsewhere != BACKENDS)

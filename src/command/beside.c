@@ -10,6 +10,9 @@
 #include "text.h"
 #include "util.h"
 
+/* Of nat's OUTPUT on every backend, which none can change (NF_IP_PRI_NAT_DST). */
+#define NAT_PRIORITY (-100)
+
 static bool is_jump(const struct rule *rule, enum family family)
 {
 	return rule->families & FAMILY_BIT(family) && rule->target.kind == TARGET_JUMP &&
@@ -78,18 +81,45 @@ void warn_of_front(const struct plan *plan)
 
 void warn_of_translated_dns(const struct context *ctx)
 {
-	enum backend_index backend;
-	const struct rule *rule = context_translated_dns(ctx, ctx->families, &backend);
 	auto_free char *text = NULL;
+	struct translator by;
 	size_t len = 0;
 	FILE *out;
 
-	if (!rule || ctx->cfg->dns_zones != AUTO)
+	if (ctx->cfg->dns_zones != AUTO || !context_translated_dns(ctx, ctx->families, &by))
 		return;
 	out = xchecked(open_memstream(&text, &len));
-	text_print_iptables_rule(out, hook_name(HOOK_OUTPUT), rule, rule->families & FAMILY_BIT(IPV4) ? IPV4 : IPV6);
+	if (by.backend == BACKENDS) {
+		fprintf(out, "table %s %s translates it here: chain %s: ", by.other->family, by.other->table,
+			by.other->chain);
+		text_print_nft_rule(out, by.rule, false);
+	} else {
+		fprintf(out, "%s translates it here: ", backend_name(by.backend));
+		text_print_iptables_rule(out, hook_name(HOOK_OUTPUT), by.rule,
+					 by.rule->families & FAMILY_BIT(IPV4) ? IPV4 : IPV6);
+	}
 	fclose(out);
-	log_warn("DNS is captured without conntrack zones, since %s translates it here: %s", backend_name(backend), text);
+	log_warn("DNS is captured without conntrack zones, since %s", text);
+}
+
+void warn_of_dns_in_front(const struct context *ctx)
+{
+	for (unsigned i = 0; i < ctx->live.n_others; i++) {
+		const struct other_chain *other = &ctx->live.others[i];
+		const struct rule *rule = foreign_dns_rule(other->rules, ctx->cfg, ctx->families, false);
+		auto_free char *text = NULL;
+		size_t len = 0;
+		FILE *out;
+
+		if (!rule || other->priority >= NAT_PRIORITY)
+			continue;
+		out = xchecked(open_memstream(&text, &len));
+		text_print_nft_rule(out, rule, false);
+		fclose(out);
+		log_warn("chain %s of table %s %s, at priority %d, comes before Istio's at %d, and may take DNS that is to be "
+			 "captured: %s",
+			 other->chain, other->family, other->table, other->priority, NAT_PRIORITY, text);
+	}
 }
 
 static void print_line(char sign, const char *chain, const struct rule *rule, enum family family, bool color)

@@ -14,6 +14,12 @@ void warn_of_front(const struct plan *plan);
 /* Says why conntrack zones are left out, where a server's address is translated in the netns. */
 void warn_of_translated_dns(const struct context *ctx);
 
+/*
+ * One warning for each chain of somebody's own nft table that may take captured DNS before any rule of ours, since its
+ * priority says so.
+ */
+void warn_of_dns_in_front(const struct context *ctx);
+
 /* Rules of ours that the plan moves in front of others', as hunks of a unified diff; nothing if there are none. */
 void print_moves(const struct plan *plan, bool color);
 

@@ -167,6 +167,8 @@ int context_open(struct context *ctx, const struct config *cfg, enum intent inte
 	if (intent == INTENT_SHOW || intent == INTENT_CLEAN)
 		ctx->families = FAMILY_BOTH;
 	ctx->live.clean = intent == INTENT_CLEAN;
+	/* Whoever translates DNS, too, may do it in a table of his own. */
+	ctx->live.chains = cfg->redirect_dns && intent != INTENT_CLEAN;
 	ctx->live.table =
 		intent == INTENT_CLEAN || intent == INTENT_SHOW || cfg->mode == MODE_TPROXY ? cfg->tproxy_table : 0;
 	return 0;
@@ -187,6 +189,8 @@ static void forget(struct context *ctx)
 	free(ctx->marks);
 	ctx->marks = NULL;
 	ctx->n_marks = 0;
+	for (unsigned i = 0; i < ctx->live.n_others; i++)
+		ruleset_free(ctx->live.others[i].rules);
 	free(ctx->live.others);
 	ctx->live = (struct live){
 		.table = ctx->live.table,
@@ -300,21 +304,23 @@ int context_read(struct context *ctx, struct err *err)
 	return 0;
 }
 
-const struct rule *context_translated_dns(const struct context *ctx, unsigned families, enum backend_index *backend)
+bool context_translated_dns(const struct context *ctx, unsigned families, struct translator *found)
 {
-	const struct rule *rule = NULL;
+	const struct live *live = &ctx->live;
 
-	for (*backend = 0; *backend < BACKENDS; (*backend)++) {
-		rule = foreign_dns_rule(ctx->live.rules[*backend], ctx->cfg, families, true);
-		if (rule)
-			break;
+	*found = (struct translator){ .backend = 0 };
+	for (; found->backend < BACKENDS && !found->rule; found->backend += !found->rule)
+		found->rule = foreign_dns_rule(live->rules[found->backend], ctx->cfg, families, true);
+	for (unsigned i = 0; i < live->n_others && !found->rule; i++) {
+		found->other = &live->others[i];
+		found->rule = foreign_dns_rule(found->other->rules, ctx->cfg, families, true);
 	}
-	return rule;
+	return found->rule;
 }
 
 struct ruleset *context_wanted(const struct context *ctx, enum backend_index backend, unsigned families, bool zones)
 {
-	enum backend_index translator;
+	struct translator translator;
 	bool translated = ctx->cfg->dns_zones == AUTO && context_translated_dns(ctx, families, &translator);
 	struct capture_options options = {
 		.layout = backend == NFTABLES ? LAYOUT_NATIVE : LAYOUT_IPTABLES,

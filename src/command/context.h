@@ -47,11 +47,18 @@ int context_read(struct context *ctx, struct err *err);
  */
 struct ruleset *context_wanted(const struct context *ctx, enum backend_index backend, unsigned families, bool zones);
 
+/* A rule of somebody else's that translates captured DNS in this netns. */
+struct translator {
+	const struct rule *rule;
+	enum backend_index backend;      /* that holds it; BACKENDS: */
+	const struct other_chain *other; /* an nft table of his own */
+};
+
 /*
- * The rule of somebody else's that translates captured DNS in this netns, and the @backend that holds it; NULL if there is
- * none.  With --dns-zones=auto context_wanted leaves the zones out then: query and answer carry different addresses.
+ * The first of them: false if there is none.  With --dns-zones=auto context_wanted leaves the zones out then: query and
+ * answer carry different addresses.
  */
-const struct rule *context_translated_dns(const struct context *ctx, unsigned families, enum backend_index *backend);
+bool context_translated_dns(const struct context *ctx, unsigned families, struct translator *found);
 
 /* What routes the options alone ask for, for rules of @families. */
 struct routes_want context_options_routes(const struct config *cfg, unsigned families);

@@ -96,6 +96,8 @@ static bool rule_may_end(const struct ruleset *rs, enum table_id table, const st
 	case TARGET_DROP:
 	case TARGET_TPROXY:
 		return !q->translated;
+	case TARGET_NONE:
+		return rule->unknown & UNKNOWN_ACTION;
 	default:
 		return false;
 	}

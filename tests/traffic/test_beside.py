@@ -3,8 +3,6 @@
 
 import socket
 
-import socket
-
 import lib
 import pytest
 from pod import DNS, PEER, POD, VM, Listener, Pod
@@ -200,3 +198,102 @@ def test_dns_beside_others(backend, name, flavour, words):
         assert ask(pod, server) == met
         lib.checked(run("clean"))
         assert set(ask(pod, server).values()) == {real}
+
+
+# The same in a table of somebody's own, as newer container engines and kube-proxy have it.
+NATIVE = {
+    "docker": """
+        table ip docker {
+            chain output {
+                type nat hook output priority %d;
+                ip daddr 127.0.0.11 udp dport 53 dnat to 127.0.0.11:38127
+                ip daddr 127.0.0.11 tcp dport 53 dnat to 127.0.0.11:38127
+            }
+            chain postrouting {
+                type nat hook postrouting priority 100;
+                ip saddr 127.0.0.11 udp sport 38127 snat to :53
+                ip saddr 127.0.0.11 tcp sport 38127 snat to :53
+            }
+        }""",
+    "consul": """
+        table inet consul {
+            chain output {
+                type nat hook output priority %d;
+                ip daddr 127.0.0.1 meta l4proto { tcp, udp } th dport 53 redirect to :8600
+            }
+        }""",
+    "kube-proxy": f"""
+        table ip kube-proxy {{
+            map service-ips {{
+                type ipv4_addr . inet_proto . inet_service : verdict
+                elements = {{ {DNS} . udp . 53 : goto endpoint, {DNS} . tcp . 53 : goto endpoint }}
+            }}
+            chain endpoint {{
+                meta l4proto {{ tcp, udp }} dnat to {PEER}:5353
+            }}
+            chain services {{
+                ip daddr . meta l4proto . th dport vmap @service-ips
+            }}
+            chain nat-output {{
+                type nat hook output priority %d;
+                jump services
+            }}
+        }}""",
+}
+
+STATEFUL_NATIVE = """
+    table inet filter {
+        chain input {
+            type filter hook input priority 0;
+            ct state established,related accept
+            meta l4proto { tcp, udp } th dport { 53, 8600, 15053, 38127 } accept
+            meta l4proto { tcp, udp } drop
+        }
+    }"""
+
+
+@pytest.mark.parametrize("words", [[], ["--capture-all-dns"]], ids=["servers", "all"])
+@pytest.mark.parametrize("priority", [-100, -110])
+@pytest.mark.parametrize("name", NATIVE)
+def test_dns_beside_a_table_of_anothers_own(backend, name, priority, words):
+    server, _, (place, port, real) = RESOLVERS[name]
+    with Pod() as pod:
+        def run(*more):
+            return pod.netns.istio_init(*more, "--sidecar", "-u", "1337", "--exclude-outbound-uids=2000", "--redirect-dns",
+                                        "--resolv-conf", pod.netns.dir / "resolv.conf", f"--backend={backend}", *words)
+
+        (pod.netns.dir / "resolv.conf").write_text(f"nameserver {server}\n")
+        for kind in socket.SOCK_DGRAM, socket.SOCK_STREAM:
+            netns = getattr(pod, place)
+            pod.listeners[netns, port, socket.AF_INET, kind] = Listener(netns, real, socket.AF_INET, kind, port)
+        pod.netns.sh(f"nft -f - <<'END'\n{NATIVE[name] % priority}\n{STATEFUL_NATIVE}\nEND")
+        assert set(ask(pod, server).values()) == {real}
+        result = run()
+        lib.checked(result)
+        captured = "dns" if priority == -100 else real
+        met = {who: captured if who.startswith("app") else real for who in ask(pod, server)}
+        assert ask(pod, server) == met, result.stderr
+        table = NATIVE[name].split("{")[0].strip()
+        assert f"since {table} translates it here: chain " in result.stderr
+        in_front = [line for line in result.stderr.splitlines() if f"of {table}, at priority -110, comes before" in line]
+        assert len(in_front) == (priority != -100), result.stderr
+        assert "raw" not in lib.checked(pod.netns.istio_init("show"))
+        lib.checked(run("diff"))
+        lib.checked(run("--reconcile", "--force-apply"))
+        lib.checked(run("clean"))
+        assert set(ask(pod, server).values()) == {real}
+
+
+@pytest.mark.parametrize("rule", [
+    "udp dport 5353 redirect to :9", "tcp dport 53 counter return", "ip daddr 10.9.9.9 udp dport 53 dnat to 10.9.9.9:5353",
+    "meta l4proto tcp redirect to :9", "ip6 daddr ::1 udp dport 53 redirect to :9", "counter"])
+def test_a_table_that_leaves_dns_alone(backend, rule):
+    with lib.Netns() as netns:
+        (netns.dir / "resolv.conf").write_text(f"nameserver {DNS}\n")
+        netns.sh("nft 'add table inet own; add chain inet own out { type nat hook output priority -110; }; "
+                 f"add rule inet own out {rule}'")
+        result = netns.istio_init("--sidecar", "--redirect-dns", "--ipv6=off", "--resolv-conf", netns.dir / "resolv.conf",
+                                  f"--backend={backend}")
+        lib.checked(result)
+        assert "translates it" not in result.stderr and ("comes before" in result.stderr) == rule.startswith("meta")
+        assert "zone" in lib.checked(netns.istio_init("show"))

@@ -3,7 +3,7 @@
 
 import lib
 import pytest
-from pod import DNS, DNS6, POD, SERVICE, SERVICE6, Pod
+from pod import DNS, DNS6, POD, SERVICE, SERVICE6, Pod, wire
 
 CASES = [("REDIRECT", []), ("TPROXY", []), ("REDIRECT", ["--capture-all-dns"]), ("REDIRECT", ["--dns-zones=off"])]
 
@@ -65,3 +65,33 @@ def test_upstreams_options_are_warned_of(backend, option):
         lib.checked(result)
         assert "--inner-interfaces" not in result.stderr
         assert pod.connect("vm", DNS, 53, "udp")[0] == "peer"
+
+
+@pytest.mark.parametrize("ifaces", ["br0,br1", "br+"])
+@pytest.mark.parametrize("mode", ["REDIRECT", "TPROXY"])
+def test_several_bridges(backend, mode, ifaces):
+    with Pod() as pod, lib.Netns() as first, lib.Netns() as second:
+        masquerade(pod, backend)
+        containers = []
+        for n, container in enumerate([first, second]):
+            addresses = [(f"10.2.0.{17 + 16 * n}", f"10.2.0.{18 + 16 * n}"), (f"fd02:{n + 1}::1", f"fd02:{n + 1}::2")]
+            wire(pod.netns, f"veth{n}", container, [])
+            pod.netns.sh(f"ip link add br{n} type bridge; ip link set veth{n} master br{n}; ip link set br{n} up")
+            for own, its in addresses:
+                bits, nodad, version = (64, "nodad", 6) if ":" in own else (28, "", 4)
+                pod.netns.sh(f"ip addr add {own}/{bits} dev br{n} {nodad}")
+                container.sh(f"ip addr add {its}/{bits} dev eth0 {nodad}; ip -{version} route add default via {own}")
+            containers.append(container)
+        pod.netns.sh(f"ip6tables-{'legacy' if backend == 'iptables-legacy' else 'nft'} -t nat -A POSTROUTING -s fd02::/16 "
+                     "-o eth0 -j MASQUERADE")
+        result = start(pod, backend, "--redirect-dns", f"--inner-interfaces={ifaces}", "-m", mode)
+        lib.checked(result)
+        assert "no interface" not in result.stderr
+        for container in containers:
+            pod.vm = container
+            for server, service in (DNS, SERVICE), (DNS6, SERVICE6):
+                assert pod.connect("vm", service, 80) == ("proxy", (service, 80))
+                for proto in "udp", "tcp":
+                    assert pod.connect("vm", server, 53, proto)[0] == "dns"
+                assert pod.connect("vm", service, 53, "udp")[0] == "peer"
+        lib.checked(start(pod, backend, "diff", "--redirect-dns", f"--inner-interfaces={ifaces}", "-m", mode))

@@ -114,7 +114,7 @@ static struct ruleset *read_back(struct nfnl_batch *batch, struct nft_dump *dump
 	for (unsigned i = 0; i < dump->n; i++)
 		if (dump->messages[i]->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE))
 			nftables_rule_decode(back, dump, TABLE_NAT, nfnl_attr_str(dump->messages[i], NFTA_RULE_CHAIN),
-					     dump->messages[i]);
+					     FAMILY_BOTH, dump->messages[i]);
 	return back;
 }
 
@@ -157,7 +157,7 @@ START_TEST(elements_that_are_there_twice)
 		}
 	for (unsigned i = 0; i < dump.n; i++)
 		if (dump.messages[i]->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE))
-			nftables_rule_decode(twice, &dump, TABLE_NAT, "istio-output", dump.messages[i]);
+			nftables_rule_decode(twice, &dump, TABLE_NAT, "istio-output", FAMILY_BOTH, dump.messages[i]);
 	read = ruleset_find(twice, TABLE_NAT, "istio-output")->rules;
 	ck_assert(read->unknown ? sets : rule_equal(read, rule));
 	free(dump.messages);

@@ -79,7 +79,7 @@ START_TEST(what_the_model_cannot_say_is_unknown)
 			break;
 		}
 		nftnl_rule_nlmsg_build_payload(nlh, r);
-		nftables_rule_decode(back, &none, TABLE_NAT, "odd", nlh);
+		nftables_rule_decode(back, &none, TABLE_NAT, "odd", FAMILY_BOTH, nlh);
 		nftnl_rule_free(r);
 	}
 	chain = ruleset_find(back, TABLE_NAT, "odd");

@@ -119,6 +119,28 @@ static int read_tables(struct engine *e, unsigned dump_index, unsigned n_tables,
 	return rc;
 }
 
+/* Of the tables of others in which what is sent here is translated. */
+static int read_others(struct engine *e, struct err *err)
+{
+	struct nft_dump *others = &e->dumps[OTHERS];
+	unsigned n = others->n;
+	int rc = 0;
+
+	e->into = others;
+	for (unsigned i = 0; i < n && !rc; i++) {
+		const struct nlmsghdr *nlh = others->messages[i];
+		struct nfnl_query query = { .type = NFT_MSG_GETRULE };
+
+		if (!others_want_rules(nlh))
+			continue;
+		query.family = ((const struct nfgenmsg *)mnl_nlmsg_get_payload(nlh))->nfgen_family;
+		query.table = nfnl_attr_str(nlh, NFTA_CHAIN_TABLE);
+		rc = dump(e, &query, err);
+	}
+	e->into = NULL;
+	return rc;
+}
+
 static void forget(struct engine *e)
 {
 	e->guard = false;
@@ -155,7 +177,7 @@ static int read_all(struct nfnl *nfnl, void *data, struct err *err)
 	rc = dump(e, &query, err);
 	for (unsigned d = 0; d < NFT_BACKENDS && !rc; d++)
 		rc = read_tables(e, d, n_tables[d], err);
-	return rc;
+	return rc ? rc : read_others(e, err);
 }
 
 /* Of the engine's own link: what is there now, decoded. */

@@ -60,7 +60,38 @@ static bool is_walked(const struct nft_dump *dump, const struct nlmsghdr *nlh, u
 	return false;
 }
 
-static void note_chain(struct live *live, const struct nlmsghdr *nlh, uint32_t hook, int32_t priority)
+/* Sets and maps are not read: what is looked up in them may be there. */
+static struct ruleset *read_rules(const struct nft_dump *dump, const struct nlmsghdr *chain, unsigned families)
+{
+	struct ruleset *rs = ruleset_new(LAYOUT_NATIVE, families);
+
+	for (unsigned i = 0; i < dump->n; i++) {
+		const struct nlmsghdr *nlh = dump->messages[i];
+		const char *name = nfnl_attr_str(nlh, NFTA_RULE_CHAIN);
+
+		if (NFNL_MSG_TYPE(nlh->nlmsg_type) != NFT_MSG_NEWRULE || nfproto_of(nlh) != nfproto_of(chain) ||
+		    strcmp(nfnl_attr_str(nlh, NFTA_RULE_TABLE), nfnl_attr_str(chain, NFTA_CHAIN_TABLE)) != 0)
+			continue;
+		if (!strcmp(name, nfnl_attr_str(chain, NFTA_CHAIN_NAME)))
+			name = hook_name(HOOK_OUTPUT);
+		nftables_rule_decode(rs, dump, TABLE_NAT, name, families, nlh)->owner = RULE_FOREIGN;
+	}
+	return rs;
+}
+
+bool others_want_rules(const struct nlmsghdr *nlh)
+{
+	const struct nft_hook *output = nft_hook_find(TABLE_NAT, HOOK_OUTPUT);
+	uint32_t hook;
+	int32_t priority;
+
+	return NFNL_MSG_TYPE(nlh->nlmsg_type) == NFT_MSG_NEWCHAIN && nft_chain_hook(nlh, &hook, &priority) &&
+	       hook == output->hook && nfproto_of(nlh) != NFPROTO_NETDEV &&
+	       !strcmp(nfnl_attr_str(nlh, NFTA_CHAIN_TYPE), output->type);
+}
+
+static void note_chain(struct live *live, const struct nft_dump *dump, const struct nlmsghdr *nlh, uint32_t hook,
+		       int32_t priority)
 {
 	struct other_chain *other;
 
@@ -76,6 +107,7 @@ static void note_chain(struct live *live, const struct nlmsghdr *nlh, uint32_t h
 			.type = nfnl_attr_str(nlh, NFTA_CHAIN_TYPE),
 			.hook = kinds[k].hooks[hook],
 			.priority = priority,
+			.rules = others_want_rules(nlh) ? read_rules(dump, nlh, kinds[k].families) : NULL,
 		};
 	}
 }
@@ -97,6 +129,6 @@ void others_note(struct live *live, const struct nft_dump *dumps, unsigned n)
 			    (!nfnl_attr_u32(nlh, NFTA_CHAIN_USE) && nfnl_attr_u32(nlh, NFTA_CHAIN_POLICY) == NF_ACCEPT) ||
 			    (d + 1 < n && is_walked(&dumps[d], nlh, flags)))
 				continue;
-			note_chain(live, nlh, hook, priority);
+			note_chain(live, &dumps[d], nlh, hook, priority);
 		}
 }

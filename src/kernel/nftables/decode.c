@@ -157,11 +157,11 @@ static const struct nft_expr_kind kinds[] = {
 };
 
 struct rule *nftables_rule_decode(struct ruleset *rs, const struct nft_dump *dump, enum table_id table,
-				  const char *chain, const struct nlmsghdr *nlh)
+				  const char *chain, unsigned families, const struct nlmsghdr *nlh)
 {
 	struct native_decoder n = { .dump = dump, .table = table };
 
-	nft_decoder_init(&n.d, rs, FAMILY_BOTH, kinds);
+	nft_decoder_init(&n.d, rs, families, kinds);
 	nft_decoder_run(&n.d, nlh);
 	if (n.d.rule.target.kind == TARGET_TPROXY && !(n.marked && n.accepted))
 		n.d.rule.unknown |= UNKNOWN_ACTION;

@@ -100,8 +100,10 @@ void nftables_decode(struct nft_dump *dump);
 bool nftables_set_decode(struct ruleset *rs, const struct nft_dump *dump, enum table_id table, const char *name,
 			 enum family family, bool network_order, struct match *m);
 
-/* Adds a dumped rule to the chain that it names (@chain: as the model calls it), and returns it. */
+/*
+ * Adds a dumped rule to the chain that it names (@chain: as the model calls it), and returns it.  @families: of its table.
+ */
 struct rule *nftables_rule_decode(struct ruleset *rs, const struct nft_dump *dump, enum table_id table,
-				  const char *chain, const struct nlmsghdr *nlh);
+				  const char *chain, unsigned families, const struct nlmsghdr *nlh);
 
 #endif

@@ -51,7 +51,7 @@ static void read_chain(struct nft_dump *dump, enum table_id id, const struct nlm
 static void read_rule(struct nft_dump *dump, enum table_id id, const struct nlmsghdr *nlh)
 {
 	const char *chain = model_name(id, nfnl_attr_str(nlh, NFTA_RULE_CHAIN));
-	struct rule *rule = nftables_rule_decode(dump->rs, dump, id, chain, nlh);
+	struct rule *rule = nftables_rule_decode(dump->rs, dump, id, chain, FAMILY_BOTH, nlh);
 
 	rule->raw = nlh;
 	rule->id = nft_rule_handle(nlh);
