@@ -19,7 +19,7 @@
 static bool makes_rules(const struct config *cfg)
 {
 	return (cfg->command == COMMAND_APPLY && (cfg->dry_run || !cfg->skip_rule_apply)) ||
-	       cfg->command == COMMAND_DIFF || (cfg->command == COMMAND_EXPLAIN && !cfg->live);
+	       cfg->command == COMMAND_DIFF || (cfg->command == COMMAND_EXPLAIN && !cfg->live && !*cfg->rules);
 }
 
 /* The two options of a contradiction that an error is about. */
@@ -73,6 +73,8 @@ static int check_places(struct parse *p, struct err *err)
 		  "--dry-run and the command show" },
 		{ OPTION_FORMAT, cfg->format != FORMAT_BY_BACKEND && !prints, "--dry-run" },
 		{ OPTION_COUNTERS, cfg->counters && cfg->command != COMMAND_SHOW, "the command show" },
+		{ OPTION_RULES, *cfg->rules && !(COMMAND_BIT(cfg->command) & ON_LOOK_ONLY),
+		  "the commands diff, explain and show" },
 		{ OPTION_LIVE, cfg->live && cfg->command != COMMAND_EXPLAIN, "the command explain" },
 	};
 	char names[OPTION_NAMES_MAX];
@@ -81,6 +83,33 @@ static int check_places(struct parse *p, struct err *err)
 		if (places[i].misplaced)
 			return err_set(err, STATUS_USAGE, EINVAL, "%s goes only with %s",
 				       option_source(p, &options[places[i].id], names), places[i].where);
+	return 0;
+}
+
+/* A file is no network namespace, and holds rules of iptables. */
+static int check_rules(struct parse *p, struct err *err)
+{
+	const struct config *cfg = &p->settings.cfg;
+	const struct {
+		enum option_id id;
+		bool given;
+	} others[] = {
+		{ OPTION_LIVE, cfg->live },
+		{ OPTION_NETWORK_NAMESPACE, *cfg->netns },
+		{ OPTION_BACKEND, cfg->backend == BACKEND_NFTABLES && cfg->command == COMMAND_EXPLAIN },
+	};
+	char one[OPTION_NAMES_MAX], other[OPTION_NAMES_MAX];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(others) && *cfg->rules; i++) {
+		if (!others[i].given)
+			continue;
+		blame(p, OPTION_RULES, others[i].id);
+		return err_set(err, STATUS_USAGE, EINVAL,
+			       "%s%s does not go with %s: the file's rules are iptables rules of no network namespace",
+			       option_source(p, &options[others[i].id], other),
+			       others[i].id == OPTION_BACKEND ? " nftables" : "",
+			       option_source(p, &options[OPTION_RULES], one));
+	}
 	return 0;
 }
 
@@ -284,6 +313,8 @@ int checks_conflicts(struct parse *p, struct err *err)
 
 	if (!rc)
 		rc = check_places(p, err);
+	if (!rc)
+		rc = check_rules(p, err);
 	if (!rc)
 		rc = check_marks(p, err);
 	if (!rc)

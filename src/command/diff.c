@@ -84,6 +84,7 @@ static int diff(struct context *ctx, FILE *out, struct err *err)
 	tell_of_ambient(ctx, &plan);
 	warn_of_front(&plan);
 	warn_of_translated_dns(ctx);
+	context_tell_of_routes(ctx, "not compared");
 	print_rules_diff(out, ctx, &plan, color);
 	print_others(out, &plan, color);
 	if (plan.n)
