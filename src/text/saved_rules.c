@@ -76,14 +76,13 @@ static const char *find_name(struct reader *r, char *text)
 }
 
 /* "# chain NAME is not hooked in as its name says", of show */
-static void note_misplaced(struct reader *r, char *text)
+static void note_misplaced(struct reader *r, const char *text)
 {
 	unsigned mask = FAMILY_BIT(r->said == IPV6 ? IPV6 : IPV4);
 
-	if (r->table == TABLES || words_split(&r->words, text) || r->words.n < 4 ||
-	    strcmp(r->words.items[2].text, "is") != 0 || strcmp(r->words.items[3].text, "not") != 0)
-		return;
-	ruleset_chain(r->saved->rules, r->table, r->words.items[1].text)->misplaced |= (uint8_t)mask;
+	for (enum hook h = 0; h < HOOK_NONE && r->table < TABLES; h++)
+		if (begins(text, hook_name(h)) && begins(text + strlen(hook_name(h)), " is not hooked in"))
+			ruleset_chain(r->saved->rules, r->table, hook_name(h))->misplaced |= (uint8_t)mask;
 }
 
 static int read_comment(struct reader *r, unsigned number, char *text)
@@ -104,7 +103,7 @@ static int read_comment(struct reader *r, unsigned number, char *text)
 	} else if (r->open && r->table < TABLES && begins(said, "the table is dormant")) {
 		r->saved->rules->tables[r->table].strange |= (uint8_t)FAMILY_BIT(r->said == IPV6 ? IPV6 : IPV4);
 	} else if (r->open && begins(said, "chain ")) {
-		note_misplaced(r, text + 2);
+		note_misplaced(r, said + strlen("chain "));
 	} else if (begins(said, "ip ")) {
 		r->words.line = number;
 		rc = words_split(&r->words, text + (said - text) + 3);
@@ -169,6 +168,19 @@ static int read_chain(struct reader *r, const struct rule_place *place, char *te
 	return 0;
 }
 
+/* The chain of a rule is there, also where its own line is not: our text has none for a built-in chain. */
+static void note_chain(const struct rule_place *place, const char *text)
+{
+	const char *name = strstr(text, "-A ");
+	size_t n = name ? strcspn(name += strlen("-A "), " \t\"") : 0;
+	char chain[64] = "";
+
+	if (!n || n >= sizeof(chain))
+		return;
+	memcpy(chain, name, n);
+	ruleset_chain(place->rules, place->table, chain)->families |= (uint8_t)FAMILY_BIT(place->family);
+}
+
 /* A table that the model does not have: whether it does anything. */
 static void note_other_table(struct reader *r)
 {
@@ -184,8 +196,11 @@ static int read_lines(struct reader *r, const struct rule_place *place, bool cha
 		char *text = r->lines[i].text;
 
 		r->words.line = r->lines[i].number;
-		if ((*text == ':') != chains)
+		if ((*text == ':') != chains) {
+			if (chains)
+				note_chain(place, text);
 			continue;
+		}
 		rc = chains ? read_chain(r, place, text + 1) : saved_line_read(place, &r->words, text);
 	}
 	return rc;
