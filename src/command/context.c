@@ -301,7 +301,7 @@ static void find_saved_families(struct context *ctx)
 			ours        ? ours :
 			has         ? has :
 				      FAMILY_BOTH;
-	if (ipv6 == AUTO && ctx->families != FAMILY_BOTH)
+	if (ipv6 == AUTO && ctx->families != FAMILY_BOTH && ctx->cfg->command == COMMAND_DIFF)
 		log_info("the file has rules of one family: %s is compared; --ipv6=on is for both",
 			 family_title(ctx->families & FAMILY_BIT(IPV6) ? IPV6 : IPV4));
 }
