@@ -79,6 +79,7 @@ struct config {
 	enum output output;
 	enum color color;
 	const char *netns;     /* to enter first; empty: none */
+	const char *rules;     /* a file, "-": standard input, that is read instead of the kernel; empty: none */
 	const char *lock_file; /* XTABLES_LOCKFILE, else /run/xtables.lock; with cni_mode the netns */
 	struct log_options log;
 

@@ -26,6 +26,7 @@ struct explanation {
 	unsigned n_reasons;
 	/* What keeps it from capture without a rule: it is no SYN, not in an owner group, no rules for IPv6, none at all. */
 	bool by_flags, by_groups, by_family, by_nothing;
+	bool saved; /* the rules are of a file, of no network namespace */
 	/* Rules of which something cannot be read, and that may decide otherwise. */
 	struct explain_step *doubts;
 	unsigned n_doubts;

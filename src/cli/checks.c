@@ -19,7 +19,7 @@
 static bool makes_rules(const struct config *cfg)
 {
 	return (cfg->command == COMMAND_APPLY && (cfg->dry_run || !cfg->skip_rule_apply)) ||
-	       cfg->command == COMMAND_DIFF || (cfg->command == COMMAND_EXPLAIN && !cfg->live);
+	       cfg->command == COMMAND_DIFF || (cfg->command == COMMAND_EXPLAIN && !cfg->live && !*cfg->rules);
 }
 
 /* The two options of a contradiction that an error is about. */
@@ -77,6 +77,8 @@ static int check_places(struct parse *p, struct err *err)
 			  !(COMMAND_BIT(cfg->command) & (ON_PRINT & ~ON_APPLY)),
 		  "--dry-run and the commands show, diff and explain" },
 		{ OPTION_COUNTERS, cfg->counters && cfg->command != COMMAND_SHOW, "the command show" },
+		{ OPTION_RULES, *cfg->rules && !(COMMAND_BIT(cfg->command) & ON_LOOK_ONLY),
+		  "the commands diff, explain and show" },
 		{ OPTION_LIVE, cfg->live && cfg->command != COMMAND_EXPLAIN, "the command explain" },
 	};
 	char names[OPTION_NAMES_MAX];
@@ -98,6 +100,33 @@ static int check_output(struct parse *p, struct err *err)
 	blame(p, OPTION_OUTPUT, OPTION_FORMAT);
 	return err_set(err, STATUS_USAGE, EINVAL, "%s and %s ask for a document and a picture: expected one",
 		       option_source(p, &options[OPTION_OUTPUT], one), option_source(p, &options[OPTION_FORMAT], other));
+}
+
+/* A file is no network namespace, and holds rules of iptables. */
+static int check_rules(struct parse *p, struct err *err)
+{
+	const struct config *cfg = &p->settings.cfg;
+	const struct {
+		enum option_id id;
+		bool given;
+	} others[] = {
+		{ OPTION_LIVE, cfg->live },
+		{ OPTION_NETWORK_NAMESPACE, *cfg->netns },
+		{ OPTION_BACKEND, cfg->backend == BACKEND_NFTABLES && cfg->command == COMMAND_EXPLAIN },
+	};
+	char one[OPTION_NAMES_MAX], other[OPTION_NAMES_MAX];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(others) && *cfg->rules; i++) {
+		if (!others[i].given)
+			continue;
+		blame(p, OPTION_RULES, others[i].id);
+		return err_set(err, STATUS_USAGE, EINVAL,
+			       "%s%s does not go with %s: the file's rules are iptables rules of no network namespace",
+			       option_source(p, &options[others[i].id], other),
+			       others[i].id == OPTION_BACKEND ? " nftables" : "",
+			       option_source(p, &options[OPTION_RULES], one));
+	}
+	return 0;
 }
 
 static int check_marks(struct parse *p, struct err *err)
@@ -302,6 +331,8 @@ int checks_conflicts(struct parse *p, struct err *err)
 		rc = check_places(p, err);
 	if (!rc)
 		rc = check_output(p, err);
+	if (!rc)
+		rc = check_rules(p, err);
 	if (!rc)
 		rc = check_marks(p, err);
 	if (!rc)

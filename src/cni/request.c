@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../cli/quote.h"
+#include "quote.h"
 
 /* What the specification demands of each (Parameters), and what its library checks (pkg/utils). */
 static bool is_container(const char *text)

@@ -151,6 +151,11 @@ int context_open(struct context *ctx, const struct config *cfg, enum intent inte
 	memset(ctx, 0, sizeof(*ctx));
 	ctx->cfg = cfg;
 	ctx->intent = intent;
+	if (*cfg->rules) {
+		ctx->families = intent == INTENT_SHOW ? FAMILY_BOTH : 0;
+		ctx->caps = UINT64_MAX; /* none is missing */
+		return 0;
+	}
 	if (*cfg->netns)
 		rc = netns_enter("--network-namespace", cfg->netns, err);
 	if (rc)
@@ -192,6 +197,9 @@ static void forget(struct context *ctx)
 	for (unsigned i = 0; i < ctx->live.n_others; i++)
 		ruleset_free(ctx->live.others[i].rules);
 	free(ctx->live.others);
+	saved_rules_free(&ctx->saved);
+	ruleset_free(ctx->none);
+	ctx->none = NULL;
 	ctx->live = (struct live){
 		.table = ctx->live.table,
 		.clean = ctx->live.clean,
@@ -284,11 +292,57 @@ static void find_marks(struct context *ctx)
 			marks_add(ctx->live.rules[b], &ctx->marks, &ctx->n_marks);
 }
 
+/*
+ * Of a pod's addresses the file says nothing: auto takes the families that Istio's rules in it are of, else those that it
+ * has a part of, else both, as a dry run.
+ */
+static void find_saved_families(struct context *ctx)
+{
+	unsigned ours = ctx->saved.rules->families, has = ctx->saved.families;
+	enum tristate ipv6 = ctx->cfg->ipv6;
+
+	ctx->families = ipv6 == ON  ? FAMILY_BOTH :
+			ipv6 == OFF ? FAMILY_BIT(IPV4) :
+			ours        ? ours :
+			has         ? has :
+				      FAMILY_BOTH;
+	if (ipv6 == AUTO && ctx->families != FAMILY_BOTH && ctx->cfg->command == COMMAND_DIFF)
+		log_info("the file has rules of one family: %s is compared; --ipv6=on is for both",
+			 family_title(ctx->families & FAMILY_BIT(IPV6) ? IPV6 : IPV4));
+}
+
+static int read_saved(struct context *ctx, struct err *err)
+{
+	enum backend_index index = ctx->cfg->backend == BACKEND_IPTABLES_NFT ? IPTABLES_NFT : IPTABLES_LEGACY;
+	int rc = saved_rules_read(&ctx->saved, ctx->cfg->rules, err);
+
+	if (rc)
+		return rc;
+	ctx->live.rules[index] = ctx->saved.rules;
+	if (ctx->cfg->backend == BACKEND_NFTABLES)
+		ctx->live.rules[NFTABLES] = ctx->none = ruleset_new(LAYOUT_NATIVE, 0);
+	ctx->live.has_others = ctx->saved.has_others;
+	ctx->live.routes = ctx->saved.routes;
+	if (!ctx->families) {
+		ownership_decide(ctx->saved.rules, NULL);
+		find_saved_families(ctx);
+	}
+	return 0;
+}
+
 int context_read(struct context *ctx, struct err *err)
 {
 	int rc;
 
 	forget(ctx);
+	if (*ctx->cfg->rules) {
+		rc = read_saved(ctx, err);
+		if (rc)
+			return rc;
+		decide_owners(ctx);
+		find_marks(ctx);
+		return 0;
+	}
 	rc = engine_at(ENGINE_ROUTES)->read(&ctx->engines[ENGINE_ROUTES], &ctx->live, err);
 	if (!rc && !ctx->families) {
 		rc = find_families(ctx, err);
@@ -330,6 +384,14 @@ struct ruleset *context_wanted(const struct context *ctx, enum backend_index bac
 	};
 
 	return capture_build(ctx->cfg, &options);
+}
+
+void context_tell_of_routes(const struct context *ctx, const char *what)
+{
+	struct routes_want want = context_wanted_routes(ctx);
+
+	if (*ctx->cfg->rules && !ctx->live.routes && (want.tproxy || want.inbound6 || ctx->n_marks))
+		log_info("the file says nothing of ip rules, routes and addresses: they are %s", what);
 }
 
 struct routes_want context_options_routes(const struct config *cfg, unsigned families)

@@ -5,6 +5,7 @@
 
 #include "config.h"
 #include "engine.h"
+#include "saved_rules.h"
 
 /* What a command means to do in the netns. */
 enum intent {
@@ -26,10 +27,12 @@ struct context {
 	struct err errs[ENGINES];
 	uint32_t *marks; /* of TPROXY installs, live or wanted, @n_marks of them */
 	unsigned n_marks;
-	struct ruleset *known; /* see struct plan_want; NULL where nobody has iptables rules */
+	struct saved_rules saved; /* of --rules: what live's rules and routes are then */
+	struct ruleset *none;     /* beside it, with --backend=nftables: what is there of that backend */
+	struct ruleset *known;    /* see struct plan_want; NULL where nobody has iptables rules */
 };
 
-/* Enters the netns of --network-namespace, and checks that the intent is allowed there. */
+/* Enters the netns of --network-namespace, and checks that the intent is allowed there; with --rules, nothing of both. */
 int context_open(struct context *ctx, const struct config *cfg, enum intent intent, struct err *err);
 
 /* Closes what it has opened of the netns, also after a failure. */
@@ -38,6 +41,7 @@ void context_close(struct context *ctx);
 /*
  * Reads (again: a rival may have changed it) all that the netns holds; the first time also which families are on.
  * What the kernel lacks, or we may not look at, is left out, with a line in the log, where another way is left.
+ * With --rules it reads the file instead.
  */
 int context_read(struct context *ctx, struct err *err);
 
@@ -59,6 +63,9 @@ struct translator {
  * answer carry different addresses.
  */
 bool context_translated_dns(const struct context *ctx, unsigned families, struct translator *found);
+
+/* With --rules, of a file that says nothing of ip rules, routes and addresses: tells that they are @what, in one line. */
+void context_tell_of_routes(const struct context *ctx, const char *what);
 
 /* What routes the options alone ask for, for rules of @families. */
 struct routes_want context_options_routes(const struct config *cfg, unsigned families);

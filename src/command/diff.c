@@ -107,6 +107,7 @@ static int diff(struct context *ctx, FILE *out, struct err *err)
 	tell_of_ambient(ctx, &plan);
 	warn_of_front(&plan);
 	warn_of_translated_dns(ctx);
+	context_tell_of_routes(ctx, "not compared");
 	warn_of_dns_in_front(ctx);
 	if (ctx->cfg->output == PRINT_JSON) {
 		print_document(out, ctx, &plan);

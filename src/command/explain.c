@@ -179,8 +179,11 @@ static bool meets(const struct other_chain *other, const struct packet *packet, 
 	return false;
 }
 
-static void print_other_chains(FILE *out, const struct live *live, const struct packet *packet, const struct explanation *e)
+static void print_other_chains(FILE *out, const struct context *ctx, const struct packet *packet,
+			       const struct explanation *e)
 {
+	const struct live *live = &ctx->live;
+
 	for (unsigned i = 0; i < live->n_others; i++) {
 		if (!meets(&live->others[i], packet, e))
 			continue;
@@ -189,18 +192,19 @@ static void print_other_chains(FILE *out, const struct live *live, const struct 
 		fputc('\n', out);
 	}
 	if (live->has_others)
-		fputs("  unless it is decided otherwise by table filter or security of iptables-legacy, which istio-init "
-		      "does not read\n",
-		      out);
+		fprintf(out,
+			"  unless it is decided otherwise by table filter or security of %s, which istio-init does not read\n",
+			*ctx->cfg->rules ? "the file" : "iptables-legacy");
 }
 
 /* Only the live routes know whether what a DNAT rule sends elsewhere stays in the pod, and comes in by lo. */
-static int explain_by_routes(struct explanation *e, const struct ruleset *rs, struct packet *packet, struct err *err)
+static int explain_by_routes(struct explanation *e, const struct context *ctx, const struct ruleset *rs,
+			     struct packet *packet, struct err *err)
 {
 	int rc = explain_packet(e, rs, packet, err);
 	struct netns_route route;
 
-	if (rc || packet->hook != HOOK_OUTPUT || e->fate != FATE_TRANSLATED || !e->has_addr ||
+	if (rc || *ctx->cfg->rules || packet->hook != HOOK_OUTPUT || e->fate != FATE_TRANSLATED || !e->has_addr ||
 	    !netns_find_route(&route, packet->family, e->addr, e->mark) || strcmp(route.oif, "lo") != 0)
 		return rc;
 	packet->dnat_stays = true;
@@ -217,14 +221,14 @@ static int print_live(const struct context *ctx, enum backend_index index, const
 	FILE *out = xchecked(open_memstream(&unless, &len));
 	int rc = print_other_backends(out, ctx, index, packet, err);
 
-	print_other_chains(out, &ctx->live, packet, e);
+	print_other_chains(out, ctx, packet, e);
 	fclose(out);
 	print_explanation(e, packet, ctx->live.rules[index]->layout, ctx->cfg, unless);
 	return rc;
 }
 
-/* The mark that TPROXY sets, or that the rules restore, is what ip rules look at. */
-static void explain_by_mark(struct explanation *e, const struct packet *packet, const struct routes *routes)
+/* The mark that TPROXY sets, or that the rules restore, is what ip rules look at: those of the kernel, or of the file. */
+static void explain_by_mark(struct explanation *e, const struct packet *packet, const struct context *ctx)
 {
 	const struct netns_flow in = {
 		.family = packet->family,
@@ -235,8 +239,14 @@ static void explain_by_mark(struct explanation *e, const struct packet *packet, 
 	};
 	const struct netns_flow answer = { .family = packet->family, .dst = packet->src, .mark = e->mark };
 
-	if (e->fate == FATE_TPROXIED)
-		explain_routes(e, packet, routes, netns_delivers(&in), netns_delivers(&answer));
+	if (e->fate != FATE_TPROXIED)
+		return;
+	if (!*ctx->cfg->rules)
+		explain_routes(e, packet, ctx->live.routes, netns_delivers(&in), netns_delivers(&answer));
+	else if (ctx->live.routes)
+		explain_routes(e, packet, ctx->live.routes, -1, -1);
+	else
+		context_tell_of_routes(ctx, "taken to be there");
 }
 
 static int explain_live(struct context *ctx, struct err *err)
@@ -252,15 +262,17 @@ static int explain_live(struct context *ctx, struct err *err)
 	rc = rc ? rc : choose_backend(&index, &holds, ctx, err);
 	if (rc)
 		return rc;
-	use_live_route(&packet);
+	if (!*ctx->cfg->rules)
+		use_live_route(&packet);
 	rs = ctx->live.rules[index];
 	want = context_wanted(ctx, index, ctx->families, true);
-	rc = explain_by_routes(&e, rs, &packet, err);
+	rc = explain_by_routes(&e, ctx, rs, &packet, err);
 	if (!rc) {
 		find_origins(e.steps, e.n_steps, want, packet.family);
 		find_origins(e.reasons, e.n_reasons, want, packet.family);
-		explain_by_mark(&e, &packet, ctx->live.routes);
+		explain_by_mark(&e, &packet, ctx);
 		e.by_nothing = !holds;
+		e.saved = *ctx->cfg->rules;
 		if (holds)
 			explain_family_off(&e, ctx->cfg, rs, &packet);
 		rc = print_live(ctx, index, &packet, &e, err);
@@ -275,7 +287,7 @@ int command_explain(const struct config *cfg, struct err *err)
 	struct context ctx;
 	int rc;
 
-	if (!cfg->live)
+	if (!cfg->live && !*cfg->rules)
 		return explain_wanted(cfg, err);
 	rc = context_open(&ctx, cfg, INTENT_LOOK, err);
 	ctx.live.chains = true;

@@ -21,7 +21,10 @@ static void show_backend(const struct context *ctx, enum backend_index index, st
 		text_json_backend(document, backend_name(index), ctx->live.rules[index], &options);
 		return;
 	}
-	log_info("Istio rules of backend %s:", backend_name(index));
+	if (*ctx->cfg->rules)
+		log_info("Istio rules of the file:");
+	else
+		log_info("Istio rules of backend %s:", backend_name(index));
 	text_print_ruleset(stdout, ctx->live.rules[index], &options);
 }
 
@@ -65,7 +68,8 @@ static int show(const struct context *ctx, struct err *err)
 			return ctx->rcs[i];
 		}
 	if (!found)
-		log_info("no Istio rules are live in this network namespace");
+		log_info(*ctx->cfg->rules ? "there are no Istio rules in the file" :
+					    "no Istio rules are live in this network namespace");
 	return STATUS_DONE;
 }
 

@@ -15,7 +15,7 @@
 #include "value.h"
 
 #include "../cli/options.h"
-#include "../cli/quote.h"
+#include "quote.h"
 #include "../cli/values.h"
 
 #define VARIABLE_HEAD "ISTIO_INJECT_"

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../cli/quote.h"
+#include "quote.h"
 #include "addr.h"
 
 int endpoint_parse(struct endpoint *to, const char *text, const char *source, struct err *err)

@@ -10,7 +10,7 @@
 
 #include "../cli/duration.h"
 #include "../cli/item.h"
-#include "../cli/quote.h"
+#include "quote.h"
 
 void text_list_add(struct text_list *list, const char *text)
 {

@@ -12,7 +12,11 @@ bool ownership_is_shareable(const struct rule *rule, enum table_id table, enum h
 {
 	const struct match *m = rule->matches;
 
-	if (hook == HOOK_NONE || rule->unknown || rule->n_matches != 1 || m->invert)
+	if (hook == HOOK_NONE || rule->unknown || rule->n_matches > 1)
+		return false;
+	if (!rule->n_matches) /* of the wildcard of all interfaces, which is no test */
+		return rule->target.kind == TARGET_RETURN && table != TABLE_RAW;
+	if (m->invert)
 		return false;
 	if (rule->target.kind == TARGET_DROP)
 		return table == TABLE_MANGLE && hook == HOOK_PREROUTING && m->kind == MATCH_CTSTATE &&

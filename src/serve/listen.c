@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "../cli/quote.h"
+#include "quote.h"
 #include "util.h"
 
 /* More than wait for a server that restarts; the kernel's own limit is net.core.somaxconn. */

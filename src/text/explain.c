@@ -191,7 +191,8 @@ static void print_reasons(FILE *out, const struct explanation *e)
 static const char *passing_reason(const struct explanation *e, const struct packet *p)
 {
 	if (e->by_nothing)
-		return "no Istio rules are live in this network namespace";
+		return e->saved ? "there are no Istio rules in the file" :
+				  "no Istio rules are live in this network namespace";
 	if (e->asleep)
 		return "a table is dormant, or a chain is not hooked in as its name says, and decides nothing";
 	if (p->hook == HOOK_OUTPUT && p->proto == IPPROTO_UDP && p->dport == 53)

@@ -19,13 +19,13 @@ static bool is_extension(const struct rule *rule)
 static void check_again(struct ruleset *rs, const struct rule *rule, enum family family)
 {
 	static uint64_t entry[XT_ENTRY_MAX / 8];
-	struct xt_rule again;
+	struct draft again;
 	int len = xt_entry_encode(rule, family, entry, sizeof(entry));
 
 	FUZZ_CHECK(len > 0 || len == -E2BIG);
 	if (len < 0 || !is_extension(rule))
 		return;
-	xt_rule_init(&again, rs, family);
+	draft_init(&again, rs, family);
 	xt_entry_decode(&again, entry, (size_t)len, NULL);
 	FUZZ_CHECK(!again.rule.unknown && rule_equal(&again.rule, rule));
 	FUZZ_CHECK(again.rule.packets == rule->packets && again.rule.bytes == rule->bytes);
@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool jump = size && *data == 'j';
 	enum family family;
 	struct ruleset *rs;
-	struct xt_rule live;
+	struct draft live;
 	uint8_t *entry;
 
 	data += jump;
@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(entry, data + 1, size - 1);
 	entry = realloc(entry, size > 1 ? size - 1 : 1);
 	rs = ruleset_new(LAYOUT_IPTABLES, FAMILY_BOTH);
-	xt_rule_init(&live, rs, family);
+	draft_init(&live, rs, family);
 	xt_entry_decode(&live, entry, size - 1, jump ? "ISTIO_OUTPUT" : NULL);
 	/* DNAT is no rule of ours, and never written. */
 	if (!live.rule.unknown && live.rule.target.kind != TARGET_DNAT && live.rule.target.kind != TARGET_SNAT)

@@ -10,7 +10,7 @@ import states
 
 FIRST = int(os.environ.get("ISTIO_INIT_SEED", "0"))
 SEEDS = range(FIRST, FIRST + (60 if os.environ.get("ISTIO_INIT_FAULTS") == "all" else 3))
-INTERFACES = ["eth7", "eth8", "vm0", "vm1", "br+"]
+INTERFACES = ["eth7", "eth8", "vm0", "vm1", "br+", "+"]
 ROUNDS = 3
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Our apply leaves the rules that upstream's commands leave, and the dry run is its text."""
+"""Our apply leaves the rules that upstream's commands leave, the dry run is its text, and --rules reads both."""
 
 import itertools
 import os
@@ -33,6 +33,10 @@ def compare(config, args, env, backend):
             replayed.restore(family, one, flavour)
             assert lib.tables(replayed.save(family, flavour=flavour)) == lib.tables(saved)
         assert dry_run == wanted_dry_run
+        for text in dry_run, "".join(ours.save(family, counters=True, flavour=flavour) for family in lib.FAMILIES):
+            for words in [], [f"--backend={backend}"]:
+                found = lib.run([lib.BINARY, "diff", "--rules=-", *args, *words], env=env, input=text)
+                assert (found.returncode, found.stdout) == (0, ""), found.stderr
 
 
 @pytest.mark.backends("iptables-legacy", "iptables-nft")

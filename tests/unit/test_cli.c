@@ -236,6 +236,14 @@ static const struct {
 	{ "istio-init show --format=nft", "--format goes only with --dry-run" },
 	{ "ISTIO_INIT_COUNTERS=true istio-init", "ISTIO_INIT_COUNTERS goes only with the command show" },
 	{ "istio-init diff --live", "--live goes only with the command explain" },
+	{ "istio-init --rules=x", "--rules goes only with the commands diff, explain and show" },
+	{ "ISTIO_INIT_RULES=x istio-init clean", "ISTIO_INIT_RULES goes only with the commands diff, explain and show" },
+	{ "istio-init explain --rules=x --live",
+	  "--live does not go with --rules: the file's rules are iptables rules of no network namespace" },
+	{ "istio-init diff --rules=x --network-namespace=y",
+	  "--network-namespace does not go with --rules: the file's rules are iptables rules of no network namespace" },
+	{ "istio-init explain --rules=x --native-nftables",
+	  "--backend nftables does not go with --rules: the file's rules are iptables rules of no network namespace" },
 	{ "istio-init diff --cleanup-only", "--cleanup-only means the command clean, but another one is given" },
 };
 

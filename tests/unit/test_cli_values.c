@@ -8,7 +8,7 @@
 
 #include "../../src/cli/duration.h"
 #include "../../src/cli/values.h"
-#include "../../src/cli/quote.h"
+#include "quote.h"
 #include "../../src/cli/resolv.h"
 #include "../../src/cli/unique.h"
 #include "cli_run.h"

@@ -51,7 +51,7 @@ START_TEST(round_trip)
 	struct match matches[RULE_MATCHES_MAX];
 	struct rule rule = case_rule(i, matches);
 	uint64_t entry[XT_ENTRY_MAX / 8], again[XT_ENTRY_MAX / 8];
-	struct xt_rule live;
+	struct draft live;
 	char text[256];
 
 	for (enum family f = 0; f < FAMILIES; f++) {
@@ -67,7 +67,7 @@ START_TEST(round_trip)
 		len = xt_entry_encode(&rule, f, entry, sizeof(entry));
 		ck_assert_int_gt(len, 0);
 		use_verdict(entry, f, &rule);
-		xt_rule_init(&live, rs, f);
+		draft_init(&live, rs, f);
 		xt_entry_decode(&live, entry, (size_t)len, rule.target.chain);
 		ck_assert(!live.rule.unknown);
 		ck_assert(rule_equal(&live.rule, &rule));
@@ -94,13 +94,13 @@ START_TEST(damaged)
 	struct ruleset *rs = ruleset_new(LAYOUT_IPTABLES, FAMILY_BOTH);
 	enum family f = cases[i].families & FAMILY_BIT(IPV4) ? IPV4 : IPV6;
 	int len = xt_entry_encode(&rule, f, entry, sizeof(entry));
-	struct xt_rule live;
+	struct draft live;
 
 	use_verdict(entry, f, &rule);
 	for (int size = 0; size < len; size++) {
 		uint8_t *exact = memcpy(xcalloc(1, (size_t)size), entry, (size_t)size);
 
-		xt_rule_init(&live, rs, f);
+		draft_init(&live, rs, f);
 		xt_entry_decode(&live, exact, (size_t)size, rule.target.chain);
 		ck_assert(live.rule.unknown);
 		free(exact);
@@ -108,7 +108,7 @@ START_TEST(damaged)
 	for (int at = 0; at < len; at++)
 		for (unsigned bit = 0; bit < 8; bit++) {
 			((uint8_t *)entry)[at] ^= 1u << bit;
-			xt_rule_init(&live, rs, f);
+			draft_init(&live, rs, f);
 			xt_entry_decode(&live, entry, (size_t)len, rule.target.chain);
 			if (!live.rule.unknown)
 				ck_assert_int_gt(xt_entry_encode(&live.rule, f, again, sizeof(again)), 0);
@@ -168,9 +168,9 @@ static const struct {
 START_TEST(stranger)
 {
 	struct ruleset *rs = ruleset_new(LAYOUT_IPTABLES, FAMILY_BOTH);
-	struct xt_rule live;
+	struct draft live;
 
-	xt_rule_init(&live, rs, IPV4);
+	draft_init(&live, rs, IPV4);
 	(strangers[_i].target ? xt_target_decode : xt_match_decode)(&live, strangers[_i].name, strangers[_i].revision,
 								    &strangers[_i].info, XT_ALIGN(strangers[_i].size));
 	ck_assert(live.rule.unknown);
@@ -187,9 +187,9 @@ START_TEST(older_revisions)
 	struct xt_conntrack_mtinfo2 invalid = { .match_flags = XT_CONNTRACK_STATE, .state_mask = 1 };
 	struct xt_tproxy_target_info tproxy = { .mark_value = 5, .mark_mask = 7, .lport = htons(15006) };
 	struct xt_ct_target_info zone = { .zone = 2 };
-	struct xt_rule live;
+	struct draft live;
 
-	xt_rule_init(&live, rs, IPV4);
+	draft_init(&live, rs, IPV4);
 	xt_match_decode(&live, "conntrack", 2, &invalid, XT_ALIGN(sizeof(invalid)));
 	ck_assert_uint_eq(live.matches[0].ctstates, CTSTATE_INVALID);
 	xt_target_decode(&live, "CONNMARK", 1, &save, XT_ALIGN(sizeof(save)));
@@ -243,24 +243,24 @@ START_TEST(repeated)
 {
 	struct ruleset *rs = ruleset_new(LAYOUT_IPTABLES, FAMILY_BOTH);
 	struct mark mark = { 1, 1 };
-	struct xt_rule live;
+	struct draft live;
 
-	xt_rule_init(&live, rs, IPV4);
-	xt_rule_add(&live, MATCH_MARK, false, &mark);
+	draft_init(&live, rs, IPV4);
+	draft_add(&live, MATCH_MARK, false, &mark);
 	for (uint32_t id = 0; id < 64; id++)
-		xt_rule_add(&live, MATCH_GID, true, &(struct range){ id, id });
+		draft_add(&live, MATCH_GID, true, &(struct range){ id, id });
 	ck_assert(!live.rule.unknown);
 	ck_assert_uint_eq(live.rule.n_matches, 2);
 	ck_assert_uint_eq(live.matches[0].kind, MATCH_GID);
 	ck_assert_uint_eq(live.matches[0].n, 64);
 	for (uint32_t id = 0; id < 64; id++)
 		ck_assert_uint_eq(live.matches[0].ranges[id].lo, id);
-	xt_rule_add(&live, MATCH_MARK, false, &mark);
+	draft_add(&live, MATCH_MARK, false, &mark);
 	ck_assert(live.rule.unknown);
 
-	xt_rule_init(&live, rs, IPV4);
-	xt_rule_add(&live, MATCH_UID, false, RANGES({ 1, 1 }));
-	xt_rule_add(&live, MATCH_UID, false, RANGES({ 2, 2 }));
+	draft_init(&live, rs, IPV4);
+	draft_add(&live, MATCH_UID, false, RANGES({ 1, 1 }));
+	draft_add(&live, MATCH_UID, false, RANGES({ 2, 2 }));
 	ck_assert(live.rule.unknown);
 	ruleset_free(rs);
 }

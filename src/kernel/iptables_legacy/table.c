@@ -64,9 +64,9 @@ static const char *entry_jump(const struct legacy_table *t, const void *entry)
 	return label && *label && target->verdict >= 0 ? label : NULL;
 }
 
-static void entry_read(const struct legacy_table *t, const void *entry, struct ruleset *rs, struct xt_rule *live)
+static void entry_read(const struct legacy_table *t, const void *entry, struct ruleset *rs, struct draft *live)
 {
-	xt_rule_init(live, rs, t->family);
+	draft_init(live, rs, t->family);
 	xt_entry_decode(live, entry, *entry_fields(t, entry).next_offset, entry_jump(t, entry));
 }
 
@@ -89,7 +89,7 @@ static void read_chain(const struct legacy_table *t, const char *name, struct ru
 	struct chain *chain = ruleset_chain(rs, t->id, name);
 	struct xt_counters counters;
 	const char *policy = iptc->policy(name, &counters, t->h);
-	struct xt_rule live;
+	struct draft live;
 
 	chain->families |= FAMILY_BIT(t->family);
 	if (policy && !strcmp(policy, "DROP"))

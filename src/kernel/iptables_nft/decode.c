@@ -21,7 +21,7 @@ static bool decode_meta(struct nft_decoder *d, const struct nftnl_expr *e)
 }
 
 /* Extensions add to a rule as xtables' entries do. */
-static void begin_extension(const struct nft_decoder *d, struct xt_rule *live)
+static void begin_extension(const struct nft_decoder *d, struct draft *live)
 {
 	live->rs = d->rs;
 	live->rule = d->rule;
@@ -29,7 +29,7 @@ static void begin_extension(const struct nft_decoder *d, struct xt_rule *live)
 	live->rule.matches = live->matches;
 }
 
-static void end_extension(struct nft_decoder *d, const struct xt_rule *live)
+static void end_extension(struct nft_decoder *d, const struct draft *live)
 {
 	d->rule = live->rule;
 	memcpy(d->matches, live->matches, d->rule.n_matches * sizeof(*d->matches));
@@ -41,7 +41,7 @@ static bool decode_match(struct nft_decoder *d, const struct nftnl_expr *e)
 	uint32_t len = 0;
 	const char *name = nftnl_expr_get_str(e, NFTNL_EXPR_MT_NAME);
 	const void *info = nftnl_expr_get(e, NFTNL_EXPR_MT_INFO, &len);
-	struct xt_rule live;
+	struct draft live;
 
 	if (!name || !info)
 		return false;
@@ -57,7 +57,7 @@ static bool decode_target(struct nft_decoder *d, const struct nftnl_expr *e)
 	uint32_t len = 0;
 	const char *name = nftnl_expr_get_str(e, NFTNL_EXPR_TG_NAME);
 	const void *info = nftnl_expr_get(e, NFTNL_EXPR_TG_INFO, &len);
-	struct xt_rule live;
+	struct draft live;
 
 	if (!name || !info || d->rule.target.kind != TARGET_NONE)
 		return false;

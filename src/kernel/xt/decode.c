@@ -10,91 +10,7 @@
 #include "util.h"
 #include "xt/entry.h"
 
-void xt_rule_init(struct xt_rule *live, struct ruleset *rs, enum family family)
-{
-	live->rs = rs;
-	live->rule = (struct rule){ .families = FAMILY_BIT(family), .matches = live->matches };
-	live->rule.target.kind = TARGET_NONE;
-}
-
-/* Bytes of one item of a list, 0 for a scalar. */
-static size_t item_size(enum match_kind kind)
-{
-	switch (kind) {
-	case MATCH_SRC:
-	case MATCH_DST:
-		return sizeof(struct prefix);
-	case MATCH_IIF:
-	case MATCH_OIF:
-		return sizeof(struct iface);
-	case MATCH_SPORT:
-	case MATCH_DPORT:
-	case MATCH_UID:
-	case MATCH_GID:
-		return sizeof(struct range);
-	default:
-		return 0;
-	}
-}
-
-static struct match *match_find(struct xt_rule *live, enum match_kind kind)
-{
-	for (unsigned i = 0; i < live->rule.n_matches; i++)
-		if (live->matches[i].kind == kind)
-			return &live->matches[i];
-	return NULL;
-}
-
-/* Adds a match, in its place by kind, whose list is @n items at @items; a scalar is one item. */
-static void match_add(struct xt_rule *live, enum match_kind kind, bool invert, const void *items, uint32_t n)
-{
-	size_t size = item_size(kind);
-	struct match m = { .kind = (uint8_t)kind, .invert = invert, .n = n };
-	unsigned at;
-
-	/* A condition that is there twice is met by both; a list, by any of its items. */
-	if (!n || match_find(live, kind) || live->rule.n_matches >= RULE_MATCHES_MAX) {
-		live->rule.unknown |= UNKNOWN_TEST;
-		return;
-	}
-	if (size)
-		m.ranges = memcpy(ruleset_alloc(live->rs, n * size), items, n * size); /* one pointer, whatever the list is of */
-	else if (kind == MATCH_MARK || kind == MATCH_CONNMARK || kind == MATCH_TCP_FLAGS)
-		m.mark = *(const struct mark *)items;
-	else if (kind == MATCH_CTSTATE)
-		m.ctstates = *(const uint32_t *)items;
-	else
-		m.proto = *(const uint32_t *)items;
-	for (at = live->rule.n_matches++; at && live->matches[at - 1].kind > kind; at--)
-		live->matches[at] = live->matches[at - 1];
-	live->matches[at] = m;
-}
-
-/* Grows an inverted list of owners: several inverted matches are met if none of their owners matches. */
-static void owner_add(struct xt_rule *live, struct match *m, const struct range *owner)
-{
-	struct range *ranges = (struct range *)m->ranges;
-
-	/* Full at each power of two, so that no capacity needs to be kept. */
-	if ((m->n & (m->n - 1)) == 0) {
-		ranges = ruleset_alloc(live->rs, 2 * m->n * sizeof(*ranges));
-		memcpy(ranges, m->ranges, m->n * sizeof(*ranges));
-		m->ranges = ranges;
-	}
-	ranges[m->n++] = *owner;
-}
-
-void xt_rule_add(struct xt_rule *live, enum match_kind kind, bool invert, const void *item)
-{
-	struct match *m = kind == MATCH_UID || kind == MATCH_GID ? match_find(live, kind) : NULL;
-
-	if (m && m->invert && invert)
-		owner_add(live, m, item);
-	else
-		match_add(live, kind, invert, item, 1);
-}
-
-static bool add_port_range(struct xt_rule *live, enum match_kind kind, const uint16_t ports[2], bool invert)
+static bool add_port_range(struct draft *live, enum match_kind kind, const uint16_t ports[2], bool invert)
 {
 	struct range range = { ports[0], ports[1] };
 
@@ -102,17 +18,17 @@ static bool add_port_range(struct xt_rule *live, enum match_kind kind, const uin
 		return false;
 	if (range.lo > range.hi)
 		live->rule.unknown |= UNKNOWN_TEST;
-	xt_rule_add(live, kind, invert, &range);
+	draft_add(live, kind, invert, &range);
 	return true;
 }
 
-static bool add_tcp_flags(struct xt_rule *live, uint8_t mask, uint8_t value, bool invert)
+static bool add_tcp_flags(struct draft *live, uint8_t mask, uint8_t value, bool invert)
 {
 	struct mark flags = { value, mask };
 
 	if (!mask && !value && !invert)
 		return false;
-	xt_rule_add(live, MATCH_TCP_FLAGS, invert, &flags);
+	draft_add(live, MATCH_TCP_FLAGS, invert, &flags);
 	return true;
 }
 
@@ -120,7 +36,7 @@ static bool add_tcp_flags(struct xt_rule *live, uint8_t mask, uint8_t value, boo
  * The decoders of match and target extensions: false if the model cannot express
  * the data.  Ports are in host order.
  */
-static bool decode_tcp(struct xt_rule *live, const union xt_info *info)
+static bool decode_tcp(struct draft *live, const union xt_info *info)
 {
 	const struct xt_tcp *tcp = &info->tcp;
 	bool tested;
@@ -133,7 +49,7 @@ static bool decode_tcp(struct xt_rule *live, const union xt_info *info)
 	       !(tcp->invflags & ~(XT_TCP_INV_SRCPT | XT_TCP_INV_DSTPT | XT_TCP_INV_FLAGS));
 }
 
-static bool decode_udp(struct xt_rule *live, const union xt_info *info)
+static bool decode_udp(struct draft *live, const union xt_info *info)
 {
 	const struct xt_udp *udp = &info->udp;
 	bool tested;
@@ -145,7 +61,7 @@ static bool decode_udp(struct xt_rule *live, const union xt_info *info)
 	return tested;
 }
 
-static bool decode_multiport(struct xt_rule *live, const union xt_info *info)
+static bool decode_multiport(struct draft *live, const union xt_info *info)
 {
 	const struct xt_multiport_v1 *multi = &info->multiport;
 	struct range ranges[XT_MULTI_PORTS];
@@ -162,11 +78,11 @@ static bool decode_multiport(struct xt_rule *live, const union xt_info *info)
 		}
 		n++;
 	}
-	match_add(live, multi->flags == XT_MULTIPORT_SOURCE ? MATCH_SPORT : MATCH_DPORT, multi->invert, ranges, n);
+	draft_add_list(live, multi->flags == XT_MULTIPORT_SOURCE ? MATCH_SPORT : MATCH_DPORT, multi->invert, ranges, n);
 	return n > 1; /* of one our text makes --dport */
 }
 
-static bool decode_owner(struct xt_rule *live, const union xt_info *info)
+static bool decode_owner(struct draft *live, const union xt_info *info)
 {
 	const struct xt_owner_match_info *owner = &info->owner;
 	bool uid = owner->match == XT_OWNER_UID;
@@ -174,7 +90,7 @@ static bool decode_owner(struct xt_rule *live, const union xt_info *info)
 
 	if ((!uid && owner->match != XT_OWNER_GID) || owner->invert & ~owner->match || range.lo > range.hi)
 		return false;
-	xt_rule_add(live, uid ? MATCH_UID : MATCH_GID, owner->invert, &range);
+	draft_add(live, uid ? MATCH_UID : MATCH_GID, owner->invert, &range);
 	return true;
 }
 
@@ -184,7 +100,7 @@ static bool decode_owner(struct xt_rule *live, const union xt_info *info)
  *   revision 2   ... match_flags invert_flags state_mask status_mask
  *   revision 3   ... match_flags invert_flags state_mask status_mask origsrc_port_high ...
  */
-static bool decode_conntrack(struct xt_rule *live, const union xt_info *info)
+static bool decode_conntrack(struct draft *live, const union xt_info *info)
 {
 	const struct xt_conntrack_mtinfo3 *ct = &info->conntrack;
 	uint32_t states = ct->state_mask;
@@ -192,27 +108,27 @@ static bool decode_conntrack(struct xt_rule *live, const union xt_info *info)
 	if (ct->match_flags != XT_CONNTRACK_STATE || ct->invert_flags & ~XT_CONNTRACK_STATE || !states ||
 	    states & ~(CTSTATE_INVALID | CTSTATE_ESTABLISHED | CTSTATE_RELATED | CTSTATE_NEW))
 		return false;
-	xt_rule_add(live, MATCH_CTSTATE, ct->invert_flags, &states);
+	draft_add(live, MATCH_CTSTATE, ct->invert_flags, &states);
 	return true;
 }
 
-static bool decode_mark(struct xt_rule *live, const union xt_info *info)
+static bool decode_mark(struct draft *live, const union xt_info *info)
 {
 	struct mark mark = { info->mark.mark, info->mark.mask };
 
-	xt_rule_add(live, MATCH_MARK, info->mark.invert, &mark);
+	draft_add(live, MATCH_MARK, info->mark.invert, &mark);
 	return true;
 }
 
-static bool decode_connmark(struct xt_rule *live, const union xt_info *info)
+static bool decode_connmark(struct draft *live, const union xt_info *info)
 {
 	struct mark mark = { info->connmark.mark, info->connmark.mask };
 
-	xt_rule_add(live, MATCH_CONNMARK, info->connmark.invert, &mark);
+	draft_add(live, MATCH_CONNMARK, info->connmark.invert, &mark);
 	return true;
 }
 
-static bool decode_comment(struct xt_rule *live, const union xt_info *info)
+static bool decode_comment(struct draft *live, const union xt_info *info)
 {
 	const char *text = info->comment.comment;
 
@@ -223,21 +139,21 @@ static bool decode_comment(struct xt_rule *live, const union xt_info *info)
 }
 
 /* "REDIRECT --to-ports PORT" and nothing else. */
-static bool redirect_port(struct xt_rule *live, unsigned flags, uint16_t min, uint16_t max)
+static bool redirect_port(struct draft *live, unsigned flags, uint16_t min, uint16_t max)
 {
 	live->rule.target.kind = TARGET_REDIRECT;
 	live->rule.target.port = ntohs(min);
 	return flags == NF_NAT_RANGE_PROTO_SPECIFIED && min == max;
 }
 
-static bool decode_redirect4(struct xt_rule *live, const union xt_info *info)
+static bool decode_redirect4(struct draft *live, const union xt_info *info)
 {
 	const struct nf_nat_ipv4_range *range = info->redirect4.range;
 
 	return redirect_port(live, range->flags, range->min.all, range->max.all) && info->redirect4.rangesize == 1;
 }
 
-static bool decode_redirect6(struct xt_rule *live, const union xt_info *info)
+static bool decode_redirect6(struct draft *live, const union xt_info *info)
 {
 	const struct nf_nat_range *range = &info->redirect6;
 
@@ -245,7 +161,7 @@ static bool decode_redirect6(struct xt_rule *live, const union xt_info *info)
 }
 
 /* "--to-destination ADDRESS:PORT" (SNAT: --to-source), or one of the two, and nothing else. */
-static bool translate_to(struct xt_rule *live, unsigned flags, const void *min, const void *max, size_t size,
+static bool translate_to(struct draft *live, unsigned flags, const void *min, const void *max, size_t size,
 			 uint16_t port, uint16_t last_port)
 {
 	struct target *target = &live->rule.target;
@@ -258,7 +174,7 @@ static bool translate_to(struct xt_rule *live, unsigned flags, const void *min, 
 	       (!target->addr || !memcmp(min, max, size)) && (!target->port || port == last_port);
 }
 
-static bool translate4(struct xt_rule *live, const union xt_info *info)
+static bool translate4(struct draft *live, const union xt_info *info)
 {
 	const struct nf_nat_ipv4_range *range = info->redirect4.range;
 
@@ -268,7 +184,7 @@ static bool translate4(struct xt_rule *live, const union xt_info *info)
 }
 
 /* Of revision 2 what stands behind revision 1's struct is for flags that we do not take. */
-static bool translate(struct xt_rule *live, const union xt_info *info)
+static bool translate(struct draft *live, const union xt_info *info)
 {
 	const struct nf_nat_range2 *range = &info->translate;
 	size_t size = family_addr_len(live->rule.families == FAMILY_BIT(IPV6) ? IPV6 : IPV4);
@@ -277,31 +193,31 @@ static bool translate(struct xt_rule *live, const union xt_info *info)
 			    range->max_proto.all);
 }
 
-static bool decode_dnat4(struct xt_rule *live, const union xt_info *info)
+static bool decode_dnat4(struct draft *live, const union xt_info *info)
 {
 	live->rule.target.kind = TARGET_DNAT;
 	return translate4(live, info);
 }
 
-static bool decode_dnat(struct xt_rule *live, const union xt_info *info)
+static bool decode_dnat(struct draft *live, const union xt_info *info)
 {
 	live->rule.target.kind = TARGET_DNAT;
 	return translate(live, info);
 }
 
-static bool decode_snat4(struct xt_rule *live, const union xt_info *info)
+static bool decode_snat4(struct draft *live, const union xt_info *info)
 {
 	live->rule.target.kind = TARGET_SNAT;
 	return translate4(live, info);
 }
 
-static bool decode_snat(struct xt_rule *live, const union xt_info *info)
+static bool decode_snat(struct draft *live, const union xt_info *info)
 {
 	live->rule.target.kind = TARGET_SNAT;
 	return translate(live, info);
 }
 
-static bool decode_tproxy0(struct xt_rule *live, const union xt_info *info)
+static bool decode_tproxy0(struct draft *live, const union xt_info *info)
 {
 	live->rule.target.kind = TARGET_TPROXY;
 	live->rule.target.port = ntohs(info->tproxy0.lport);
@@ -309,7 +225,7 @@ static bool decode_tproxy0(struct xt_rule *live, const union xt_info *info)
 	return !info->tproxy0.laddr;
 }
 
-static bool decode_tproxy(struct xt_rule *live, const union xt_info *info)
+static bool decode_tproxy(struct draft *live, const union xt_info *info)
 {
 	static const union nf_inet_addr any;
 
@@ -319,41 +235,41 @@ static bool decode_tproxy(struct xt_rule *live, const union xt_info *info)
 	return !memcmp(&info->tproxy.laddr, &any, sizeof(any));
 }
 
-static bool decode_set_mark(struct xt_rule *live, const union xt_info *info)
+static bool decode_set_mark(struct draft *live, const union xt_info *info)
 {
 	live->rule.target.kind = TARGET_MARK;
 	live->rule.target.mark = (struct mark){ info->set_mark.mark, info->set_mark.mask };
 	return true;
 }
 
-static bool connmark_mode(struct xt_rule *live, uint32_t ctmask, uint32_t nfmask, uint8_t mode)
+static bool connmark_mode(struct draft *live, uint32_t ctmask, uint32_t nfmask, uint8_t mode)
 {
 	live->rule.target.kind = mode == XT_CONNMARK_SAVE ? TARGET_CONNMARK_SAVE : TARGET_CONNMARK_RESTORE;
 	return (mode == XT_CONNMARK_SAVE || mode == XT_CONNMARK_RESTORE) && ctmask == UINT32_MAX && nfmask == UINT32_MAX;
 }
 
-static bool decode_connmark1(struct xt_rule *live, const union xt_info *info)
+static bool decode_connmark1(struct draft *live, const union xt_info *info)
 {
 	const struct xt_connmark_tginfo1 *set = &info->set_connmark1;
 
 	return connmark_mode(live, set->ctmask, set->nfmask, set->mode);
 }
 
-static bool decode_connmark2(struct xt_rule *live, const union xt_info *info)
+static bool decode_connmark2(struct draft *live, const union xt_info *info)
 {
 	const struct xt_connmark_tginfo2 *set = &info->set_connmark;
 
 	return connmark_mode(live, set->ctmask, set->nfmask, set->mode) && !set->shift_bits;
 }
 
-static bool ct_zone(struct xt_rule *live, uint16_t flags, uint16_t zone, uint32_t events, const char *helper)
+static bool ct_zone(struct draft *live, uint16_t flags, uint16_t zone, uint32_t events, const char *helper)
 {
 	live->rule.target.kind = TARGET_CT_ZONE;
 	live->rule.target.zone = zone;
 	return !flags && !events && !*helper;
 }
 
-static bool decode_ct0(struct xt_rule *live, const union xt_info *info)
+static bool decode_ct0(struct draft *live, const union xt_info *info)
 {
 	const struct xt_ct_target_info *ct = &info->ct0;
 
@@ -361,7 +277,7 @@ static bool decode_ct0(struct xt_rule *live, const union xt_info *info)
 }
 
 /* Revision 2 has more flags than 1, and the same struct. */
-static bool decode_ct(struct xt_rule *live, const union xt_info *info)
+static bool decode_ct(struct draft *live, const union xt_info *info)
 {
 	const struct xt_ct_target_info_v1 *ct = &info->ct;
 
@@ -376,7 +292,7 @@ static const struct decoder {
 	uint8_t families;
 	uint8_t revisions; /* mask of REV */
 	uint16_t size;
-	bool (*decode)(struct xt_rule *live, const union xt_info *info);
+	bool (*decode)(struct draft *live, const union xt_info *info);
 } decoders[] = {
 	{ "tcp", false, FAMILY_BOTH, REV(0), sizeof(struct xt_tcp), decode_tcp },
 	{ "udp", false, FAMILY_BOTH, REV(0), sizeof(struct xt_udp), decode_udp },
@@ -404,7 +320,7 @@ static const struct decoder {
 	{ "CT", true, FAMILY_BOTH, REV(1) | REV(2), sizeof(struct xt_ct_target_info_v1), decode_ct },
 };
 
-static bool extension_decode(struct xt_rule *live, bool target, const char *name, uint8_t revision, const void *data,
+static bool extension_decode(struct draft *live, bool target, const char *name, uint8_t revision, const void *data,
 			     size_t size)
 {
 	union xt_info info = {};
@@ -421,7 +337,7 @@ static bool extension_decode(struct xt_rule *live, bool target, const char *name
 	return false;
 }
 
-void xt_match_decode(struct xt_rule *live, const char *name, uint8_t revision, const void *data, size_t size)
+void xt_match_decode(struct draft *live, const char *name, uint8_t revision, const void *data, size_t size)
 {
 	if (extension_decode(live, false, name, revision, data, size))
 		return;
@@ -429,23 +345,9 @@ void xt_match_decode(struct xt_rule *live, const char *name, uint8_t revision, c
 	rule_note_unread(live->rs, &live->rule, name);
 }
 
-/* Targets that let the packet go on to the next rule, and change nothing that a rule of the model tests. */
-static bool is_harmless(const char *name)
-{
-	static const char *const names[] = { "LOG", "NFLOG", "TRACE", "AUDIT", "TCPMSS",
-					     "TOS", "DSCP",  "TTL",   "HL",    "CHECKSUM" };
-
-	for (unsigned i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(name, names[i]))
-			return true;
-	return false;
-}
-
-void xt_target_decode(struct xt_rule *live, const char *name, uint8_t revision, const void *data, size_t size)
+void xt_target_decode(struct draft *live, const char *name, uint8_t revision, const void *data, size_t size)
 {
 	if (extension_decode(live, true, name, revision, data, size))
 		return;
-	live->rule.target = (struct target){ .kind = is_harmless(name) ? TARGET_NONE : TARGET_UNKNOWN };
-	live->rule.unknown |= is_harmless(name) ? UNKNOWN_TEST : UNKNOWN_ACTION;
-	rule_note_unread(live->rs, &live->rule, name);
+	draft_set_unread_target(live, name);
 }

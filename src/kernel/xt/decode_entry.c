@@ -7,7 +7,7 @@
 #include "proto.h"
 #include "xt/entry.h"
 
-static bool address_get(struct xt_rule *live, const struct xt_fields *f, unsigned side, uint8_t inverse)
+static bool address_get(struct draft *live, const struct xt_fields *f, unsigned side, uint8_t inverse)
 {
 	struct prefix prefix = { .family = f->addr_len == 4 ? IPV4 : IPV6 };
 	bool invert = *f->inverse & inverse;
@@ -23,11 +23,11 @@ static bool address_get(struct xt_rule *live, const struct xt_fields *f, unsigne
 	}
 	memcpy(prefix.addr, f->addr[side], f->addr_len);
 	if (prefix.len || invert)
-		xt_rule_add(live, side ? MATCH_DST : MATCH_SRC, invert, &prefix);
+		draft_add(live, side ? MATCH_DST : MATCH_SRC, invert, &prefix);
 	return true;
 }
 
-static bool iface_get(struct xt_rule *live, const struct xt_fields *f, unsigned side, uint8_t inverse)
+static bool iface_get(struct draft *live, const struct xt_fields *f, unsigned side, uint8_t inverse)
 {
 	struct iface iface = {};
 	bool invert = *f->inverse & inverse;
@@ -50,11 +50,11 @@ static bool iface_get(struct xt_rule *live, const struct xt_fields *f, unsigned 
 	}
 	if (!len || strnlen(iface.name, len) < len)
 		return false;
-	xt_rule_add(live, side ? MATCH_OIF : MATCH_IIF, invert, &iface);
+	draft_add(live, side ? MATCH_OIF : MATCH_IIF, invert, &iface);
 	return true;
 }
 
-static bool proto_get(struct xt_rule *live, const struct xt_fields *f)
+static bool proto_get(struct draft *live, const struct xt_fields *f)
 {
 	bool invert = *f->inverse & XT_INV_PROTO;
 	uint32_t proto = *f->proto;
@@ -63,11 +63,11 @@ static bool proto_get(struct xt_rule *live, const struct xt_fields *f)
 		return !invert && !(*f->flags & f->flag_proto);
 	if ((*f->flags & f->flag_proto) != f->flag_proto)
 		return false;
-	xt_rule_add(live, MATCH_PROTO, invert, &proto);
+	draft_add(live, MATCH_PROTO, invert, &proto);
 	return true;
 }
 
-static bool head_decode(struct xt_rule *live, const struct xt_fields *f)
+static bool head_decode(struct draft *live, const struct xt_fields *f)
 {
 	const uint8_t inverses = IPT_INV_SRCIP | IPT_INV_DSTIP | IPT_INV_VIA_IN | IPT_INV_VIA_OUT | XT_INV_PROTO;
 	bool known = !(*f->flags & ~(f->flag_goto | f->flag_proto)) && !(*f->inverse & ~inverses);
@@ -96,7 +96,7 @@ static bool head_read(struct xt_entry_match *head, const uint8_t *data, size_t s
 	return head->u.match_size >= sizeof(*head) && head->u.match_size <= size;
 }
 
-static bool matches_decode(struct xt_rule *live, const uint8_t *data, size_t size)
+static bool matches_decode(struct draft *live, const uint8_t *data, size_t size)
 {
 	struct xt_entry_match head;
 	char name[XT_NAME_SIZE + 1];
@@ -111,7 +111,7 @@ static bool matches_decode(struct xt_rule *live, const uint8_t *data, size_t siz
 }
 
 /* @is_goto: the entry's flag, which means something for jumps only. */
-static bool verdict_decode(struct xt_rule *live, const uint8_t *data, size_t size, const char *jump, bool is_goto)
+static bool verdict_decode(struct draft *live, const uint8_t *data, size_t size, const char *jump, bool is_goto)
 {
 	struct target *target = &live->rule.target;
 	int verdict;
@@ -137,8 +137,7 @@ static bool verdict_decode(struct xt_rule *live, const uint8_t *data, size_t siz
 	return !is_goto;
 }
 
-static bool target_decode(struct xt_rule *live, const struct xt_fields *f, const uint8_t *data, size_t size,
-			  const char *jump)
+static bool target_decode(struct draft *live, const struct xt_fields *f, const uint8_t *data, size_t size, const char *jump)
 {
 	struct xt_entry_match head; /* laid out as struct xt_entry_target */
 	char name[XT_NAME_SIZE + 1];
@@ -154,7 +153,7 @@ static bool target_decode(struct xt_rule *live, const struct xt_fields *f, const
 	return !is_goto && !jump;
 }
 
-void xt_entry_decode(struct xt_rule *live, const void *entry, size_t size, const char *jump)
+void xt_entry_decode(struct draft *live, const void *entry, size_t size, const char *jump)
 {
 	enum family family = live->rule.families == FAMILY_BIT(IPV6) ? IPV6 : IPV4;
 	const uint8_t *data = entry;

@@ -9,7 +9,7 @@
 #ifndef ISTIO_INIT_XT_H
 #define ISTIO_INIT_XT_H
 
-#include "ruleset.h"
+#include "draft.h"
 
 #define XT_NAME_SIZE 29   /* XT_EXTENSION_MAXNAMELEN, with the NUL */
 #define XT_DATA_MAX 256   /* the longest: xt_comment_info */
@@ -50,36 +50,17 @@ int xt_target_encode(const struct rule *rule, enum family family, struct xt_blob
  */
 int xt_entry_encode(const struct rule *rule, enum family family, void *buf, size_t size);
 
-/*
- * A live rule in the making.  What the model cannot express, or what iptables-save would
- * print in another way than our text does, sets rule.unknown; so does malformed data.
- * Items are kept in the arena of @rs, matches sorted as rule_equal wants them;
- * ruleset_append(rs, …, &live.rule) keeps the rest.
- */
-struct xt_rule {
-	struct ruleset *rs;
-	struct rule rule;
-	struct match matches[RULE_MATCHES_MAX];
-};
-void xt_rule_init(struct xt_rule *live, struct ruleset *rs, enum family family);
-
-/*
- * Adds one condition.  @item: struct prefix, range, iface or mark, or uint32_t
- * (protocol, ctstates), as @kind says.  Inverted ones of one kind become one inverted list.
- */
-void xt_rule_add(struct xt_rule *live, enum match_kind kind, bool invert, const void *item);
-
 /* Adds a match extension; @name is NUL-terminated, @data need not be aligned. */
-void xt_match_decode(struct xt_rule *live, const char *name, uint8_t revision, const void *data, size_t size);
+void xt_match_decode(struct draft *live, const char *name, uint8_t revision, const void *data, size_t size);
 
 /* Sets the target from an extension (not a verdict or jump). */
-void xt_target_decode(struct xt_rule *live, const char *name, uint8_t revision, const void *data, size_t size);
+void xt_target_decode(struct draft *live, const char *name, uint8_t revision, const void *data, size_t size);
 
 /*
  * Decodes the @size bytes of a whole entry.  @jump: the chain that it jumps to (NULL if it
  * does not), since the entry itself knows only an offset.
  */
-void xt_entry_decode(struct xt_rule *live, const void *entry, size_t size, const char *jump);
+void xt_entry_decode(struct draft *live, const void *entry, size_t size, const char *jump);
 
 /* What an extension is called elsewhere, for messages. */
 struct xt_extension {
