@@ -19,6 +19,7 @@
 #   make bench-pod        what the plugin, and init containers, add to a pod's start (tests/cri/bench); needs Go
 #   make sbom             what each program is linked with, and the licences: build/doc, in images and packages
 #   make deb              Debian packages: build/istio-init_VERSION_ARCHITECTURE.deb, and istio-inject's
+#   make oci              build/oci/istio-init and istio-inject: each an image for amd64 and arm64 under one index
 #   make lint | demo | bench | install | dist | clean
 #
 # CC is a gcc or a clang; clang works with each of the first four, and then adds -clang to the name of the folder.
@@ -133,7 +134,7 @@ say  = $(if $(V),,@echo '  $(1) $@';)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DELETE_ON_ERROR:
-.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-cri check-kubernetes check-envoy check-fresh fuzzers fuzz lint demo demo-inject bench bench-pod completions install sbom deb dist clean FORCE
+.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-cri check-kubernetes check-envoy check-fresh fuzzers fuzz lint demo demo-inject bench bench-pod completions install oci sbom deb dist clean FORCE
 
 all: $(bin) $(inject) ; @:
 objects: $(objects) ; @:
@@ -339,6 +340,17 @@ deb: sbom
 	@$(MAKE) --no-print-directory -s install DESTDIR=$(CURDIR)/build/deb/stage PREFIX=/usr
 	$(call say,DEB)VERSION=$(VERSION) .ci/deb istio-init build/deb/stage
 	@VERSION=$(VERSION) .ci/deb istio-inject build/deb/stage
+
+# REVISION and SOURCE become labels, if they are known.
+native    = $(shell dpkg --print-architecture)
+folder    = $(if $(filter $(native),$(1)),build,build/$(1))
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
+SOURCE   ?=
+oci: sbom
+	@for arch in $(filter-out $(native),amd64 arm64); do $(MAKE) --no-print-directory $(jobs) ARCH=$$arch sbom || exit; done
+	$(call say,OCI)for program in istio-init istio-inject; do \
+	  VERSION='$(VERSION)' REVISION='$(REVISION)' SOURCE='$(SOURCE)' .ci/oci $$program build/oci/$$program \
+	    $(foreach arch,amd64 arm64,$(arch)=$(call folder,$(arch))) || exit; done
 
 dist: build/istio-init-$(VERSION).tar.xz
 build/istio-init-$(VERSION).tar.xz: FORCE
