@@ -17,6 +17,9 @@
 #   make ARCH=arm64       build/arm64/istio-init: a cross build for any architecture that Debian has a cross gcc for
 #   make demo-inject      a labelled pod in, the diff out, then its rules in a throw-away network namespace
 #   make bench-pod        what the plugin, and init containers, add to a pod's start (tests/cri/bench); needs Go
+#   make sbom             what each program is linked with, and the licences: build/doc, in images and packages
+#   make deb              Debian packages: build/istio-init_VERSION_ARCHITECTURE.deb, and istio-inject's
+#   make oci              build/oci/istio-init and istio-inject: each an image for amd64 and arm64 under one index
 #   make lint | demo | bench | install | dist | clean
 #
 # CC is a gcc or a clang; clang works with each of the first four, and then adds -clang to the name of the folder.
@@ -76,6 +79,7 @@ compiler  = $(if $(clang),$(CC),$(if $(filter musl,$(libc)),$(MUSL_GCC),$(GCC)))
 variant = $(ARCH:%=%-)$(flavour)$(clang:clang=-clang)
 bin     = $(patsubst build/musl/%,build/%,build/$(variant:%-musl=%)/istio-init)
 inject  = $(dir $(bin))istio-inject
+doc     = $(dir $(bin))doc
 unit    = $(patsubst build/unit-san/%,build/unit/%,build/unit-$(variant)/run-unit)
 obj     = build/obj/$(variant)
 lib     = build/lib/$(ARCH:%=%-)$(libc)
@@ -131,7 +135,7 @@ say  = $(if $(V),,@echo '  $(1) $@';)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DELETE_ON_ERROR:
-.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-cri check-kubernetes check-envoy check-fresh fuzzers fuzz lint demo demo-inject bench bench-pod completions install dist clean FORCE
+.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-cri check-kubernetes check-envoy check-fresh fuzzers fuzz lint demo demo-inject bench bench-pod completions install oci sbom deb dist clean FORCE
 
 all: $(bin) $(inject) ; @:
 objects: $(objects) ; @:
@@ -152,7 +156,7 @@ FORCE:
 # starts and runs 5 % faster than in the small ones that ld's many writes leave.
 $(bin): $(init_objects) $(obj)/sources Makefile
 	@mkdir -p $(@D)
-	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(ldstrict) $(LDFLAGS) -o $(obj)/istio-init $(init_objects) $(libs) $(crtn)
+	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(ldstrict) $(LDFLAGS) -Wl,-Map=$(obj)/istio-init.map -o $(obj)/istio-init $(init_objects) $(libs) $(crtn)
 	@install $(obj)/istio-init $@
 	@ln -sfn $(@F) $(@D)/istio-iptables
 	@ln -sfn $(@F) $(@D)/istio-init-cni
@@ -160,7 +164,7 @@ $(bin): $(init_objects) $(obj)/sources Makefile
 # It asks for addresses, which glibc cannot do in a static program.
 $(inject): $(inject_objects) $(obj)/sources Makefile
 	@mkdir -p $(@D)
-	$(call say,LD)$(link:-static-pie=-pie) $(CFLAGS) $(ldflags) $(ldstrict) $(LDFLAGS) -o $(obj)/istio-inject $(inject_objects) $(inject_libs) $(crtn)
+	$(call say,LD)$(link:-static-pie=-pie) $(CFLAGS) $(ldflags) $(ldstrict) $(LDFLAGS) -Wl,-Map=$(obj)/istio-inject.map -o $(obj)/istio-inject $(inject_objects) $(inject_libs) $(crtn)
 	@install $(obj)/istio-inject $@
 
 # Static with glibc (a cross build) it may say what such a program cannot do: no test does it.
@@ -327,6 +331,28 @@ install: all completions
 	install -D -m 644 build/completion/inject-bash $(DESTDIR)$(BASHDIR)/istio-inject
 	install -D -m 644 build/completion/inject-zsh $(DESTDIR)$(ZSHDIR)/_istio-inject
 	install -D -m 644 build/completion/inject-fish $(DESTDIR)$(FISHDIR)/istio-inject.fish
+
+sbom: all
+	@.ci/libs hashes
+	@VERSION=$(VERSION) .ci/sbom istio-init $(obj)/istio-init.map $(doc)/istio-init
+	@VERSION=$(VERSION) .ci/sbom istio-inject $(obj)/istio-inject.map $(doc)/istio-inject
+
+deb: sbom
+	@rm -rf build/deb
+	@$(MAKE) --no-print-directory -s install DESTDIR=$(CURDIR)/build/deb/stage PREFIX=/usr
+	$(call say,DEB)VERSION=$(VERSION) .ci/deb istio-init build/deb/stage
+	@VERSION=$(VERSION) .ci/deb istio-inject build/deb/stage
+
+# REVISION and SOURCE become labels, if they are known.
+native    = $(shell dpkg --print-architecture)
+folder    = $(if $(filter $(native),$(1)),build,build/$(1))
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
+SOURCE   ?=
+oci: sbom
+	@for arch in $(filter-out $(native),amd64 arm64); do $(MAKE) --no-print-directory $(jobs) ARCH=$$arch sbom || exit; done
+	$(call say,OCI)for program in istio-init istio-inject; do \
+	  VERSION='$(VERSION)' REVISION='$(REVISION)' SOURCE='$(SOURCE)' .ci/oci $$program build/oci/$$program \
+	    $(foreach arch,amd64 arm64,$(arch)=$(call folder,$(arch))) || exit; done
 
 dist: build/istio-init-$(VERSION).tar.xz
 build/istio-init-$(VERSION).tar.xz: FORCE
