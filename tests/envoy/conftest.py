@@ -33,3 +33,10 @@ def mesh(backend, mode):
     with Mesh(backend, mode) as one:
         one.apply()
         yield one
+
+
+@pytest.fixture(scope="session")
+def dns_mesh(backend, mode):
+    with Mesh(backend, mode, dns=True) as one:
+        one.apply()
+        yield one
