@@ -27,6 +27,7 @@ import h2.events
 # What is at which port, of the pod's application and of its peer alike.  HTTP is 1.1 or 2, as the client speaks.
 HTTP, EXCLUDED, SINK, BANNER, TLS, GOODBYE, DNS = 8080, 8081, 7000, 7001, 8443, 7002, 53
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+WEBSOCKET = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 KINDS = {"A": 1, "TXT": 16, "AAAA": 28}
 BLOCK = bytes(range(256)) * 256
 TIMEOUT = 30
@@ -99,7 +100,7 @@ class Server:
         method, path, _ = lines[0].split()
         headers = together(line.split(": ", 1) for line in lines[1:] if line)
         if headers.get("upgrade") == "websocket":
-            accept = hashlib.sha1((headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()
+            accept = hashlib.sha1((headers["sec-websocket-key"] + WEBSOCKET).encode()).digest()
             passes = headers.get("x-envoy-pass", "")
             writer.write(f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                          f"X-Passes: {passes}\r\n"

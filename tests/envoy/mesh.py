@@ -82,9 +82,10 @@ class Mesh:
     def certificate(self):
         directory = lib.public_dir()
         self.stack.callback(lambda: lib.run(["rm", "-r", directory]))
-        lib.checked(lib.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                             "-days", "2", "-subj", f"/CN={bootstrap.NAME}", "-addext", f"subjectAltName=DNS:{bootstrap.NAME}",
-                             "-keyout", directory / "key", "-out", directory / "crt"]))
+        lib.checked(lib.run([
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+            "-subj", f"/CN={bootstrap.NAME}", "-addext", f"subjectAltName=DNS:{bootstrap.NAME}",
+            "-keyout", directory / "key", "-out", directory / "crt"]))
         (directory / "key").chmod(0o644)
         self.trust = directory / "crt"
         return directory / "crt", directory / "key"
