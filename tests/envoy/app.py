@@ -13,6 +13,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import resource
 import signal
 import socket
 import ssl
@@ -243,10 +244,14 @@ async def load(address, port, workers, limit):
                 result["failed"].append(repr(error))
                 await asyncio.sleep(0.01)
 
-    started = time.monotonic()
+    started, kernel = time.monotonic(), in_kernel()
     print("ready", flush=True)
     await asyncio.gather(*(work() for _ in range(workers)))
-    return {**result, "seconds": time.monotonic() - started}
+    return {**result, "seconds": time.monotonic() - started, "kernel": in_kernel() - kernel}
+
+
+def in_kernel():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_stime
 
 
 def main(what, *args):
