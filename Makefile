@@ -16,6 +16,7 @@
 #   make check-fresh      README's commands on a pristine Debian 12 and a pristine Debian 13
 #   make ARCH=arm64       build/arm64/istio-init: a cross build for any architecture that Debian has a cross gcc for
 #   make demo-inject      a labelled pod in, the diff out, then its rules in a throw-away network namespace
+#   make bench-envoy      requests a second through Envoy with each backend's rules (tests/envoy/bench)
 #   make bench-pod        what the plugin, and init containers, add to a pod's start (tests/cri/bench); needs Go
 #   make sbom             what each program is linked with, and the licences: build/doc, in images and packages
 #   make deb              Debian packages: build/istio-init_VERSION_ARCHITECTURE.deb, and istio-inject's
@@ -135,7 +136,7 @@ say  = $(if $(V),,@echo '  $(1) $@';)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DELETE_ON_ERROR:
-.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-cri check-kubernetes check-envoy check-fresh fuzzers fuzz lint demo demo-inject bench bench-pod completions install oci sbom deb dist clean FORCE
+.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-cri check-kubernetes check-envoy check-fresh fuzzers fuzz lint demo demo-inject bench bench-envoy bench-pod completions install oci sbom deb dist clean FORCE
 
 all: $(bin) $(inject) ; @:
 objects: $(objects) ; @:
@@ -265,6 +266,12 @@ check-envoy:
 	@.ci/packages envoy || exit 77
 	@$(MAKE) --no-print-directory $(jobs) all build/envoy/envoy/_bin/envoy
 	@tests/envoy/run
+
+bench-envoy:
+	@.ci/as-root
+	@.ci/packages envoy || exit 77
+	@$(MAKE) --no-print-directory $(jobs) all build/envoy/envoy/_bin/envoy
+	@tests/envoy/bench
 
 check-fresh:
 	@.ci/as-root

@@ -2,7 +2,7 @@
 """A suite of tests that has a folder, a target of make and a runner of its own.
 
 All of it lives in network, PID and mount namespaces made here, and ends with them.  K in the environment names the
-tests to run, as for tests/run; arguments are pytest's.  The last line, which is also left in build/NAME-summary, counts.
+tests to run, as for tests/run; arguments are pytest's.  The last line, also left in build/NAME-summary, counts.
 """
 
 import os

@@ -13,6 +13,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import resource
 import signal
 import socket
 import ssl
@@ -25,10 +26,14 @@ import h2.connection
 import h2.events
 
 # What is at which port, of the pod's application and of its peer alike.  HTTP is 1.1 or 2, as the client speaks.
-HTTP, EXCLUDED, SINK, BANNER, TLS, GOODBYE = 8080, 8081, 7000, 7001, 8443, 7002
+HTTP, EXCLUDED, SINK, BANNER, TLS, GOODBYE, DNS = 8080, 8081, 7000, 7001, 8443, 7002, 53
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+WEBSOCKET = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+KINDS = {"A": 1, "TXT": 16, "AAAA": 28}
 BLOCK = bytes(range(256)) * 256
 TIMEOUT = 30
+# A request under load that takes longer is lost.
+LOST = 10
 
 
 def together(fields):
@@ -48,7 +53,7 @@ class Server:
         self.tls.load_cert_chain(certificate, key)
         self.tls.sni_callback = self.sni
         self.served = {HTTP: self.http, EXCLUDED: self.http, SINK: self.sink, BANNER: self.banner, TLS: self.secret,
-                       GOODBYE: self.goodbye}
+                       GOODBYE: self.goodbye, DNS: self.dns}
 
     @staticmethod
     def sni(connection, name, _):
@@ -60,7 +65,7 @@ class Server:
                 await asyncio.start_server(self.guarded(handler), address, port, family=family, backlog=4096,
                                            ssl=self.tls if port == TLS else None)
         # In both families
-        await asyncio.get_running_loop().create_datagram_endpoint(Resolver, ("::", 53))
+        await asyncio.get_running_loop().create_datagram_endpoint(Resolver, ("::", DNS))
         print("ready", flush=True)
         await asyncio.Event().wait()
 
@@ -96,7 +101,7 @@ class Server:
         method, path, _ = lines[0].split()
         headers = together(line.split(": ", 1) for line in lines[1:] if line)
         if headers.get("upgrade") == "websocket":
-            accept = hashlib.sha1((headers["sec-websocket-key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()
+            accept = hashlib.sha1((headers["sec-websocket-key"] + WEBSOCKET).encode()).digest()
             passes = headers.get("x-envoy-pass", "")
             writer.write(f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                          f"X-Passes: {passes}\r\n"
@@ -164,24 +169,33 @@ class Server:
         text = await reader.read()
         self.goodbyes.append(text.decode())
 
+    async def dns(self, reader, writer):
+        while True:
+            size, = struct.unpack("!H", await reader.readexactly(2))
+            answer = resolved(await reader.readexactly(size))
+            writer.write(struct.pack("!H", len(answer)) + answer)
+
     async def secret(self, _, writer):
         writer.write(self.answer(writer, sni=writer.get_extra_info("ssl_object").asked))
         await writer.drain()
 
 
 class Resolver(asyncio.DatagramProtocol):
-    """Answers a question for an address of any name with 192.0.2.53 or 2001:db8::53."""
-
     def connection_made(self, transport):
         self.transport = transport
 
     def datagram_received(self, data, addr):
-        end = data.index(b"\0", 12) + 5
-        kind, = struct.unpack("!H", data[end - 4:end - 2])
-        address = {1: socket.inet_aton("192.0.2.53"), 28: socket.inet_pton(socket.AF_INET6, "2001:db8::53")}.get(kind, b"")
-        answer = b"\xc0\x0c" + struct.pack("!2HIH", kind, 1, 60, len(address)) + address if address else b""
-        self.transport.sendto(data[:2] + struct.pack("!5H", 0x8180, 1, 1 if address else 0, 0, 0) + data[12:end] + answer,
-                              addr)
+        self.transport.sendto(resolved(data), addr)
+
+
+def resolved(query):
+    """A DNS answer: an address of any name is 192.0.2.53 or 2001:db8::53."""
+    end = query.index(b"\0", 12) + 5
+    kind, = struct.unpack("!H", query[end - 4:end - 2])
+    address = {KINDS["A"]: socket.inet_aton("192.0.2.53"),
+               KINDS["AAAA"]: socket.inet_pton(socket.AF_INET6, "2001:db8::53")}.get(kind, b"")
+    answer = b"\xc0\x0c" + struct.pack("!2HIH", kind, 1, 60, len(address)) + address if address else b""
+    return query[:2] + struct.pack("!5H", 0x8180, 1, 1 if address else 0, 0, 0) + query[12:end] + answer
 
 
 async def request(reader, writer):
@@ -223,17 +237,21 @@ async def load(address, port, workers, limit):
     async def work():
         while not stop.is_set() and time.monotonic() < deadline:
             try:
-                answer = await asyncio.wait_for(one(), TIMEOUT)
+                answer = await asyncio.wait_for(one(), LOST)
                 result["requests"] += 1
                 result["passes"][answer["passes"]] = result["passes"].get(answer["passes"], 0) + 1
             except (OSError, EOFError, asyncio.TimeoutError) as error:
                 result["failed"].append(repr(error))
                 await asyncio.sleep(0.01)
 
-    started = time.monotonic()
+    started, kernel = time.monotonic(), in_kernel()
     print("ready", flush=True)
     await asyncio.gather(*(work() for _ in range(workers)))
-    return {**result, "seconds": time.monotonic() - started}
+    return {**result, "seconds": time.monotonic() - started, "kernel": in_kernel() - kernel}
+
+
+def in_kernel():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_stime
 
 
 def main(what, *args):

@@ -72,9 +72,9 @@ def bootstrap(mode, dns):
     for family, address in OWN.items():
         own = copy.deepcopy(by_name(clusters)["outbound"]) | {"name": f"own_{family}", "type": "STATIC"}
         del own["lb_policy"]
-        endpoint = {"address": {"socket_address": {"address": traffic.POD if family == "ipv4" else traffic.POD6,
-                                                   "port_value": app.HTTP}}}
-        own["load_assignment"] = {"cluster_name": own["name"], "endpoints": [{"lb_endpoints": [{"endpoint": endpoint}]}]}
+        pod = {"address": traffic.POD if family == "ipv4" else traffic.POD6, "port_value": app.HTTP}
+        own["load_assignment"] = {"cluster_name": own["name"], "endpoints": [
+            {"lb_endpoints": [{"endpoint": {"address": {"socket_address": pod}}}]}]}
         clusters.append(own)
         bits = 32 if family == "ipv4" else 128
         outbound["filter_chains"].append(chain(http("outbound", own["name"]), destination_port=app.HTTP,
@@ -84,7 +84,8 @@ def bootstrap(mode, dns):
                                                   prefix_ranges=[EVERYWHERE[family]]))
         inbound["filter_chains"].append(chain(tcp("inbound_tls", f"inbound_{family}"), destination_port=app.TLS,
                                               prefix_ranges=[EVERYWHERE[family]], server_names=[NAME]))
-    outbound["filter_chains"].append(chain(tcp("outbound_tls", "outbound"), destination_port=app.TLS, server_names=[NAME]))
+    outbound["filter_chains"].append(chain(tcp("outbound_tls", "outbound"), destination_port=app.TLS,
+                                           server_names=[NAME]))
     for port in app.HTTP, app.EXCLUDED:
         outbound["filter_chains"].append(chain(http("outbound", "outbound"), destination_port=port))
     if mode == "TPROXY":

@@ -16,6 +16,7 @@ import pathlib
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import time
@@ -31,6 +32,8 @@ USER, PROXY = 1000, 1337
 # An application of its own that the rules let pass
 OTHER = 1002
 TIMEOUT = 30
+# How many connections load() has at once
+WORKERS = 4
 MINE = {"ipv4": traffic.POD, "ipv6": traffic.POD6}
 THEIRS = {"ipv4": traffic.PEER, "ipv6": traffic.PEER6}
 EXCLUDED = {"ipv4": "198.51.100.7", "ipv6": "2001:db8:1::7"}
@@ -79,9 +82,10 @@ class Mesh:
     def certificate(self):
         directory = lib.public_dir()
         self.stack.callback(lambda: lib.run(["rm", "-r", directory]))
-        lib.checked(lib.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                             "-days", "2", "-subj", f"/CN={bootstrap.NAME}", "-addext", f"subjectAltName=DNS:{bootstrap.NAME}",
-                             "-keyout", directory / "key", "-out", directory / "crt"]))
+        lib.checked(lib.run([
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+            "-subj", f"/CN={bootstrap.NAME}", "-addext", f"subjectAltName=DNS:{bootstrap.NAME}",
+            "-keyout", directory / "key", "-out", directory / "crt"]))
         (directory / "key").chmod(0o644)
         self.trust = directory / "crt"
         return directory / "crt", directory / "key"
@@ -196,9 +200,9 @@ class Mesh:
         return json.loads(lib.checked(result))
 
     @contextlib.contextmanager
-    def load(self, netns, address, workers=4, limit=60):
+    def load(self, netns, address, limit=60):
         """Requests all the time inside the block; the dictionary is filled when it is over."""
-        process = self.start(netns, "load", address, app.HTTP, workers, limit)
+        process = self.start(netns, "load", address, app.HTTP, WORKERS, limit)
         assert process.stdout.readline() == "ready\n"
         result = {}
         try:
@@ -208,6 +212,31 @@ class Mesh:
             out, err = process.communicate(timeout=TIMEOUT + 5)
         assert process.returncode == 0, err
         result.update(json.loads(out))
+
+    def resolve(self, server, name, kind="A", proto="udp", uid=USER):
+        """The addresses that a DNS server gives for a name, or its refusal as a number."""
+        labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+        # One question (RFC 1035, 4.1): recursion desired, class IN.
+        query = struct.pack("!6H", 1, 0x100, 1, 0, 0, 0) + labels + struct.pack("!B2H", 0, app.KINDS[kind], 1)
+        if proto == "tcp":
+            with self.connect(self.pod, server, 53, uid) as client:
+                client.sendall(struct.pack("!H", len(query)) + query)
+                size, = struct.unpack("!H", client.recv(2, socket.MSG_WAITALL))
+                answer = client.recv(size, socket.MSG_WAITALL)
+        else:
+            family = socket.AF_INET6 if ":" in server else socket.AF_INET
+            with self.pod.socket(family, socket.SOCK_DGRAM, uid, uid) as client:
+                client.settimeout(5)
+                client.connect((server, 53))
+                client.send(query)
+                answer = client.recv(1000)
+        flags, _, count, _, _ = struct.unpack("!5H", answer[2:12])
+        if flags & 15 or not count:
+            return flags & 15
+        # One answer, which ends with its address
+        assert count == 1
+        size = {"A": 4, "AAAA": 16}[kind]
+        return socket.inet_ntop({"A": socket.AF_INET, "AAAA": socket.AF_INET6}[kind], answer[-size:])
 
     def tls(self, netns, address):
         context = ssl.create_default_context(cafile=self.trust)

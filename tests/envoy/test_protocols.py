@@ -73,7 +73,7 @@ def test_websocket(mesh, path):
             head = b""
             while b"\r\n\r\n" not in head:
                 head += sock.recv(1)
-            digest = hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()
+            digest = hashlib.sha1((key + app.WEBSOCKET).encode()).digest()
             lines = head.decode().lower().split("\r\n")
             assert lines[0].startswith("http/1.1 101 ")
             assert f"sec-websocket-accept: {base64.b64encode(digest).decode().lower()}" in lines
