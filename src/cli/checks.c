@@ -59,6 +59,12 @@ static int check_backend(struct parse *p, struct err *err)
 	return 0;
 }
 
+/* Of an admission (src/pod/validate.c) nothing is parsed but what annotations say. */
+static bool is_given(const char *text)
+{
+	return text && *text;
+}
+
 /* Options that would be ignored without a word elsewhere. */
 static int check_places(struct parse *p, struct err *err)
 {
@@ -77,7 +83,7 @@ static int check_places(struct parse *p, struct err *err)
 			  !(COMMAND_BIT(cfg->command) & (ON_PRINT & ~ON_APPLY)),
 		  "--dry-run and the commands show, diff and explain" },
 		{ OPTION_COUNTERS, cfg->counters && cfg->command != COMMAND_SHOW, "the command show" },
-		{ OPTION_RULES, *cfg->rules && !(COMMAND_BIT(cfg->command) & ON_LOOK_ONLY),
+		{ OPTION_RULES, is_given(cfg->rules) && !(COMMAND_BIT(cfg->command) & ON_LOOK_ONLY),
 		  "the commands diff, explain and show" },
 		{ OPTION_LIVE, cfg->live && cfg->command != COMMAND_EXPLAIN, "the command explain" },
 	};
@@ -111,12 +117,12 @@ static int check_rules(struct parse *p, struct err *err)
 		bool given;
 	} others[] = {
 		{ OPTION_LIVE, cfg->live },
-		{ OPTION_NETWORK_NAMESPACE, *cfg->netns },
+		{ OPTION_NETWORK_NAMESPACE, is_given(cfg->netns) },
 		{ OPTION_BACKEND, cfg->backend == BACKEND_NFTABLES && cfg->command == COMMAND_EXPLAIN },
 	};
 	char one[OPTION_NAMES_MAX], other[OPTION_NAMES_MAX];
 
-	for (unsigned i = 0; i < ARRAY_SIZE(others) && *cfg->rules; i++) {
+	for (unsigned i = 0; i < ARRAY_SIZE(others) && is_given(cfg->rules); i++) {
 		if (!others[i].given)
 			continue;
 		blame(p, OPTION_RULES, others[i].id);
