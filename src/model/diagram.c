@@ -13,10 +13,19 @@
 #define MEMOS_MAX (1u << 21)
 
 const struct field_bits field_bits[FIELDS] = {
-	[FIELD_DST] = { 0, 128 },    [FIELD_SRC] = { 128, 128 },   [FIELD_IIF] = { 256, 128 },
-	[FIELD_OIF] = { 384, 128 },  [FIELD_PROTO] = { 512, 8 },   [FIELD_DPORT] = { 520, 16 },
-	[FIELD_SPORT] = { 536, 16 }, [FIELD_UID] = { 552, 33 },    [FIELD_GID] = { 585, 33 },
-	[FIELD_MARK] = { 618, 64 },  [FIELD_CTSTATE] = { 682, 2 }, [FIELD_GUESS] = { 684, GUESS_BITS },
+	[FIELD_DST] = { 0, 128 },
+	[FIELD_SRC] = { 128, 128 },
+	[FIELD_IIF] = { 256, 128 },
+	[FIELD_OIF] = { 384, 128 },
+	[FIELD_PROTO] = { 512, 8 },
+	[FIELD_DPORT] = { 520, 16 },
+	[FIELD_SPORT] = { 536, 16 },
+	[FIELD_UID] = { 552, 33 },
+	[FIELD_GID] = { 585, 33 },
+	[FIELD_MARK] = { 618, 64 },
+	[FIELD_FLAGS] = { 682, 6 },
+	[FIELD_CTSTATE] = { 688, 2 },
+	[FIELD_GUESS] = { 690, GUESS_BITS },
 };
 
 enum field field_of(unsigned variable)

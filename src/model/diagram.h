@@ -22,6 +22,7 @@ enum field {
 	FIELD_UID,     /* the first bit: no socket has sent it */
 	FIELD_GID,     /* likewise */
 	FIELD_MARK,    /* bit for bit with the connection's mark behind it */
+	FIELD_FLAGS,   /* TCP's */
 	FIELD_CTSTATE, /* which bit of CTSTATE_... */
 	FIELD_GUESS,   /* a bit for each rule that cannot be read: whether it holds */
 	FIELDS

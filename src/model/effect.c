@@ -151,6 +151,8 @@ static int known_bit(const struct effect *effect, unsigned variable)
 		return (effect->dport >> (15 - bit)) & 1;
 	if ((field == FIELD_UID || field == FIELD_GID) && effect->known & KNOWN_OWNER)
 		return !bit;
+	if (field == FIELD_FLAGS && effect->known & KNOWN_NEW)
+		return (TCP_SYN >> (field_bits[field].bits - 1 - bit)) & 1;
 	if (field == FIELD_CTSTATE && effect->known & KNOWN_NEW)
 		return 1; /* CTSTATE_NEW is bit 3 */
 	return -1;

@@ -20,7 +20,7 @@ enum effect_kind {
 #define KNOWN_IIF 8u    /* it comes in by nothing */
 #define KNOWN_OIF 16u   /* it goes out by nothing */
 #define KNOWN_OWNER 32u /* no socket has sent it */
-#define KNOWN_NEW 64u   /* ctstate */
+#define KNOWN_NEW 64u   /* the first packet of a connection: of TCP a SYN */
 
 /* A mark is the packet's or the connection's old one, with bits cleared and flipped. */
 struct effect_mark {

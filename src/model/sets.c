@@ -2,9 +2,12 @@
 /* Sets of packets by what a rule tests. */
 #include "sets.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
+#include "merge.h"
 #include "proto.h"
+#include "util.h"
 
 static uint32_t iface_set(struct diagram *d, enum field field, const char *pattern)
 {
@@ -38,9 +41,15 @@ static uint32_t item_set(struct diagram *d, const struct match *m, uint32_t i, e
 		return diagram_range(d, FIELD_UID, 1, m->ranges[i].lo, m->ranges[i].hi);
 	case MATCH_GID:
 		return diagram_range(d, FIELD_GID, 1, m->ranges[i].lo, m->ranges[i].hi);
-	default:
-		return NOTHING;
+	case MATCH_NFPROTO:
+	case MATCH_PROTO:
+	case MATCH_TCP_FLAGS:
+	case MATCH_CTSTATE:
+	case MATCH_MARK:
+	case MATCH_CONNMARK:
+		break; /* no lists */
 	}
+	return NOTHING;
 }
 
 /* In halves: of 10,000 items each meets 14 sets, and not all that came before. */
@@ -55,6 +64,19 @@ static uint32_t list_set(struct diagram *d, const struct match *m, uint32_t from
 	left = list_set(d, m, from, middle, family);
 	right = list_set(d, m, middle, to, family);
 	return diagram_or(d, left, right);
+}
+
+/* Sorted, so that of two halves only the way to them is the same. */
+static uint32_t prefixes_set(struct diagram *d, const struct match *m, enum family family)
+{
+	auto_free struct prefix *sorted = xcalloc(m->n, sizeof(*sorted));
+	struct match merged = *m;
+
+	for (uint32_t i = 0; i < m->n; i++)
+		sorted[i] = m->prefixes[i];
+	merged.prefixes = sorted;
+	merged.n = m->n ? prefixes_merge(sorted, m->n) : 0;
+	return list_set(d, &merged, 0, merged.n, family);
 }
 
 static uint32_t mark_set(struct diagram *d, const struct mark *mark, bool connmark)
@@ -72,6 +94,16 @@ static uint32_t mark_set(struct diagram *d, const struct mark *mark, bool connma
 					    high ? node : NOTHING);
 	}
 	return node;
+}
+
+static uint32_t flags_set(struct diagram *d, const struct mark *mark)
+{
+	uint32_t set = NOTHING;
+
+	for (uint32_t flags = 0; flags <= TCP_FLAGS_ALL; flags++)
+		if ((flags & mark->mask) == mark->value)
+			set = diagram_or(d, set, diagram_range(d, FIELD_FLAGS, 0, flags, flags));
+	return set;
 }
 
 static uint32_t ctstate_set(struct diagram *d, uint32_t states)
@@ -106,9 +138,20 @@ static uint32_t plain_set(struct diagram *d, const struct match *m, enum family 
 	case MATCH_MARK:
 	case MATCH_CONNMARK:
 		return mark_set(d, &m->mark, m->kind == MATCH_CONNMARK);
-	default:
+	case MATCH_TCP_FLAGS:
+		return flags_set(d, &m->mark);
+	case MATCH_SRC:
+	case MATCH_DST:
+		return prefixes_set(d, m, family);
+	case MATCH_IIF:
+	case MATCH_OIF:
+	case MATCH_SPORT:
+	case MATCH_DPORT:
+	case MATCH_UID:
+	case MATCH_GID:
 		return list_set(d, m, 0, m->n, family);
 	}
+	return NOTHING;
 }
 
 uint32_t match_set(struct diagram *d, const struct match *m, enum family family, enum layout layout)
@@ -119,6 +162,8 @@ uint32_t match_set(struct diagram *d, const struct match *m, enum family family,
 		set = diagram_not(d, set);
 	if (m->kind == MATCH_SPORT || m->kind == MATCH_DPORT)
 		return diagram_or(d, set, diagram_not(d, with_ports(d)));
+	if (m->kind == MATCH_TCP_FLAGS)
+		return diagram_or(d, set, diagram_not(d, diagram_range(d, FIELD_PROTO, 0, IPPROTO_TCP, IPPROTO_TCP)));
 	if (m->kind != MATCH_UID && m->kind != MATCH_GID)
 		return set;
 	none = diagram_prefix(d, m->kind == MATCH_UID ? FIELD_UID : FIELD_GID, 0, (const uint8_t[]){ 0x80 }, 1);

@@ -115,7 +115,12 @@ static uint32_t target_end(const struct transfer *t, const struct chain *chain, 
 	case TARGET_CONNMARK_RESTORE:
 		effect.mark_of = true;
 		break;
-	default:
+	case TARGET_CT_ZONE:
+	case TARGET_SNAT:
+	case TARGET_NONE:
+	case TARGET_UNKNOWN:
+	case TARGET_JUMP:
+	case TARGET_GOTO:
 		break;
 	}
 	return effect_terminal(t->e, &effect);

@@ -58,6 +58,7 @@ static const char *const choices[][4] = {
 	{ "--drop-invalid", "", "", "" },
 	{ "--ipv6 off", "", "", "" },
 	{ "-e 80", "", "", "" },
+	{ "--keep-connections", "", "", "" },
 };
 
 char *random_config(void)

@@ -152,6 +152,7 @@ void random_packet(struct packet *packet, const struct traffic *traffic)
 		.has_owner = out && rand() % 8,
 		.ctstate = CTSTATE_NEW,
 	};
+	packet->tcp_flags = packet_usual_flags(packet);
 	if (packet->has_owner) {
 		packet->uid = near_range(random_item(traffic, TRAFFIC_UID, family), 1000, UINT32_MAX - 1);
 		packet->gid = near_range(random_item(traffic, TRAFFIC_GID, family), 1000, UINT32_MAX - 1);
