@@ -39,9 +39,11 @@ enum field field_of(unsigned variable)
 
 static uint32_t hash3(uint32_t a, uint32_t b, uint32_t c)
 {
-	uint64_t h = (a * 0x9e3779b97f4a7c15u) ^ (b * 0xc2b2ae3d27d4eb4fu) ^ (c * 0x165667b19e3779f9u);
+	uint64_t h = (((uint64_t)b << 32 | c) ^ a * 0xc2b2ae3d27d4eb4fu) * 0x9e3779b97f4a7c15u;
 
-	return (uint32_t)(h >> 32) ^ (uint32_t)(h >> 13);
+	h ^= h >> 32;
+	h *= 0xd6e8feb86659fd93u;
+	return (uint32_t)(h >> 32);
 }
 
 void diagram_init(struct diagram *d)

@@ -7,7 +7,7 @@
 
 #include "util.h"
 
-enum { OP_THEN = OP_USER, OP_SEQUENCE };
+enum { OP_THEN = OP_USER, OP_REPLACE };
 
 const struct effect effect_none = { .mark = { UINT32_MAX, 0 }, .connmark = { UINT32_MAX, 0 } };
 
@@ -214,28 +214,60 @@ uint32_t effect_then(struct effects *e, uint32_t terminal, uint32_t b)
 	return diagram_remember(&e->d, OP_THEN, terminal, b, result);
 }
 
-uint32_t effect_replace(struct effects *e, uint32_t a, uint32_t parameter, effect_map *map)
+/* What stands for each end, where it is an end itself. */
+struct images {
+	const uint32_t *ends, *images;
+	unsigned n;
+	uint32_t serial; /* names this one in the cache */
+};
+
+static uint32_t replace_ends(struct effects *e, uint32_t a, const struct images *images)
 {
-	uint32_t *ends = NULL, all = NOTHING, part;
+	uint32_t result, low, high;
+
+	for (unsigned i = 0; is_terminal(a) && i < images->n; i++)
+		if (images->ends[i] == a)
+			return is_terminal(images->images[i]) ? images->images[i] : NOTHING;
+	if (diagram_recall(&e->d, OP_REPLACE, a, images->serial, &result))
+		return result;
+	low = replace_ends(e, e->d.nodes[a].low, images);
+	high = replace_ends(e, e->d.nodes[a].high, images);
+	return diagram_remember(&e->d, OP_REPLACE, a, images->serial,
+				diagram_node(&e->d, e->d.nodes[a].variable, low, high));
+}
+
+/* In one go where an end takes another's place; a diagram is put where its end was, part by part. */
+uint32_t effect_replace(struct effects *e, uint32_t a, effect_image *image, void *data)
+{
+	uint32_t *ends = NULL, all, part;
+	auto_free uint32_t *found = NULL;
 	unsigned n = 0;
 
 	diagram_ends(&e->d, a, FIELDS, &ends, &n);
+	found = xcalloc(n, sizeof(*found));
+	for (unsigned i = 0; i < n; i++)
+		found[i] = image(e, ends[i], data);
+	all = replace_ends(e, a, &(struct images){ ends, found, n, e->serial++ });
 	for (unsigned i = 0; i < n; i++) {
+		if (is_terminal(found[i]))
+			continue;
 		part = diagram_part(&e->d, a, ends[i], FIELDS);
-		all = diagram_or(&e->d, all, diagram_and(&e->d, part, map(e, ends[i], parameter)));
+		all = diagram_or(&e->d, all, diagram_and(&e->d, part, found[i]));
 	}
 	free(ends);
 	return all;
 }
 
-static uint32_t go_on(struct effects *e, uint32_t terminal, uint32_t b)
+static uint32_t go_on(struct effects *e, uint32_t terminal, void *b)
 {
-	return effect_at(e, terminal)->kind == EFFECT_GOES_ON ? effect_then(e, terminal, b) : terminal;
+	return effect_at(e, terminal)->kind == EFFECT_GOES_ON ? effect_then(e, terminal, *(uint32_t *)b) : terminal;
 }
 
 uint32_t effect_sequence(struct effects *e, uint32_t a, uint32_t b, bool changes)
 {
-	return changes ? effect_replace(e, a, b, go_on) : diagram_or(&e->d, a, b);
+	if (b == NOTHING)
+		return a;
+	return changes ? effect_replace(e, a, go_on, &b) : diagram_or(&e->d, a, b);
 }
 
 uint32_t effect_map_ends(struct effects *e, uint32_t a, uint32_t op, uint32_t parameter, effect_map *map)

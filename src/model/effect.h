@@ -54,6 +54,7 @@ struct effects {
 	unsigned n_origins;
 	uint32_t *index;
 	uint32_t index_size;
+	uint32_t serial; /* of effect_replace */
 };
 
 void effects_init(struct effects *e);
@@ -78,7 +79,8 @@ uint32_t effect_sequence(struct effects *e, uint32_t a, uint32_t b, bool changes
 typedef uint32_t effect_map(struct effects *e, uint32_t terminal, uint32_t parameter);
 uint32_t effect_map_ends(struct effects *e, uint32_t a, uint32_t op, uint32_t parameter, effect_map *map);
 
-/* Puts diagrams in the place of ends: each is asked for what stands for it, of any packet. */
-uint32_t effect_replace(struct effects *e, uint32_t a, uint32_t parameter, effect_map *map);
+/* Puts diagrams in the place of ends: @image says what stands for each, of any packet. */
+typedef uint32_t effect_image(struct effects *e, uint32_t terminal, void *data);
+uint32_t effect_replace(struct effects *e, uint32_t a, effect_image *image, void *data);
 
 #endif

@@ -302,15 +302,22 @@ static uint32_t read_hook(struct transfer *t, enum hook hook)
 }
 
 /* What is sent and stays in the pod comes in by lo: walker.c's goes_over_lo and come_in_by_lo. */
-static uint32_t come_in(struct effects *e, uint32_t terminal, uint32_t family_and_node[2])
+struct entrance {
+	enum family family;
+	uint32_t lo; /* what coming in by lo alone does */
+	uint32_t in;
+};
+
+static uint32_t come_in(struct effects *e, uint32_t terminal, void *data)
 {
+	const struct entrance *entrance = data;
 	struct effect effect = *effect_at(e, terminal);
-	enum family family = family_and_node[0];
+	enum family family = entrance->family;
 	struct prefix addr = { .family = (uint8_t)family, .len = (uint8_t)(family_addr_len(family) * 8) };
 	bool translated = effect.fate == FATE_TRANSLATED && effect.has_addr, over_lo = effect.fate == FATE_REDIRECTED;
 	uint32_t lo = lo_set(&e->d, FIELD_OIF), in;
 
-	if (effect.kind == EFFECT_OVER)
+	if (effect.kind == EFFECT_OVER || entrance->in == entrance->lo)
 		return terminal;
 	memcpy(addr.addr, effect.addr, sizeof(addr.addr));
 	over_lo |= translated && prefix_is_loopback(&addr);
@@ -321,7 +328,7 @@ static uint32_t come_in(struct effects *e, uint32_t terminal, uint32_t family_an
 		effect.dst[0] = family == IPV4 ? 127 : 0;
 		effect.dst[family_addr_len(family) - 1] = 1;
 	}
-	in = effect_then(e, effect_terminal(e, &effect), family_and_node[1]);
+	in = effect_then(e, effect_terminal(e, &effect), entrance->in);
 	if (over_lo)
 		return in;
 	if (translated)
@@ -334,21 +341,18 @@ uint32_t transfer_build(struct effects *e, const struct ruleset *rs, enum hook h
 			struct guesses *guesses, bool *loop, bool *asleep)
 {
 	struct transfer t = { .e = e, .rs = rs, .family = family, .captured = captured, .guesses = guesses, .asleep = asleep };
-	struct effect begin = effect_none;
-	uint32_t in = read_hook(&t, HOOK_PREROUTING), out, *ends = NULL, all = NOTHING, part;
-	unsigned n = 0;
+	struct effect begin = effect_none, lo = effect_none;
+	uint32_t in = read_hook(&t, HOOK_PREROUTING), out, all = NOTHING;
+	struct entrance entrance = { .family = family };
 
+	lo.known = KNOWN_LO | KNOWN_OWNER;
+	entrance.lo = effect_terminal(e, &lo);
 	begin.known = KNOWN_NEW | (hook == HOOK_OUTPUT ? KNOWN_IIF : KNOWN_OIF | KNOWN_OWNER);
 	begin.connmark.keep = 0;
 	if (hook == HOOK_OUTPUT) {
 		out = read_hook(&t, HOOK_OUTPUT);
-		diagram_ends(&e->d, out, FIELDS, &ends, &n);
-		for (unsigned i = 0; i < n; i++) {
-			part = diagram_part(&e->d, out, ends[i], FIELDS);
-			all = diagram_or(&e->d, all,
-					 diagram_and(&e->d, part, come_in(e, ends[i], (uint32_t[]){ family, in })));
-		}
-		free(ends);
+		entrance.in = effect_then(e, entrance.lo, in);
+		all = effect_replace(e, out, come_in, &entrance);
 	}
 	*loop |= t.loop;
 	return effect_then(e, effect_terminal(e, &begin), hook == HOOK_OUTPUT ? all : in);
