@@ -284,6 +284,9 @@ int command_explain(const struct config *cfg, struct err *err)
 
 	if (!cfg->live)
 		return explain_wanted(cfg, err);
+	if (is_traffic(cfg))
+		return err_set(err, STATUS_USAGE, EINVAL,
+			       "explain traffic: expected no --live: it is about the options' rules");
 	rc = context_open(&ctx, cfg, INTENT_LOOK, err);
 	ctx.live.chains = true;
 	rc = rc ? rc : context_read(&ctx, err);

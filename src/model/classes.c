@@ -130,7 +130,7 @@ static void add_classes(struct traffic *traffic, struct build *b, const struct r
 		*class = (struct traffic_class){ .hook = hook, .families = row->families };
 		for (enum traffic_key k = 0; k < TRAFFIC_KEYS; k++)
 			traffic_list_make(&class->keys[k], &b->e.d, row->sets[key_fields[k]], key_fields[k],
-					  row->families & FAMILY_BIT(IPV4) ? IPV4 : IPV6, traffic->arena);
+					  (row->families & FAMILY_BIT(IPV4)) ? IPV4 : IPV6, traffic->arena);
 		class->fate = make_fate(traffic, b, row->end);
 	}
 }

@@ -9,7 +9,7 @@
 #include "sets.h"
 #include "util.h"
 
-enum { OP_ENTER = OP_USER + 16, OP_BASE, OP_FINISH };
+enum { OP_ENTER = OP_USER + 16, OP_BASE };
 
 /* What a packet that comes to a chain finds there, by its end. */
 struct way {

@@ -83,7 +83,7 @@ static void print_class(FILE *out, const struct traffic_class *class)
 {
 	fputs(class->hook == HOOK_OUTPUT ? "out" : "in", out);
 	if (class->families != FAMILY_BOTH)
-		fprintf(out, " %s", family_name(class->families & FAMILY_BIT(IPV4) ? IPV4 : IPV6));
+		fprintf(out, " %s", family_name((class->families & FAMILY_BIT(IPV4)) ? IPV4 : IPV6));
 	for (enum traffic_key k = 0; k < TRAFFIC_KEYS; k++)
 		print_list(out, k, &class->keys[k]);
 }
@@ -141,7 +141,7 @@ void text_print_traffic(FILE *out, const struct traffic *traffic, enum layout la
 		print_class(line, class);
 		fclose(line);
 		fprintf(out, "%-*s  ", FATE_COLUMN, text);
-		print_fate(out, &class->fate, class->families & FAMILY_BIT(IPV4) ? IPV4 : IPV6, layout, listeners);
+		print_fate(out, &class->fate, (class->families & FAMILY_BIT(IPV4)) ? IPV4 : IPV6, layout, listeners);
 		fputc('\n', out);
 	}
 }

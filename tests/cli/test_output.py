@@ -212,3 +212,15 @@ def test_explain_knows_packets_of_no_socket(name, rule):
                                "uid=none"]))
     assert " uid=none oif=lo " in out.splitlines()[0]
     assert rule in out if rule else "skuid" not in out
+
+
+def test_explain_traffic_is_short_and_takes_no_packet():
+    """The injector's defaults fit on a screen; the same each time."""
+    argv = [lib.BINARY, "explain", "traffic", "--sidecar"]
+    out = lib.checked(lib.run(argv))
+    assert 10 < len(out.splitlines()) <= 60
+    assert out == lib.checked(lib.run(argv))
+    for word, expected in ("out", "nothing behind it but options"), ("--live", "no --live"):
+        result = lib.run([*argv, word])
+        assert result.returncode == 64
+        assert result.stderr.startswith(f"istio-init: error: explain traffic: expected {expected}")
