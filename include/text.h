@@ -7,7 +7,10 @@
 
 #include "emit.h"
 #include "explain.h"
+#include "live.h"
 #include "plan.h"
+#include "ruleset.h"
+#include "traffic.h"
 
 struct text_options {
 	unsigned families; /* mask: what to print */
@@ -63,6 +66,12 @@ void text_print_explanation(FILE *out, const struct explanation *e, const struct
  */
 void text_json_explanation(struct emit *emit, const struct explanation *e, const struct packet *packet,
 			   enum layout layout, const struct listeners *listeners, const char *unless);
+
+/* What becomes of a packet, in a few words. */
+void text_print_fate(FILE *out, const struct explanation *e, enum family family, const struct listeners *listeners);
+
+/* A line for each class, in the words of explain's packets. */
+void text_print_traffic(FILE *out, const struct traffic *traffic, enum layout layout, const struct listeners *listeners);
 
 /* The rule that has decided, or may have, and cannot be read: nothing if there is none. */
 void text_print_decider(FILE *out, const struct explanation *e, enum family family, enum layout layout);

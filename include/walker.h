@@ -72,6 +72,16 @@ struct walker {
 /* From the beginning, with the guesses given; false if chains jump in a circle. */
 bool walk_packet(struct walker *w, const struct packet *packet);
 
+/* The tables of a hook, in the order in which a packet comes by them. */
+extern const enum table_id walk_order[TABLES];
+
+/* Whether rules of this table and hook can capture a packet. */
+bool walk_captures(enum table_id table, enum hook hook);
+
+/* Where the table begins in the hook; NULL if nothing of it hangs there: *@asleep, if rules of it are passed over so. */
+const struct chain *walk_base_chain(const struct ruleset *rs, enum table_id table, enum hook hook, enum family family,
+				    bool *asleep);
+
 void walk_note_step(struct explain_step **steps, unsigned *n, const struct walker *w, const struct decision *at,
 		    unsigned depth);
 

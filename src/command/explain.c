@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "explain.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "links.h"
 #include "ownership.h"
 #include "text.h"
+#include "traffic.h"
 #include "util.h"
 
 static const char *find_origin(const struct explain_step *step, const struct ruleset *want, enum family family)
@@ -93,6 +95,31 @@ static void print_explanation(const struct explanation *e, const struct packet *
 	emit_finish(&document);
 }
 
+static bool is_traffic(const struct config *cfg)
+{
+	return cfg->words && cfg->words[0] && !strcmp(cfg->words[0], "traffic");
+}
+
+/* All packets at once. */
+static int print_traffic(const struct ruleset *rs, const struct config *cfg, struct err *err)
+{
+	struct listeners listeners = { cfg->proxy_port, cfg->inbound_port, cfg->dns_port };
+	struct traffic traffic;
+	int rc = traffic_explain(&traffic, rs, err);
+
+	if (!rc)
+		text_print_traffic(stdout, &traffic, rs->layout, &listeners);
+	traffic_free(&traffic);
+	return rc;
+}
+
+static int check_traffic(const struct config *cfg, struct err *err)
+{
+	return cfg->words[1] ?
+		       err_set(err, STATUS_USAGE, EINVAL, "explain traffic: expected nothing behind it but options") :
+		       0;
+}
+
 static int explain_wanted(const struct config *cfg, struct err *err)
 {
 	/* What auto would find out on the machine is taken as there, as in a dry run. */
@@ -104,8 +131,13 @@ static int explain_wanted(const struct config *cfg, struct err *err)
 				   });
 	struct explanation e = { 0 };
 	struct packet packet;
-	int rc = packet_parse(&packet, cfg->words, err);
+	int rc = is_traffic(cfg) ? check_traffic(cfg, err) : packet_parse(&packet, cfg->words, err);
 
+	if (is_traffic(cfg)) {
+		rc = rc ? rc : print_traffic(rs, cfg, err);
+		ruleset_free(rs);
+		return rc;
+	}
 	rc = rc ? rc : explain_packet(&e, rs, &packet, err);
 	if (!rc) {
 		explain_family_off(&e, cfg, rs, &packet);
@@ -289,6 +321,9 @@ int command_explain(const struct config *cfg, struct err *err)
 
 	if (!cfg->live && !*cfg->rules)
 		return explain_wanted(cfg, err);
+	if (is_traffic(cfg))
+		return err_set(err, STATUS_USAGE, EINVAL,
+			       "explain traffic: expected no --live: it is about the options' rules");
 	rc = context_open(&ctx, cfg, INTENT_LOOK, err);
 	ctx.live.chains = true;
 	rc = rc ? rc : context_read(&ctx, err);

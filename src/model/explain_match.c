@@ -87,8 +87,7 @@ static bool match_holds(const struct match *m, const struct packet *p, enum layo
 	return m->invert;
 }
 
-/* The native layout names the included groups where it captures, not in a rule that lets the others go. */
-static bool is_owner_group(const struct rule *rule, const struct match *m)
+bool match_is_owner_group(const struct rule *rule, const struct match *m)
 {
 	if (m->kind != MATCH_GID || m->invert || rule->target.kind != TARGET_JUMP)
 		return false;
@@ -103,7 +102,7 @@ bool rule_holds(const struct rule *rule, const struct packet *packet, enum layou
 	if (!(rule->families & FAMILY_BIT(packet->family)))
 		return false;
 	for (unsigned i = 0; i < rule->n_matches; i++)
-		if (!(any_group && is_owner_group(rule, &rule->matches[i])) &&
+		if (!(any_group && match_is_owner_group(rule, &rule->matches[i])) &&
 		    !match_holds(&rule->matches[i], packet, layout))
 			return false;
 	return true;

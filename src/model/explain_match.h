@@ -8,6 +8,12 @@
 bool rule_holds(const struct rule *rule, const struct packet *packet, enum layout layout, bool any_group);
 
 /*
+ * Whether the rule is where the native layout names the included owner groups: where it captures, not in a rule that
+ * lets the others go.
+ */
+bool match_is_owner_group(const struct rule *rule, const struct match *m);
+
+/*
  * A copy whose lists are the item that fits the packet, so that one rule of a long list is shown; natively, and of live
  * rules, as it stands.  Free its matches.
  */

@@ -136,11 +136,15 @@ static enum walk run_target(struct walker *w, const struct rule *rule, unsigned 
 	return WALK_ON;
 }
 
+bool walk_captures(enum table_id table, enum hook hook)
+{
+	return table == TABLE_NAT || (table == TABLE_MANGLE && hook == HOOK_PREROUTING);
+}
+
 /* Whether rules of this table and hook could have captured the packet. */
 static bool captures(const struct walker *w)
 {
-	return w->outcome.fate == FATE_PASSES &&
-	       (w->table == TABLE_NAT || (w->table == TABLE_MANGLE && w->packet.hook == HOOK_PREROUTING));
+	return w->outcome.fate == FATE_PASSES && walk_captures(w->table, w->packet.hook);
 }
 
 static enum walk walk_chain(struct walker *w, const struct chain *chain, unsigned depth)
@@ -174,20 +178,20 @@ static enum walk walk_chain(struct walker *w, const struct chain *chain, unsigne
 }
 
 /* What hangs in no hook decides nothing. */
-static const struct chain *find_base(struct walker *w)
+const struct chain *walk_base_chain(const struct ruleset *rs, enum table_id table, enum hook hook, enum family family,
+				    bool *asleep)
 {
-	const struct chain *chain = ruleset_find(w->rs, w->table, hook_name(w->packet.hook));
-	unsigned family = FAMILY_BIT(w->packet.family);
+	const struct chain *chain = ruleset_find(rs, table, hook_name(hook));
 
-	if (!chain || !((chain->misplaced | w->rs->tables[w->table].strange) & family))
+	if (!chain || !((chain->misplaced | rs->tables[table].strange) & FAMILY_BIT(family)))
 		return chain;
-	w->asleep |= chain->n_rules;
+	*asleep |= chain->n_rules;
 	return NULL;
 }
 
 static enum walk walk_base(struct walker *w)
 {
-	const struct chain *base = find_base(w);
+	const struct chain *base = walk_base_chain(w->rs, w->table, w->packet.hook, w->packet.family, &w->asleep);
 	enum walk walk = walk_chain(w, base, 0);
 
 	if (walk != WALK_ON || !base || !(base->drops & FAMILY_BIT(w->packet.family)))
@@ -207,14 +211,15 @@ static bool is_over(const struct walker *w)
 	return w->outcome.fate == FATE_DROPPED || w->outcome.anything;
 }
 
+const enum table_id walk_order[TABLES] = { TABLE_RAW, TABLE_MANGLE, TABLE_NAT };
+
 static enum walk walk_hook(struct walker *w)
 {
-	static const enum table_id order[] = { TABLE_RAW, TABLE_MANGLE, TABLE_NAT };
 	/* Only the first packet of a connection sees nat; what comes over lo saw it when it was sent. */
 	bool nat = packet_is_first(&w->packet) && !(w->packet.hook == HOOK_PREROUTING && is_lo(&w->packet.iif));
 
-	for (unsigned i = 0; i < ARRAY_SIZE(order) && !is_over(w); i++) {
-		w->table = order[i];
+	for (unsigned i = 0; i < TABLES && !is_over(w); i++) {
+		w->table = walk_order[i];
 		if ((w->table != TABLE_NAT || nat) && walk_base(w) == WALK_LOOP)
 			return WALK_LOOP;
 	}

@@ -238,13 +238,11 @@ static void print_doubts(FILE *out, const struct explanation *e, enum family fam
 		fputs(", which istio-init cannot read; else ", out);
 }
 
-void explain_print_verdict(FILE *out, const struct explanation *e, const struct packet *packet, enum layout layout,
-			   const struct listeners *listeners)
+void text_print_fate(FILE *out, const struct explanation *e, enum family family, const struct listeners *listeners)
 {
-	print_doubts(out, e, packet->family, layout);
 	switch (e->fate) {
 	case FATE_PASSES:
-		print_passing(out, e, packet);
+		fputs("PASSES", out);
 		break;
 	case FATE_REDIRECTED:
 		print_redirected(out, e, listeners);
@@ -253,17 +251,30 @@ void explain_print_verdict(FILE *out, const struct explanation *e, const struct 
 		print_tproxied(out, e, listeners);
 		break;
 	case FATE_TRANSLATED:
-		print_translated(out, e, packet->family, listeners);
+		print_translated(out, e, family, listeners);
 		break;
 	case FATE_DROPPED:
-		fputs(packet->ctstate == CTSTATE_INVALID ? "DROP: conntrack calls it INVALID (--drop-invalid)" :
-							   "DROP: the last rule above drops it",
-		      out);
+		fputs("DROP", out);
 		break;
 	case FATE_LOST:
 		print_lost(out, e);
 		break;
 	}
+}
+
+void explain_print_verdict(FILE *out, const struct explanation *e, const struct packet *packet, enum layout layout,
+			   const struct listeners *listeners)
+{
+	print_doubts(out, e, packet->family, layout);
+	if (e->fate == FATE_PASSES) {
+		print_passing(out, e, packet);
+		return;
+	}
+	text_print_fate(out, e, packet->family, listeners);
+	if (e->fate == FATE_DROPPED)
+		fputs(packet->ctstate == CTSTATE_INVALID ? ": conntrack calls it INVALID (--drop-invalid)" :
+							   ": the last rule above drops it",
+		      out);
 }
 
 void text_print_explanation(FILE *out, const struct explanation *e, const struct packet *packet, enum layout layout,

@@ -125,7 +125,7 @@ def test_zsh(installed):
 @pytest.mark.parametrize("complete", [bash, fish], ids=["bash", "fish"])
 def test_the_words_of_a_packet_are_those_of_explain(installed, complete):
     words = set(complete(installed, "explain", ""))
-    assert {"in", "out"} < words
-    for key in words - {"in", "out"}:
+    assert {"in", "out", "traffic"} < words
+    for key in words - {"in", "out", "traffic"}:
         result = lib.run([lib.BINARY, "explain", "--sidecar", "out", f"{key}?"])
         assert "expected in or out" not in result.stderr

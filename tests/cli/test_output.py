@@ -252,3 +252,15 @@ def test_the_debug_level_tells_of_foreign_rules(netns):
     lines = debug_lines(netns, "--sidecar")
     assert "found iptables-legacy: 0 Istio rules, 1 of others" in lines
     assert "to try: iptables-legacy, then nftables, then iptables-nft (legacy tables hold rules already)" in lines
+
+
+def test_explain_traffic_is_short_and_takes_no_packet():
+    """The injector's defaults fit on a screen; the same each time."""
+    argv = [lib.BINARY, "explain", "traffic", "--sidecar"]
+    out = lib.checked(lib.run(argv))
+    assert 10 < len(out.splitlines()) <= 60
+    assert out == lib.checked(lib.run(argv))
+    for word, expected in ("out", "nothing behind it but options"), ("--live", "no --live"):
+        result = lib.run([*argv, word])
+        assert result.returncode == 64
+        assert result.stderr.startswith(f"istio-init: error: explain traffic: expected {expected}")

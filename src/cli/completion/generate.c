@@ -34,7 +34,7 @@ static const struct {
 };
 
 /* What explain takes behind in or out. */
-static const char packet[] = "in out proto= src= dst= sport= dport= uid= gid= iif= oif= mark= ctstate=";
+static const char packet[] = "in out traffic proto= src= dst= sport= dport= uid= gid= iif= oif= mark= ctstate=";
 
 static bool is_flag(const struct option *o)
 {

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "rows.h"
+
+#include <stdlib.h>
+
+#include "util.h"
+
+#define ROWS_MAX 100000
+
+struct walk {
+	struct rows *rows;
+	struct diagram *d;
+	uint32_t owners; /* both a UID and a GID, or neither */
+	struct row row;
+};
+
+static void add_row(struct walk *w, uint32_t end)
+{
+	uint32_t set = diagram_and(w->d, w->row.sets[FIELD_UID], w->row.sets[FIELD_GID]);
+
+	if (diagram_and(w->d, w->owners, set) == NOTHING)
+		return;
+	if (w->rows->n == ROWS_MAX)
+		w->d->full = true;
+	w->row.end = end;
+	*(struct row *)array_push(&w->rows->items, &w->rows->n, sizeof(w->row)) = w->row;
+}
+
+static void add_rows(struct walk *w, uint32_t node)
+{
+	enum field field = is_terminal(node) ? FIELD_GUESS : field_of(diagram_top(w->d, node));
+	uint32_t *ends = NULL;
+	unsigned n = 0;
+
+	if (w->d->full)
+		return;
+	if (field == FIELD_GUESS) {
+		add_row(w, node);
+		return;
+	}
+	diagram_ends(w->d, node, field, &ends, &n);
+	for (unsigned i = 0; i < n; i++) {
+		w->row.sets[field] = diagram_part(w->d, node, ends[i], field);
+		add_rows(w, ends[i]);
+	}
+	w->row.sets[field] = EVERYTHING;
+	free(ends);
+}
+
+void rows_add(struct rows *rows, struct diagram *d, uint32_t node, enum family family)
+{
+	uint32_t no_uid = diagram_prefix(d, FIELD_UID, 0, (const uint8_t[]){ 0x80 }, 1);
+	uint32_t no_gid = diagram_prefix(d, FIELD_GID, 0, (const uint8_t[]){ 0x80 }, 1);
+	uint32_t neither = diagram_and(d, no_uid, no_gid);
+	struct walk w = { .rows = rows, .d = d, .row = { .families = FAMILY_BIT(family) } };
+
+	w.owners = diagram_or(d, neither, diagram_not(d, diagram_or(d, no_uid, no_gid)));
+	for (enum field f = 0; f < FIELD_GUESS; f++)
+		w.row.sets[f] = EVERYTHING;
+	add_rows(&w, node);
+}
+
+/* Whether both are the same but for one thing, which @a then gets of both. */
+static bool join(struct row *a, const struct row *b, struct diagram *d)
+{
+	enum field at = FIELDS;
+
+	if (a->end != b->end)
+		return false;
+	for (enum field f = 0; f < FIELD_GUESS; f++) {
+		if (a->sets[f] == b->sets[f])
+			continue;
+		if (at < FIELDS)
+			return false;
+		at = f;
+	}
+	if (a->families != b->families) {
+		/* Addresses are of one family. */
+		if (at < FIELDS || a->sets[FIELD_SRC] != EVERYTHING || a->sets[FIELD_DST] != EVERYTHING)
+			return false;
+		a->families |= b->families;
+	} else if (at < FIELDS) {
+		a->sets[at] = diagram_or(d, a->sets[at], b->sets[at]);
+	}
+	return true;
+}
+
+void rows_merge(struct rows *rows, struct diagram *d)
+{
+	bool joined = true;
+
+	while (joined) {
+		joined = false;
+		for (unsigned i = 0; i < rows->n; i++)
+			for (unsigned k = i + 1; k < rows->n;) {
+				if (!join(&rows->items[i], &rows->items[k], d)) {
+					k++;
+					continue;
+				}
+				rows->n--;
+				for (unsigned m = k; m < rows->n; m++)
+					rows->items[m] = rows->items[m + 1];
+				joined = true;
+			}
+	}
+}
