@@ -95,49 +95,60 @@ static void print_explanation(const struct explanation *e, const struct packet *
 	emit_finish(&document);
 }
 
-static bool is_traffic(const struct config *cfg)
+/* What auto would find out on the machine is taken as there, as in a dry run. */
+static struct ruleset *wanted(const struct config *cfg)
 {
-	return cfg->words && cfg->words[0] && !strcmp(cfg->words[0], "traffic");
-}
-
-/* All packets at once. */
-static int print_traffic(const struct ruleset *rs, const struct config *cfg, struct err *err)
-{
-	struct listeners listeners = { cfg->proxy_port, cfg->inbound_port, cfg->dns_port };
-	struct traffic traffic;
-	int rc = traffic_explain(&traffic, rs, err);
-
-	if (!rc)
-		text_print_traffic(stdout, &traffic, rs->layout, &listeners);
-	traffic_free(&traffic);
-	return rc;
+	return capture_build(cfg, &(struct capture_options){
+					  .layout = cfg->backend == BACKEND_NFTABLES ? LAYOUT_NATIVE : LAYOUT_IPTABLES,
+					  .families = cfg->ipv6 == OFF ? FAMILY_BIT(IPV4) : FAMILY_BOTH,
+					  .zones = true,
+				  });
 }
 
 static int check_traffic(const struct config *cfg, struct err *err)
 {
-	return cfg->words[1] ?
-		       err_set(err, STATUS_USAGE, EINVAL, "explain traffic: expected nothing behind it but options") :
-		       0;
+	const struct {
+		bool given;
+		const char *what;
+	} others[] = {
+		{ cfg->words[1], "nothing behind it but options" },
+		{ cfg->live, "no --live: it is about the options' rules" },
+		{ *cfg->rules, "no --rules: it is about the options' rules" },
+		{ cfg->output == PRINT_JSON, "no --output=json: its table is text" },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(others); i++)
+		if (others[i].given)
+			return err_set(err, STATUS_USAGE, EINVAL, "explain traffic: expected %s", others[i].what);
+	return 0;
+}
+
+/* All packets at once. */
+static int explain_traffic(const struct config *cfg, struct err *err)
+{
+	struct listeners listeners = { cfg->proxy_port, cfg->inbound_port, cfg->dns_port };
+	struct traffic traffic = { 0 };
+	struct ruleset *rs;
+	int rc = check_traffic(cfg, err);
+
+	if (rc)
+		return rc;
+	rs = wanted(cfg);
+	rc = traffic_explain(&traffic, rs, err);
+	if (!rc)
+		text_print_traffic(stdout, &traffic, rs->layout, &listeners);
+	traffic_free(&traffic);
+	ruleset_free(rs);
+	return rc;
 }
 
 static int explain_wanted(const struct config *cfg, struct err *err)
 {
-	/* What auto would find out on the machine is taken as there, as in a dry run. */
-	struct ruleset *rs =
-		capture_build(cfg, &(struct capture_options){
-					   .layout = cfg->backend == BACKEND_NFTABLES ? LAYOUT_NATIVE : LAYOUT_IPTABLES,
-					   .families = cfg->ipv6 == OFF ? FAMILY_BIT(IPV4) : FAMILY_BOTH,
-					   .zones = true,
-				   });
+	struct ruleset *rs = wanted(cfg);
 	struct explanation e = { 0 };
 	struct packet packet;
-	int rc = is_traffic(cfg) ? check_traffic(cfg, err) : packet_parse(&packet, cfg->words, err);
+	int rc = packet_parse(&packet, cfg->words, err);
 
-	if (is_traffic(cfg)) {
-		rc = rc ? rc : print_traffic(rs, cfg, err);
-		ruleset_free(rs);
-		return rc;
-	}
 	rc = rc ? rc : explain_packet(&e, rs, &packet, err);
 	if (!rc) {
 		explain_family_off(&e, cfg, rs, &packet);
@@ -319,11 +330,10 @@ int command_explain(const struct config *cfg, struct err *err)
 	struct context ctx;
 	int rc;
 
+	if (cfg->words && cfg->words[0] && !strcmp(cfg->words[0], "traffic"))
+		return explain_traffic(cfg, err);
 	if (!cfg->live && !*cfg->rules)
 		return explain_wanted(cfg, err);
-	if (is_traffic(cfg))
-		return err_set(err, STATUS_USAGE, EINVAL,
-			       "explain traffic: expected no --live: it is about the options' rules");
 	rc = context_open(&ctx, cfg, INTENT_LOOK, err);
 	ctx.live.chains = true;
 	rc = rc ? rc : context_read(&ctx, err);

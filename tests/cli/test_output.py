@@ -260,7 +260,8 @@ def test_explain_traffic_is_short_and_takes_no_packet():
     out = lib.checked(lib.run(argv))
     assert 10 < len(out.splitlines()) <= 60
     assert out == lib.checked(lib.run(argv))
-    for word, expected in ("out", "nothing behind it but options"), ("--live", "no --live"):
+    for word, expected in (("out", "nothing behind it but options"), ("--live", "no --live"), ("--rules=-", "no --rules"),
+                           ("--output=json", "no --output=json")):
         result = lib.run([*argv, word])
         assert result.returncode == 64
         assert result.stderr.startswith(f"istio-init: error: explain traffic: expected {expected}")
