@@ -136,7 +136,8 @@ static size_t put_head(struct line *line, enum log_level level)
 	return (size_t)snprintf(line->text, sizeof(line->text), "%s ", stamp);
 }
 
-static void write_line(enum log_level level, const char *members, const char *fmt, va_list args)
+__attribute__((format(printf, 3, 0))) static void write_line(enum log_level level, const char *members, const char *fmt,
+							     va_list args)
 {
 	char text[LINE_MAX_LEN / 2], stamp[96];
 	struct line line; /* not zeroed: it is two pages */

@@ -29,7 +29,7 @@ const char *const config_lines[N_CONFIG_LINES] = {
 	SHORT_LISTS " -q 80,1000-2000 -o 81,443",
 	"--sidecar -c eth1,net+",
 	"--sidecar -c eth1,vm0 -k vm0",
-	"-k vm0,vm1,vm+ " SHORT_LISTS,
+	SHORT_LISTS " -k vm0,vm1,vm+",
 	"--sidecar -m TPROXY -c eth1,eth2 -k vm0 --exclude-inbound-cidrs 10.0.0.0/8,fd00::/8",
 	"--sidecar --exclude-inbound-cidrs 10.0.0.0/8,fd00::/8,192.168.1.1",
 	"--sidecar --exclude-outbound-ports-for-uids tcp:3306,8000-8100:1000-1005 --exclude-outbound-gids 50-60,7",
