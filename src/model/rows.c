@@ -63,23 +63,23 @@ void rows_add(struct rows *rows, struct diagram *d, uint32_t node, enum family f
 /* Whether both are the same but for one thing, which @a then gets of both. */
 static bool join(struct row *a, const struct row *b, struct diagram *d)
 {
-	enum field at = FIELDS;
+	enum field at = FIELD_GUESS;
 
 	if (a->end != b->end)
 		return false;
 	for (enum field f = 0; f < FIELD_GUESS; f++) {
 		if (a->sets[f] == b->sets[f])
 			continue;
-		if (at < FIELDS)
+		if (at < FIELD_GUESS)
 			return false;
 		at = f;
 	}
 	if (a->families != b->families) {
 		/* Addresses are of one family. */
-		if (at < FIELDS || a->sets[FIELD_SRC] != EVERYTHING || a->sets[FIELD_DST] != EVERYTHING)
+		if (at < FIELD_GUESS || a->sets[FIELD_SRC] != EVERYTHING || a->sets[FIELD_DST] != EVERYTHING)
 			return false;
 		a->families |= b->families;
-	} else if (at < FIELDS) {
+	} else if (at < FIELD_GUESS) {
 		a->sets[at] = diagram_or(d, a->sets[at], b->sets[at]);
 	}
 	return true;
