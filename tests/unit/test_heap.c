@@ -114,6 +114,20 @@ START_TEST(last_block_is_given_back_and_grows)
 }
 END_TEST
 
+START_TEST(freed_block_is_used_again)
+{
+	char *first = heap_malloc(100), *behind = heap_malloc(100);
+
+	memset(first, 7, 100);
+	heap_free(first);
+	/* of another size, then of the same rounded up */
+	ck_assert_ptr_ne(heap_malloc(200), first);
+	ck_assert_ptr_eq(heap_calloc(1, 98), first);
+	ck_assert(holds_only((unsigned char *)first, 98, 0));
+	heap_free(behind);
+}
+END_TEST
+
 START_TEST(impossible_sizes_fail)
 {
 	char *small = heap_malloc(1);
@@ -141,6 +155,7 @@ Suite *suite_heap(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, blocks_keep_what_they_hold, 0, 4);
 	tcase_add_test(tc, last_block_is_given_back_and_grows);
+	tcase_add_test(tc, freed_block_is_used_again);
 	tcase_add_test(tc, impossible_sizes_fail);
 	suite_add_tcase(suite, tc);
 	return suite;
