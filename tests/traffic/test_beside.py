@@ -166,20 +166,24 @@ def ask(pod, server):
             for name, uid in (("app", 1000), ("agent", 1337), ("excluded", 2000)) for proto in ("udp", "tcp")}
 
 
+def resolve(pod, name, *words):
+    """The real server of RESOLVERS' @name answers and the pod asks it; what runs istio-init with DNS captured."""
+    server, _, (place, port, real) = RESOLVERS[name]
+    (pod.netns.dir / "resolv.conf").write_text(f"nameserver {server}\n")
+    netns = getattr(pod, place)
+    for kind in socket.SOCK_DGRAM, socket.SOCK_STREAM:
+        pod.listeners[netns, port, socket.AF_INET, kind] = Listener(netns, real, socket.AF_INET, kind, port)
+    return lambda *more: pod.netns.istio_init(*more, "--sidecar", "-u", "1337", "--exclude-outbound-uids=2000",
+                                              "--redirect-dns", "--resolv-conf", pod.netns.dir / "resolv.conf", *words)
+
+
 @pytest.mark.parametrize("words", [[], ["--capture-all-dns"]], ids=["servers", "all"])
 @pytest.mark.parametrize("flavour", FLAVOURS.values())
 @pytest.mark.parametrize("name", RESOLVERS)
 def test_dns_beside_others(backend, name, flavour, words):
-    server, script, (place, port, real) = RESOLVERS[name]
+    server, script, (_, _, real) = RESOLVERS[name]
     with Pod() as pod:
-        def run(*more):
-            return pod.netns.istio_init(*more, "--sidecar", "-u", "1337", "--exclude-outbound-uids=2000", "--redirect-dns",
-                                        "--resolv-conf", pod.netns.dir / "resolv.conf", f"--backend={backend}", *words)
-
-        (pod.netns.dir / "resolv.conf").write_text(f"nameserver {server}\n")
-        for kind in socket.SOCK_DGRAM, socket.SOCK_STREAM:
-            netns = getattr(pod, place)
-            pod.listeners[netns, port, socket.AF_INET, kind] = Listener(netns, real, socket.AF_INET, kind, port)
+        run = resolve(pod, name, f"--backend={backend}", *words)
         pod.netns.sh(script.format(tool=f"iptables-{flavour}") + STATEFUL.format(tool=f"iptables-{flavour}"))
         if name == "systemd-resolved":
             # An answer over lo is never looked up again: it is let in as one of the machine's own.
@@ -256,16 +260,9 @@ STATEFUL_NATIVE = """
 @pytest.mark.parametrize("priority", [-100, -110])
 @pytest.mark.parametrize("name", NATIVE)
 def test_dns_beside_a_table_of_anothers_own(backend, name, priority, words):
-    server, _, (place, port, real) = RESOLVERS[name]
+    server, _, (_, _, real) = RESOLVERS[name]
     with Pod() as pod:
-        def run(*more):
-            return pod.netns.istio_init(*more, "--sidecar", "-u", "1337", "--exclude-outbound-uids=2000", "--redirect-dns",
-                                        "--resolv-conf", pod.netns.dir / "resolv.conf", f"--backend={backend}", *words)
-
-        (pod.netns.dir / "resolv.conf").write_text(f"nameserver {server}\n")
-        for kind in socket.SOCK_DGRAM, socket.SOCK_STREAM:
-            netns = getattr(pod, place)
-            pod.listeners[netns, port, socket.AF_INET, kind] = Listener(netns, real, socket.AF_INET, kind, port)
+        run = resolve(pod, name, f"--backend={backend}", *words)
         pod.netns.sh(f"nft -f - <<'END'\n{NATIVE[name] % priority}\n{STATEFUL_NATIVE}\nEND")
         assert set(ask(pod, server).values()) == {real}
         result = run()
