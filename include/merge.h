@@ -12,8 +12,10 @@
 /* Whether the items of a match with a list are single addresses, numbers, or names without a wildcard. */
 bool match_is_single(const struct match *m);
 
-/* The size of an item of such a match, and the items at @items, merged in place, as its list. */
-size_t match_item_size(const struct match *m);
+/* Bytes of an item of such a match; 0: its value is no list. */
+size_t match_item_size(enum match_kind kind);
+
+/* Its list becomes the items at @items, merged in place. */
 void match_merge(struct match *m, void *items, uint32_t n);
 
 /* The same for @n prefixes of one family, n >= 1; returns how many are left. */

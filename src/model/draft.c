@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "merge.h"
 #include "util.h"
 
 void draft_init(struct draft *draft, struct ruleset *rs, enum family family)
@@ -10,26 +11,6 @@ void draft_init(struct draft *draft, struct ruleset *rs, enum family family)
 	draft->rs = rs;
 	draft->rule = (struct rule){ .families = FAMILY_BIT(family), .matches = draft->matches };
 	draft->rule.target.kind = TARGET_NONE;
-}
-
-/* Bytes of one item of a list, 0 for a scalar. */
-static size_t item_size(enum match_kind kind)
-{
-	switch (kind) {
-	case MATCH_SRC:
-	case MATCH_DST:
-		return sizeof(struct prefix);
-	case MATCH_IIF:
-	case MATCH_OIF:
-		return sizeof(struct iface);
-	case MATCH_SPORT:
-	case MATCH_DPORT:
-	case MATCH_UID:
-	case MATCH_GID:
-		return sizeof(struct range);
-	default:
-		return 0;
-	}
 }
 
 static struct match *match_find(struct draft *draft, enum match_kind kind)
@@ -43,7 +24,7 @@ static struct match *match_find(struct draft *draft, enum match_kind kind)
 /* Adds a match, in its place by kind, whose list is @n items at @items; a scalar is one item. */
 void draft_add_list(struct draft *draft, enum match_kind kind, bool invert, const void *items, uint32_t n)
 {
-	size_t size = item_size(kind);
+	size_t size = match_item_size(kind);
 	struct match m = { .kind = (uint8_t)kind, .invert = invert, .n = n };
 	unsigned at;
 

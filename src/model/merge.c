@@ -279,17 +279,22 @@ bool match_is_single(const struct match *m)
 	}
 }
 
-size_t match_item_size(const struct match *m)
+size_t match_item_size(enum match_kind kind)
 {
-	switch (m->kind) {
+	switch (kind) {
 	case MATCH_SRC:
 	case MATCH_DST:
 		return sizeof(struct prefix);
 	case MATCH_IIF:
 	case MATCH_OIF:
 		return sizeof(struct iface);
-	default:
+	case MATCH_SPORT:
+	case MATCH_DPORT:
+	case MATCH_UID:
+	case MATCH_GID:
 		return sizeof(struct range);
+	default:
+		return 0;
 	}
 }
 
@@ -314,7 +319,7 @@ void match_merge(struct match *m, void *items, uint32_t n)
 
 static void normalize_match(struct ruleset *rs, struct match *m)
 {
-	size_t size = m->n * match_item_size(m);
+	size_t size = m->n * match_item_size(m->kind);
 
 	if (m->n > 1)
 		match_merge(m, memcpy(ruleset_alloc(rs, size), m->prefixes, size), m->n);

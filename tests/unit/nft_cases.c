@@ -257,7 +257,7 @@ static void add_list(struct ruleset *rs, struct rule *rule, const struct rule_ca
 		return;
 	snprintf(copy, sizeof(copy), "%s", words);
 	for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
-		void *item = items + m.n++ * match_item_size(&m);
+		void *item = items + m.n++ * match_item_size(m.kind);
 
 		if (kind == MATCH_SRC || kind == MATCH_DST)
 			ck_assert_ptr_null(prefix_parse(word, item, NULL));

@@ -245,7 +245,7 @@ bool nftables_set_decode(struct ruleset *rs, const struct nft_dump *dump, enum t
 	ok = flags && (!owners || !interval || network_order) && take_elements(&list, dump, table, name, key.len) &&
 	     push_elements(&items, m, &key, family, &list, interval, owners && !network_order);
 	if (ok) {
-		size = items.n * match_item_size(m);
+		size = items.n * match_item_size(m->kind);
 		match_merge(m, memcpy(ruleset_alloc(rs, size), items.any, size), items.n);
 	}
 	free(list.items);
