@@ -70,8 +70,9 @@ void text_json_explanation(struct emit *emit, const struct explanation *e, const
 /* What becomes of a packet, in a few words. */
 void text_print_fate(FILE *out, const struct explanation *e, enum family family, const struct listeners *listeners);
 
-/* A line for each class, in the words of explain's packets. */
+/* A line for each class, in the words of explain's packets; and members of a JSON document.  @unless: as above, or "". */
 void text_print_traffic(FILE *out, const struct traffic *traffic, enum layout layout, const struct listeners *listeners);
+void text_json_traffic(struct emit *emit, const struct traffic *traffic, enum layout layout, const char *unless);
 
 /* The rule that has decided, or may have, and cannot be read: nothing if there is none. */
 void text_print_decider(FILE *out, const struct explanation *e, enum family family, enum layout layout);

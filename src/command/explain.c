@@ -114,7 +114,6 @@ static int check_traffic(const struct config *cfg, struct err *err)
 		{ cfg->words[1], "nothing behind it but options" },
 		{ cfg->live, "no --live: it is about the options' rules" },
 		{ *cfg->rules, "no --rules: it is about the options' rules" },
-		{ cfg->output == PRINT_JSON, "no --output=json: its table is text" },
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(others); i++)
@@ -123,10 +122,25 @@ static int check_traffic(const struct config *cfg, struct err *err)
 	return 0;
 }
 
+static void print_traffic(const struct traffic *traffic, enum layout layout, const struct config *cfg, const char *unless)
+{
+	struct listeners listeners = { cfg->proxy_port, cfg->inbound_port, cfg->dns_port };
+	struct emit document;
+
+	if (cfg->output == PRINT_TEXT) {
+		text_print_traffic(stdout, traffic, layout, &listeners);
+		fputs(unless, stdout);
+		return;
+	}
+	emit_begin(&document, stdout);
+	emit_string(&document, "command", "explain");
+	text_json_traffic(&document, traffic, layout, unless);
+	emit_finish(&document);
+}
+
 /* All packets at once. */
 static int explain_traffic(const struct config *cfg, struct err *err)
 {
-	struct listeners listeners = { cfg->proxy_port, cfg->inbound_port, cfg->dns_port };
 	struct traffic traffic = { 0 };
 	struct ruleset *rs;
 	int rc = check_traffic(cfg, err);
@@ -136,7 +150,7 @@ static int explain_traffic(const struct config *cfg, struct err *err)
 	rs = wanted(cfg);
 	rc = traffic_explain(&traffic, rs, err);
 	if (!rc)
-		text_print_traffic(stdout, &traffic, rs->layout, &listeners);
+		print_traffic(&traffic, rs->layout, cfg, "");
 	traffic_free(&traffic);
 	ruleset_free(rs);
 	return rc;

@@ -5,6 +5,16 @@
 #include "explain_parts.h"
 #include "proto.h"
 
+const char *explain_fate_name(enum fate fate)
+{
+	static const char *const names[] = {
+		[FATE_PASSES] = "passes",   [FATE_REDIRECTED] = "redirect", [FATE_TPROXIED] = "tproxy",
+		[FATE_TRANSLATED] = "dnat", [FATE_DROPPED] = "drop",        [FATE_LOST] = "lost",
+	};
+
+	return names[fate];
+}
+
 static void put_packet(struct emit *em, const struct packet *p)
 {
 	char text[ADDR_TEXT_MAX], number[PROTO_TEXT_MAX], mark[16];
@@ -129,7 +139,7 @@ static bool is_captured(const struct explanation *e, enum family family, const s
 	}
 }
 
-static void put_lines(struct emit *em, const char *key, const char *lines)
+void explain_put_lines(struct emit *em, const char *key, const char *lines)
 {
 	emit_array(em, key);
 	while (lines && *lines) {
@@ -147,10 +157,6 @@ static void put_lines(struct emit *em, const char *key, const char *lines)
 void text_json_explanation(struct emit *em, const struct explanation *e, const struct packet *packet,
 			   enum layout layout, const struct listeners *listeners, const char *unless)
 {
-	static const char *const fates[] = {
-		[FATE_PASSES] = "passes",   [FATE_REDIRECTED] = "redirect", [FATE_TPROXIED] = "tproxy",
-		[FATE_TRANSLATED] = "dnat", [FATE_DROPPED] = "drop",        [FATE_LOST] = "lost",
-	};
 	char addr[ADDR_TEXT_MAX];
 
 	put_packet(em, packet);
@@ -159,7 +165,7 @@ void text_json_explanation(struct emit *em, const struct explanation *e, const s
 		put_step(em, &e->steps[i], packet->family, layout);
 	emit_end(em);
 	emit_object(em, "verdict");
-	emit_string(em, "fate", fates[e->fate]);
+	emit_string(em, "fate", explain_fate_name(e->fate));
 	if (e->fate == FATE_TRANSLATED && e->has_addr)
 		emit_string(em, "address", addr_text(packet->family, e->addr, addr));
 	if (e->port && e->fate >= FATE_REDIRECTED && e->fate <= FATE_TRANSLATED)
@@ -168,7 +174,7 @@ void text_json_explanation(struct emit *em, const struct explanation *e, const s
 	emit_bool(em, "certain", !e->n_doubts && !(unless && *unless));
 	put_because(em, e, packet->family, layout);
 	if (unless && *unless)
-		put_lines(em, "unless", unless);
+		explain_put_lines(em, "unless", unless);
 	explain_print_verdict(emit_print(em), e, packet, layout, listeners);
 	emit_printed(em, "text");
 	emit_end(em);

@@ -13,6 +13,11 @@ void explain_print_rule(FILE *out, const struct explain_step *step, enum family 
 /* NULL if nobody of Istio's listens at the port. */
 const char *explain_port_owner(uint16_t port, const struct listeners *listeners);
 
+/* As JSON documents have it. */
+const char *explain_fate_name(enum fate fate);
+/* An array of strings, one for each line, or of none for NULL. */
+void explain_put_lines(struct emit *em, const char *key, const char *lines);
+
 /* Whether a reason before that number has the same origin. */
 bool explain_named_before(const struct explanation *e, unsigned i);
 

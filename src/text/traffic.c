@@ -5,7 +5,7 @@
 
 #include "escape.h"
 #include "proto.h"
-#include "text.h"
+#include "traffic_parts.h"
 #include "util.h"
 
 /* Longer lists are cut, with a count. */
@@ -14,7 +14,7 @@
 /* Where fates begin, if the packet leaves room. */
 #define FATE_COLUMN 72
 
-static const char *const key_names[TRAFFIC_KEYS] = {
+const char *const traffic_key_names[TRAFFIC_KEYS] = {
 	[TRAFFIC_PROTO] = "proto", [TRAFFIC_SRC] = "src",   [TRAFFIC_SPORT] = "sport", [TRAFFIC_DST] = "dst",
 	[TRAFFIC_DPORT] = "dport", [TRAFFIC_UID] = "uid",   [TRAFFIC_GID] = "gid",     [TRAFFIC_IIF] = "iif",
 	[TRAFFIC_OIF] = "oif",     [TRAFFIC_MARK] = "mark",
@@ -27,7 +27,7 @@ static void print_range(FILE *out, const struct range *range)
 		fprintf(out, "-%u", range->hi);
 }
 
-static void print_item(FILE *out, enum traffic_key key, const struct traffic_item *item)
+void traffic_print_item(FILE *out, enum traffic_key key, const struct traffic_item *item)
 {
 	char text[PREFIX_TEXT_MAX], number[PROTO_TEXT_MAX];
 
@@ -65,14 +65,14 @@ static void print_list(FILE *out, enum traffic_key key, const struct traffic_lis
 
 	if (list->any)
 		return;
-	fprintf(out, " %s", key_names[key]);
+	fprintf(out, " %s", traffic_key_names[key]);
 	if (list->none) {
 		fprintf(out, "%snone", before);
 		before = ",";
 	}
 	for (unsigned i = 0; i < list->n && i < ITEMS_SHOWN; i++) {
 		fputs(before, out);
-		print_item(out, key, &list->items[i]);
+		traffic_print_item(out, key, &list->items[i]);
 		before = ",";
 	}
 	if (list->n > ITEMS_SHOWN)
@@ -83,12 +83,12 @@ static void print_class(FILE *out, const struct traffic_class *class)
 {
 	fputs(class->hook == HOOK_OUTPUT ? "out" : "in", out);
 	if (class->families != FAMILY_BOTH)
-		fprintf(out, " %s", family_name((class->families & FAMILY_BIT(IPV4)) ? IPV4 : IPV6));
+		fprintf(out, " %s", family_name(traffic_family(class)));
 	for (enum traffic_key k = 0; k < TRAFFIC_KEYS; k++)
 		print_list(out, k, &class->keys[k]);
 }
 
-static void print_decision(FILE *out, const struct decision *at, enum family family, enum layout layout)
+void traffic_print_decision(FILE *out, const struct decision *at, enum family family, enum layout layout)
 {
 	struct explain_step step = { .table = at->table, .chain = at->chain->name, .rule = *at->rule };
 
@@ -101,8 +101,7 @@ static void print_decision(FILE *out, const struct decision *at, enum family fam
 	}
 }
 
-static void print_fate(FILE *out, const struct traffic_fate *fate, enum family family, enum layout layout,
-		       const struct listeners *listeners)
+struct explanation traffic_explanation(const struct traffic_fate *fate)
 {
 	struct explanation e = {
 		.fate = fate->fate,
@@ -114,9 +113,17 @@ static void print_fate(FILE *out, const struct traffic_fate *fate, enum family f
 	};
 
 	memcpy(e.addr, fate->addr, sizeof(e.addr));
+	return e;
+}
+
+static void print_fate(FILE *out, const struct traffic_fate *fate, enum family family, enum layout layout,
+		       const struct listeners *listeners)
+{
+	struct explanation e = traffic_explanation(fate);
+
 	for (unsigned i = 0; i < fate->n_doubts; i++) {
 		fputs(i ? " or " : "may be decided by ", out);
-		print_decision(out, &fate->doubts[i], family, layout);
+		traffic_print_decision(out, &fate->doubts[i], family, layout);
 	}
 	if (fate->n_doubts)
 		fputs(", which istio-init cannot read; else ", out);
@@ -126,7 +133,7 @@ static void print_fate(FILE *out, const struct traffic_fate *fate, enum family f
 	if (!fate->decision.rule)
 		return;
 	fputs(" (", out);
-	print_decision(out, &fate->decision, family, layout);
+	traffic_print_decision(out, &fate->decision, family, layout);
 	fputc(')', out);
 }
 
@@ -141,7 +148,7 @@ void text_print_traffic(FILE *out, const struct traffic *traffic, enum layout la
 		print_class(line, class);
 		fclose(line);
 		fprintf(out, "%-*s  ", FATE_COLUMN, text);
-		print_fate(out, &class->fate, (class->families & FAMILY_BIT(IPV4)) ? IPV4 : IPV6, layout, listeners);
+		print_fate(out, &class->fate, traffic_family(class), layout, listeners);
 		fputc('\n', out);
 	}
 }

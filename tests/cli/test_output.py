@@ -260,8 +260,24 @@ def test_explain_traffic_is_short_and_takes_no_packet():
     out = lib.checked(lib.run(argv))
     assert 10 < len(out.splitlines()) <= 60
     assert out == lib.checked(lib.run(argv))
-    for word, expected in (("out", "nothing behind it but options"), ("--live", "no --live"), ("--rules=-", "no --rules"),
-                           ("--output=json", "no --output=json")):
+    for word, expected in (("out", "nothing behind it but options"), ("--live", "no --live"), ("--rules=-", "no --rules")):
         result = lib.run([*argv, word])
         assert result.returncode == 64
         assert result.stderr.startswith(f"istio-init: error: explain traffic: expected {expected}")
+
+
+def test_explain_traffic_as_json():
+    """The classes of the text, with lists that are whole, and say which values a packet has."""
+    cidrs = ",".join(f"10.{n}.0.0/16" for n in range(0, 40, 2))
+    argv = [lib.BINARY, "explain", "traffic", "--sidecar", "-x", cidrs, "-c", "net+,eth1", "--bypass-mark=0x100/0xff00"]
+    said = lib.document(lib.checked(lib.run([*argv, "--output=json"])))
+    assert (said["version"], said["command"], said["exact"]) == (1, "explain", True)
+    assert len(said["classes"]) == len(lib.checked(lib.run(argv)).splitlines())
+    excluded = [one for one in said["classes"] if one["because"] == ["--istio-service-exclude-cidr"]]
+    assert [one["dst"] for one in excluded] == [cidrs.split(",")]
+    assert (excluded[0]["direction"], excluded[0]["family"], excluded[0]["fate"]) == ("out", "ipv4", "passes")
+    assert excluded[0]["mark_not"] == ["0x100/0xff00"] and excluded[0]["proto"] == ["tcp"]
+    assert excluded[0]["uid"] == ["none", "0-1336", "1338-4294967295"]
+    assert sorted(excluded[0]["oif_not"]) == ["eth1", "lo", "net+"]
+    assert {"direction": "in", "iif": ["lo"], "fate": "passes", "because": []} in said["classes"]
+    assert {one.get("port") for one in said["classes"] if one["fate"] == "redirect"} == {15001, 15006}
