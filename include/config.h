@@ -70,7 +70,7 @@ struct config {
 	bool comments;
 
 	bool dry_run, run_validation, skip_rule_apply;
-	bool reconcile, force_apply, cleanup_only, cni_mode, allow_host_netns, counters, live;
+	bool reconcile, force_apply, cleanup_only, cni_mode, allow_host_netns, counters, live, traffic;
 	uint32_t probe_timeout_ms, wait_ms;
 	enum backend_id backend;
 	enum tristate ipv6;

@@ -137,6 +137,7 @@ struct rule {
 	const char *origin;      /* the option that asked for the rule ("--istio-service-cidr"); NULL if none */
 	uint64_t packets, bytes; /* live counters */
 	uint64_t id;             /* live: tells it from other rules of its table (a handle, a hash); 0: wanted */
+	const struct rule *was;  /* of a copy: the rule that it is of; else NULL */
 	const void *raw;         /* live: the rule as its backend read it, and can write it again; NULL: wanted */
 };
 

@@ -74,6 +74,16 @@ void text_print_fate(FILE *out, const struct explanation *e, enum family family,
 void text_print_traffic(FILE *out, const struct traffic *traffic, enum layout layout, const struct listeners *listeners);
 void text_json_traffic(struct emit *emit, const struct traffic *traffic, enum layout layout, const char *unless);
 
+/* The layouts of the rules that classes are compared by, now and then; whose ports are whose. */
+struct text_change {
+	enum layout from, to;
+	struct listeners listeners;
+};
+/* A line for each class of traffic_compare, what becomes of it now and then; and members of a JSON document. */
+void text_print_changes(FILE *out, const struct traffic *traffic, const struct text_change *change);
+void text_json_changes(struct emit *emit, const struct traffic *traffic, const struct text_change *change,
+		       const char *unless);
+
 /* The rule that has decided, or may have, and cannot be read: nothing if there is none. */
 void text_print_decider(FILE *out, const struct explanation *e, enum family family, enum layout layout);
 

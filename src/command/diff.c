@@ -7,6 +7,7 @@
 #include "backends.h"
 #include "beside.h"
 #include "command.h"
+#include "live_rules.h"
 #include "log.h"
 #include "print.h"
 #include "refusal.h"
@@ -136,5 +137,5 @@ int diff_print(const struct config *cfg, FILE *out, struct err *err)
 
 int command_diff(const struct config *cfg, struct err *err)
 {
-	return diff_print(cfg, stdout, err);
+	return cfg->traffic ? traffic_compared(cfg, err) : diff_print(cfg, stdout, err);
 }

@@ -8,10 +8,10 @@
 #include "backends.h"
 #include "capture.h"
 #include "command.h"
+#include "live_rules.h"
 #include "links.h"
 #include "ownership.h"
 #include "text.h"
-#include "traffic.h"
 #include "util.h"
 
 static const char *find_origin(const struct explain_step *step, const struct ruleset *want, enum family family)
@@ -96,7 +96,7 @@ static void print_explanation(const struct explanation *e, const struct packet *
 }
 
 /* What auto would find out on the machine is taken as there, as in a dry run. */
-static struct ruleset *wanted(const struct config *cfg)
+struct ruleset *explain_wanted_rules(const struct config *cfg)
 {
 	return capture_build(cfg, &(struct capture_options){
 					  .layout = cfg->backend == BACKEND_NFTABLES ? LAYOUT_NATIVE : LAYOUT_IPTABLES,
@@ -105,60 +105,9 @@ static struct ruleset *wanted(const struct config *cfg)
 				  });
 }
 
-static int check_traffic(const struct config *cfg, struct err *err)
-{
-	const struct {
-		bool given;
-		const char *what;
-	} others[] = {
-		{ cfg->words[1], "nothing behind it but options" },
-		{ cfg->live, "no --live: it is about the options' rules" },
-		{ *cfg->rules, "no --rules: it is about the options' rules" },
-	};
-
-	for (unsigned i = 0; i < ARRAY_SIZE(others); i++)
-		if (others[i].given)
-			return err_set(err, STATUS_USAGE, EINVAL, "explain traffic: expected %s", others[i].what);
-	return 0;
-}
-
-static void print_traffic(const struct traffic *traffic, enum layout layout, const struct config *cfg, const char *unless)
-{
-	struct listeners listeners = { cfg->proxy_port, cfg->inbound_port, cfg->dns_port };
-	struct emit document;
-
-	if (cfg->output == PRINT_TEXT) {
-		text_print_traffic(stdout, traffic, layout, &listeners);
-		fputs(unless, stdout);
-		return;
-	}
-	emit_begin(&document, stdout);
-	emit_string(&document, "command", "explain");
-	text_json_traffic(&document, traffic, layout, unless);
-	emit_finish(&document);
-}
-
-/* All packets at once. */
-static int explain_traffic(const struct config *cfg, struct err *err)
-{
-	struct traffic traffic = { 0 };
-	struct ruleset *rs;
-	int rc = check_traffic(cfg, err);
-
-	if (rc)
-		return rc;
-	rs = wanted(cfg);
-	rc = traffic_explain(&traffic, rs, err);
-	if (!rc)
-		print_traffic(&traffic, rs->layout, cfg, "");
-	traffic_free(&traffic);
-	ruleset_free(rs);
-	return rc;
-}
-
 static int explain_wanted(const struct config *cfg, struct err *err)
 {
-	struct ruleset *rs = wanted(cfg);
+	struct ruleset *rs = explain_wanted_rules(cfg);
 	struct explanation e = { 0 };
 	struct packet packet;
 	int rc = packet_parse(&packet, cfg->words, err);
@@ -173,8 +122,7 @@ static int explain_wanted(const struct config *cfg, struct err *err)
 	return rc;
 }
 
-/* Whose rules are explained: of who holds Istio's; if nobody does, of who holds any. */
-static int choose_backend(enum backend_index *index, bool *holds, struct context *ctx, struct err *err)
+int explain_choose_backend(enum backend_index *index, bool *holds, struct context *ctx, struct err *err)
 {
 	struct choice choice;
 	int rc;
@@ -236,6 +184,14 @@ static bool meets(const struct other_chain *other, const struct packet *packet, 
 	return false;
 }
 
+void explain_print_unread(FILE *out, const struct context *ctx)
+{
+	if (ctx->live.has_others)
+		fprintf(out,
+			"  unless it is decided otherwise by table filter or security of %s, which istio-init does not read\n",
+			*ctx->cfg->rules ? "the file" : "iptables-legacy");
+}
+
 static void print_other_chains(FILE *out, const struct context *ctx, const struct packet *packet,
 			       const struct explanation *e)
 {
@@ -248,10 +204,7 @@ static void print_other_chains(FILE *out, const struct context *ctx, const struc
 		text_print_other(out, &live->others[i]);
 		fputc('\n', out);
 	}
-	if (live->has_others)
-		fprintf(out,
-			"  unless it is decided otherwise by table filter or security of %s, which istio-init does not read\n",
-			*ctx->cfg->rules ? "the file" : "iptables-legacy");
+	explain_print_unread(out, ctx);
 }
 
 /* Only the live routes know whether what a DNAT rule sends elsewhere stays in the pod, and comes in by lo. */
@@ -316,7 +269,7 @@ static int explain_live(struct context *ctx, struct err *err)
 	bool holds;
 	int rc = packet_parse(&packet, ctx->cfg->words, err);
 
-	rc = rc ? rc : choose_backend(&index, &holds, ctx, err);
+	rc = rc ? rc : explain_choose_backend(&index, &holds, ctx, err);
 	if (rc)
 		return rc;
 	if (!*ctx->cfg->rules)
@@ -345,7 +298,7 @@ int command_explain(const struct config *cfg, struct err *err)
 	int rc;
 
 	if (cfg->words && cfg->words[0] && !strcmp(cfg->words[0], "traffic"))
-		return explain_traffic(cfg, err);
+		return traffic_explained(cfg, err);
 	if (!cfg->live && !*cfg->rules)
 		return explain_wanted(cfg, err);
 	rc = context_open(&ctx, cfg, INTENT_LOOK, err);

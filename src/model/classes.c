@@ -9,7 +9,7 @@
 #include "traffic_list.h"
 #include "transfer.h"
 
-enum { OP_FINISH = OP_USER + 32, OP_CAPTURED };
+enum { OP_FINISH = OP_USER + 32, OP_CAPTURED, OP_PAIR };
 
 /* Which field a key is of. */
 static const enum field key_fields[TRAFFIC_KEYS] = {
@@ -22,6 +22,7 @@ static const enum field key_fields[TRAFFIC_KEYS] = {
 struct build {
 	struct effects e;
 	struct guesses guesses;
+	uint8_t seen[GUESS_BITS]; /* rules that cannot be read, and alone make a difference */
 	bool loop, asleep;
 };
 
@@ -58,8 +59,29 @@ static uint32_t is_captured(struct effects *e, uint32_t terminal, uint32_t unuse
 	return effect_at(e, terminal)->fate != FATE_PASSES ? EVERYTHING : NOTHING;
 }
 
-static uint32_t build_fates(struct build *b, const struct ruleset *rs, enum hook hook, enum family family)
+struct plumbing {
+	const struct routes *routes;
+	enum family family;
+};
+
+/* What TPROXY takes needs the ip rule of its mark, and the route behind that. */
+static uint32_t lose(struct effects *e, uint32_t terminal, void *data)
 {
+	const struct plumbing *plumbing = data;
+	const struct packet packet = { .family = plumbing->family };
+	struct effect effect = *effect_at(e, terminal);
+	struct explanation one = { .fate = effect.fate, .mark = effect.mark.flip };
+
+	explain_routes(&one, &packet, plumbing->routes, -1, -1);
+	effect.fate = (uint8_t)one.fate;
+	if (effect.fate == FATE_LOST)
+		effect.dport = one.route_table;
+	return effect_terminal(e, &effect);
+}
+
+static uint32_t build_fates(struct build *b, const struct traffic_rules *rules, enum hook hook, enum family family)
+{
+	const struct ruleset *rs = rules->rules;
 	struct diagram *d = &b->e.d;
 	uint32_t all = transfer_build(&b->e, rs, hook, family, false, &b->guesses, &b->loop, &b->asleep);
 	uint32_t as_if = transfer_build(&b->e, rs, hook, family, true, &b->guesses, &b->loop, &b->asleep);
@@ -68,24 +90,75 @@ static uint32_t build_fates(struct build *b, const struct ruleset *rs, enum hook
 	uint32_t without = effect_map_ends(&b->e, all, OP_FINISH, false, finish);
 
 	with = diagram_and(d, captured, with);
-	return diagram_or(d, with, diagram_and(d, diagram_not(d, captured), without));
+	all = diagram_or(d, with, diagram_and(d, diagram_not(d, captured), without));
+	if (!rules->routes)
+		return all;
+	return effect_replace(&b->e, all, lose, &(struct plumbing){ rules->routes, family });
+}
+
+/* Without what only says why. */
+static struct effect what_happens(const struct effect *effect)
+{
+	struct effect bare = *effect;
+
+	bare.origin = NULL;
+	bare.rule = NULL;
+	bare.chain = NULL;
+	bare.table = 0;
+	bare.foreign = false;
+	if (bare.fate == FATE_LOST) {
+		bare.port = bare.dport = 0;
+		bare.mark = effect_none.mark;
+	}
+	return bare;
+}
+
+/* Both ends as one where they differ: their terminals' numbers.  Why a packet was captured is of no interest. */
+static uint32_t pair(struct effects *e, uint32_t to, uint32_t from)
+{
+	const struct effect after = what_happens(effect_at(e, to));
+	struct effect before = what_happens(effect_at(e, from)), both = effect_none;
+
+	if (!memcmp(&before, &after, sizeof(before)))
+		return NOTHING;
+	before.foreign = effect_at(e, from)->foreign;
+	both.kind = EFFECT_OVER;
+	both.port = before.fate == FATE_REDIRECTED || before.fate == FATE_TPROXIED ? effect_terminal(e, &before) : from;
+	both.dport = to;
+	return effect_terminal(e, &both);
+}
+
+static uint32_t pair_with(struct effects *e, uint32_t from, void *fates)
+{
+	return effect_map_ends(e, *(uint32_t *)fates, OP_PAIR, from, pair);
 }
 
 /* The end where no rule holds that cannot be read. */
-static const struct effect *end_of(const struct build *b, uint32_t end)
+static uint32_t end_of(const struct build *b, uint32_t end)
 {
 	while (!is_terminal(end))
-		end = b->e.d.nodes[end].low;
-	return effect_at(&b->e, end);
+		end = diagram_half(&b->e.d, end, diagram_top(&b->e.d, end), false);
+	return end;
 }
 
 static void find_doubts(struct build *b, uint32_t node, uint8_t *seen)
 {
+	uint32_t variable = diagram_top(&b->e.d, node);
+
 	if (is_terminal(node))
 		return;
-	seen[b->e.d.nodes[node].variable - field_bits[FIELD_GUESS].first] = true;
-	find_doubts(b, b->e.d.nodes[node].low, seen);
-	find_doubts(b, b->e.d.nodes[node].high, seen);
+	seen[variable - field_bits[FIELD_GUESS].first] = true;
+	find_doubts(b, diagram_half(&b->e.d, node, variable, false), seen);
+	find_doubts(b, diagram_half(&b->e.d, node, variable, true), seen);
+}
+
+static void list_doubts(struct traffic *traffic, struct build *b, const uint8_t *seen, struct decision **doubts,
+			unsigned *n)
+{
+	*doubts = arena_take(traffic->arena, b->guesses.n * sizeof(struct decision));
+	for (unsigned i = 0; i < b->guesses.n; i++)
+		if (seen[i])
+			(*doubts)[(*n)++] = b->guesses.items[i];
 }
 
 static void add_doubts(struct traffic *traffic, struct build *b, struct traffic_fate *fate, uint32_t end)
@@ -96,15 +169,12 @@ static void add_doubts(struct traffic *traffic, struct build *b, struct traffic_
 		return;
 	traffic->exact = false;
 	find_doubts(b, end, seen);
-	fate->doubts = arena_take(traffic->arena, b->guesses.n * sizeof(struct decision));
-	for (unsigned i = 0; i < b->guesses.n; i++)
-		if (seen[i])
-			fate->doubts[fate->n_doubts++] = b->guesses.items[i];
+	list_doubts(traffic, b, seen, &fate->doubts, &fate->n_doubts);
 }
 
-static struct traffic_fate make_fate(struct traffic *traffic, struct build *b, uint32_t end)
+static struct traffic_fate make_fate(const struct build *b, uint32_t terminal)
 {
-	const struct effect *effect = end_of(b, end);
+	const struct effect *effect = effect_at(&b->e, terminal);
 	struct traffic_fate fate = {
 		.fate = effect->fate,
 		.port = (uint16_t)effect->port,
@@ -112,27 +182,35 @@ static struct traffic_fate make_fate(struct traffic *traffic, struct build *b, u
 		.foreign = effect->foreign,
 		.retargeted = effect->retargeted,
 		.mark = effect->mark.flip,
+		.route_table = effect->dport,
 		.origin = effect->origin,
 		.decision = { effect->table, HOOK_NONE, effect->chain, effect->rule },
 	};
 
 	memcpy(fate.addr, effect->addr, sizeof(fate.addr));
-	add_doubts(traffic, b, &fate, end);
 	return fate;
 }
 
-static void add_classes(struct traffic *traffic, struct build *b, const struct rows *rows, enum hook hook)
+/* @compared: the ends are pairs. */
+static void add_class(struct traffic *traffic, struct build *b, const struct row *row, enum hook hook, bool compared)
 {
-	for (unsigned i = 0; i < rows->n && !b->e.d.full; i++) {
-		const struct row *row = &rows->items[i];
-		struct traffic_class *class = array_push(&traffic->classes, &traffic->n, sizeof(*class));
+	uint32_t end = end_of(b, row->end);
+	struct traffic_class *class;
 
-		*class = (struct traffic_class){ .hook = hook, .families = row->families };
-		for (enum traffic_key k = 0; k < TRAFFIC_KEYS; k++)
-			traffic_list_make(&class->keys[k], &b->e.d, row->sets[key_fields[k]], key_fields[k],
-					  (row->families & FAMILY_BIT(IPV4)) ? IPV4 : IPV6, traffic->arena);
-		class->fate = make_fate(traffic, b, row->end);
+	if (compared && end == NOTHING) {
+		traffic->exact = false;
+		find_doubts(b, row->end, b->seen);
+		return;
 	}
+	class = array_push(&traffic->classes, &traffic->n, sizeof(*class));
+	*class = (struct traffic_class){ .hook = hook, .families = row->families };
+	for (enum traffic_key k = 0; k < TRAFFIC_KEYS; k++)
+		traffic_list_make(&class->keys[k], &b->e.d, row->sets[key_fields[k]], key_fields[k],
+				  (row->families & FAMILY_BIT(IPV4)) ? IPV4 : IPV6, traffic->arena);
+	class->fate = make_fate(b, compared ? effect_at(&b->e, end)->port : end);
+	if (compared)
+		class->to = make_fate(b, effect_at(&b->e, end)->dport);
+	add_doubts(traffic, b, &class->fate, row->end);
 }
 
 static const char *text_of(const char *origin)
@@ -141,21 +219,25 @@ static const char *text_of(const char *origin)
 }
 
 /* What is captured, what passes, what is dropped; each by the option that decides. */
-static int compare_classes(const void *a, const void *b)
+static int compare_fates(const struct traffic_fate *x, const struct traffic_fate *y)
 {
-	const struct traffic_class *x = a, *y = b;
 	static const uint8_t ranks[] = { [FATE_REDIRECTED] = 0, [FATE_TPROXIED] = 1, [FATE_TRANSLATED] = 2,
 					 [FATE_LOST] = 3,       [FATE_PASSES] = 4,   [FATE_DROPPED] = 5 };
 
-	if (x->hook != y->hook)
-		return x->hook < y->hook ? -1 : 1;
-	if (ranks[x->fate.fate] != ranks[y->fate.fate])
-		return ranks[x->fate.fate] < ranks[y->fate.fate] ? -1 : 1;
-	if (x->fate.port != y->fate.port)
-		return x->fate.port < y->fate.port ? -1 : 1;
-	if (x->fate.origin != y->fate.origin && strcmp(text_of(x->fate.origin), text_of(y->fate.origin)) != 0)
-		return strcmp(text_of(x->fate.origin), text_of(y->fate.origin));
-	return x->serial < y->serial ? -1 : x->serial > y->serial;
+	if (ranks[x->fate] != ranks[y->fate])
+		return ranks[x->fate] < ranks[y->fate] ? -1 : 1;
+	if (x->port != y->port)
+		return x->port < y->port ? -1 : 1;
+	return strcmp(text_of(x->origin), text_of(y->origin));
+}
+
+static int compare_classes(const void *a, const void *b)
+{
+	const struct traffic_class *x = a, *y = b;
+	int order = x->hook != y->hook ? (x->hook < y->hook ? -1 : 1) : compare_fates(&x->fate, &y->fate);
+
+	order = order ? order : compare_fates(&x->to, &y->to);
+	return order ? order : x->serial < y->serial ? -1 : x->serial > y->serial;
 }
 
 static int check(const struct build *b, struct err *err)
@@ -164,37 +246,54 @@ static int check(const struct build *b, struct err *err)
 		return err_set(err, STATUS_FAILED, ELOOP, "explain: the live chains jump in a circle");
 	if (b->e.d.full)
 		return err_set(err, STATUS_FAILED, ENOMEM,
-			       "explain traffic: so many different classes of packets take more than 1 GiB of memory");
+			       "traffic: so many different classes of packets take more than 1 GiB of memory");
 	return 0;
 }
 
-int traffic_explain(struct traffic *traffic, const struct ruleset *rs, struct err *err)
+static int add_hook(struct traffic *traffic, struct build *b, enum hook hook, const struct traffic_rules *from,
+		    const struct traffic_rules *to, struct err *err)
+{
+	struct rows rows = { NULL, 0 };
+	int rc = 0;
+
+	for (enum family f = 0; f < FAMILIES && !rc; f++) {
+		uint32_t fates = build_fates(b, from, hook, f), others = to ? build_fates(b, to, hook, f) : NOTHING;
+
+		if (to)
+			fates = effect_replace(&b->e, fates, pair_with, &others);
+		rows_add(&rows, &b->e.d, fates, f);
+		rc = check(b, err);
+	}
+	rows_merge(&rows, &b->e.d);
+	for (unsigned i = 0; i < rows.n && !b->e.d.full; i++)
+		add_class(traffic, b, &rows.items[i], hook, to);
+	free(rows.items);
+	return rc ? rc : check(b, err);
+}
+
+int traffic_compare(struct traffic *traffic, const struct traffic_rules *from, const struct traffic_rules *to,
+		    struct err *err)
 {
 	struct build b = { .loop = false };
 	int rc = 0;
 
 	*traffic = (struct traffic){ .exact = true, .arena = arena_new() };
 	effects_init(&b.e);
-	for (enum hook hook = HOOK_PREROUTING; hook <= HOOK_OUTPUT && !rc; hook++) {
-		struct rows rows = { NULL, 0 };
-
-		for (enum family f = 0; f < FAMILIES && !rc; f++) {
-			uint32_t fates = build_fates(&b, rs, hook, f);
-
-			rows_add(&rows, &b.e.d, fates, f);
-			rc = check(&b, err);
-		}
-		rows_merge(&rows, &b.e.d);
-		add_classes(traffic, &b, &rows, hook);
-		rc = rc ? rc : check(&b, err);
-		free(rows.items);
-	}
+	for (enum hook hook = HOOK_PREROUTING; hook <= HOOK_OUTPUT && !rc; hook++)
+		rc = add_hook(traffic, &b, hook, from, to, err);
 	for (unsigned i = 0; i < traffic->n; i++)
 		traffic->classes[i].serial = i;
 	qsort(traffic->classes, traffic->n, sizeof(*traffic->classes), compare_classes);
+	list_doubts(traffic, &b, b.seen, &traffic->doubts, &traffic->n_doubts);
+	traffic->asleep = b.asleep;
 	effects_free(&b.e);
 	free(b.guesses.items);
 	return rc;
+}
+
+int traffic_explain(struct traffic *traffic, const struct traffic_rules *rules, struct err *err)
+{
+	return traffic_compare(traffic, rules, NULL, err);
 }
 
 void traffic_free(struct traffic *traffic)

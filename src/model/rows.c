@@ -16,7 +16,11 @@ struct walk {
 
 static void add_row(struct walk *w, uint32_t end)
 {
-	uint32_t set = diagram_and(w->d, w->row.sets[FIELD_UID], w->row.sets[FIELD_GID]);
+	uint32_t set;
+
+	if (end == NOTHING)
+		return;
+	set = diagram_and(w->d, w->row.sets[FIELD_UID], w->row.sets[FIELD_GID]);
 
 	if (diagram_and(w->d, w->owners, set) == NOTHING)
 		return;

@@ -17,7 +17,7 @@ struct rows {
 	unsigned n;
 };
 
-/* Adds those of the family's diagram. */
+/* Adds those of the family's diagram that do not end in NOTHING. */
 void rows_add(struct rows *rows, struct diagram *d, uint32_t node, enum family family);
 
 /* Joins rows that end alike and differ in one field. */

@@ -168,15 +168,16 @@ static uint32_t follow(struct transfer *t, const struct rule *rule, struct way *
 static uint32_t guess(struct transfer *t, const struct chain *chain, const struct rule *rule)
 {
 	struct guesses *g = t->guesses;
+	const struct rule *known = rule->was ? rule->was : rule;
 	unsigned i = 0, variable = field_bits[FIELD_GUESS].first;
 
-	while (i < g->n && g->items[i].rule != rule)
+	while (i < g->n && g->items[i].rule != known)
 		i++;
 	if (i == g->n && i == GUESS_BITS)
 		t->e->d.full = true;
 	else if (i == g->n)
 		*(struct decision *)array_push(&g->items, &g->n, sizeof(*g->items)) =
-			(struct decision){ t->table, t->hook, chain, rule };
+			(struct decision){ t->table, t->hook, chain, known };
 	return diagram_node(&t->e->d, variable + i % GUESS_BITS, NOTHING, EVERYTHING);
 }
 

@@ -59,15 +59,12 @@ void traffic_print_item(FILE *out, enum traffic_key key, const struct traffic_it
 	}
 }
 
-static void print_list(FILE *out, enum traffic_key key, const struct traffic_list *list)
+void traffic_print_items(FILE *out, enum traffic_key key, const struct traffic_list *list)
 {
-	const char *before = list->not ? "!=" : "=";
+	const char *before = "";
 
-	if (list->any)
-		return;
-	fprintf(out, " %s", traffic_key_names[key]);
 	if (list->none) {
-		fprintf(out, "%snone", before);
+		fputs("none", out);
 		before = ",";
 	}
 	for (unsigned i = 0; i < list->n && i < ITEMS_SHOWN; i++) {
@@ -77,6 +74,14 @@ static void print_list(FILE *out, enum traffic_key key, const struct traffic_lis
 	}
 	if (list->n > ITEMS_SHOWN)
 		fprintf(out, ",(%u more)", list->n - ITEMS_SHOWN);
+}
+
+static void print_list(FILE *out, enum traffic_key key, const struct traffic_list *list)
+{
+	if (list->any)
+		return;
+	fprintf(out, " %s%s", traffic_key_names[key], list->not ? "!=" : "=");
+	traffic_print_items(out, key, list);
 }
 
 static void print_class(FILE *out, const struct traffic_class *class)
@@ -101,6 +106,27 @@ void traffic_print_decision(FILE *out, const struct decision *at, enum family fa
 	}
 }
 
+void traffic_print_reason(FILE *out, const struct traffic_fate *fate, enum family family, enum layout layout)
+{
+	if (fate->origin)
+		fprintf(out, " (%s)", fate->origin);
+	if (!fate->decision.rule)
+		return;
+	fputs(" (", out);
+	traffic_print_decision(out, &fate->decision, family, layout);
+	fputc(')', out);
+}
+
+void traffic_print_unless(FILE *out, const struct traffic_fate *fate, enum family family, enum layout layout)
+{
+	for (unsigned i = 0; i < fate->n_doubts; i++) {
+		fputs(i ? " or " : "may be decided by ", out);
+		traffic_print_decision(out, &fate->doubts[i], family, layout);
+	}
+	if (fate->n_doubts)
+		fputs(", which istio-init cannot read; else ", out);
+}
+
 struct explanation traffic_explanation(const struct traffic_fate *fate)
 {
 	struct explanation e = {
@@ -110,6 +136,7 @@ struct explanation traffic_explanation(const struct traffic_fate *fate)
 		.foreign = fate->foreign,
 		.retargeted = fate->retargeted,
 		.mark = fate->mark,
+		.route_table = fate->route_table,
 	};
 
 	memcpy(e.addr, fate->addr, sizeof(e.addr));
@@ -121,20 +148,9 @@ static void print_fate(FILE *out, const struct traffic_fate *fate, enum family f
 {
 	struct explanation e = traffic_explanation(fate);
 
-	for (unsigned i = 0; i < fate->n_doubts; i++) {
-		fputs(i ? " or " : "may be decided by ", out);
-		traffic_print_decision(out, &fate->doubts[i], family, layout);
-	}
-	if (fate->n_doubts)
-		fputs(", which istio-init cannot read; else ", out);
+	traffic_print_unless(out, fate, family, layout);
 	text_print_fate(out, &e, family, listeners);
-	if (fate->origin)
-		fprintf(out, " (%s)", fate->origin);
-	if (!fate->decision.rule)
-		return;
-	fputs(" (", out);
-	traffic_print_decision(out, &fate->decision, family, layout);
-	fputc(')', out);
+	traffic_print_reason(out, fate, family, layout);
 }
 
 void text_print_traffic(FILE *out, const struct traffic *traffic, enum layout layout, const struct listeners *listeners)

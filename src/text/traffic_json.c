@@ -4,6 +4,7 @@
 
 #include "explain_parts.h"
 #include "traffic_parts.h"
+#include "util.h"
 
 static void put_number(struct emit *em, const struct range *range)
 {
@@ -98,6 +99,15 @@ static void put_decisions(struct emit *em, const struct decision *decisions, uns
 	}
 }
 
+static void put_doubts(struct emit *em, const struct traffic_fate *fate, enum family family, enum layout layout)
+{
+	if (!fate->n_doubts)
+		return;
+	emit_list(em, "unless");
+	put_decisions(em, fate->doubts, fate->n_doubts, family, layout);
+	emit_end(em);
+}
+
 static void put_fate(struct emit *em, const struct traffic_fate *fate, enum family family, enum layout layout)
 {
 	char text[ADDR_TEXT_MAX];
@@ -110,11 +120,6 @@ static void put_fate(struct emit *em, const struct traffic_fate *fate, enum fami
 	emit_list(em, "because");
 	emit_string(em, NULL, fate->origin);
 	put_decisions(em, &fate->decision, fate->decision.rule != NULL, family, layout);
-	emit_end(em);
-	if (!fate->n_doubts)
-		return;
-	emit_list(em, "unless");
-	put_decisions(em, fate->doubts, fate->n_doubts, family, layout);
 	emit_end(em);
 }
 
@@ -130,6 +135,45 @@ void text_json_traffic(struct emit *em, const struct traffic *traffic, enum layo
 		emit_row(em, NULL);
 		put_class(em, class);
 		put_fate(em, &class->fate, traffic_family(class), layout);
+		put_doubts(em, &class->fate, traffic_family(class), layout);
+		emit_end(em);
+	}
+	emit_end(em);
+}
+
+static void put_end(struct emit *em, const char *key, const struct traffic_fate *fate, enum family family, enum layout layout)
+{
+	emit_object(em, key);
+	put_fate(em, fate, family, layout);
+	if (fate->fate == FATE_TPROXIED) {
+		fprintf(emit_print(em), "0x%x", fate->mark);
+		emit_printed(em, "set_mark");
+	}
+	emit_end(em);
+}
+
+void text_json_changes(struct emit *em, const struct traffic *traffic, const struct text_change *change, const char *unless)
+{
+	auto_free char *lines = NULL;
+	size_t len = 0;
+	FILE *out = xchecked(open_memstream(&lines, &len));
+
+	traffic_print_doubts(out, traffic, change->from);
+	fputs(unless, out);
+	fclose(out);
+	emit_bool(em, "exact", traffic->exact && !*lines);
+	if (*lines)
+		explain_put_lines(em, "unless", lines);
+	emit_array(em, "changes");
+	for (unsigned i = 0; i < traffic->n; i++) {
+		const struct traffic_class *class = &traffic->classes[i];
+		enum family family = traffic_family(class);
+
+		emit_row(em, NULL);
+		put_class(em, class);
+		put_doubts(em, &class->fate, family, change->from);
+		put_end(em, "from", &class->fate, family, change->from);
+		put_end(em, "to", &class->to, family, change->to);
 		emit_end(em);
 	}
 	emit_end(em);

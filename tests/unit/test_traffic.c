@@ -73,7 +73,7 @@ static void check_config(const char *line, enum layout layout)
 	parse_line(&cfg, line);
 	options.families = cfg.ipv6 == OFF ? FAMILY_BIT(IPV4) : FAMILY_BOTH;
 	rs = capture_build(&cfg, &options);
-	ck_assert_msg(!traffic_explain(&traffic, rs, &err), "%s: %s", line, err.what);
+	ck_assert_msg(!traffic_explain(&traffic, &(struct traffic_rules){ rs, NULL }, &err), "%s: %s", line, err.what);
 	ck_assert(traffic.exact);
 	for (unsigned i = 0; i < PACKETS; i++) {
 		random_packet(&packet, &traffic);

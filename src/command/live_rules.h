@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What explanations share, of one packet and of all traffic. */
+#ifndef ISTIO_INIT_LIVE_RULES_H
+#define ISTIO_INIT_LIVE_RULES_H
+
+#include <stdio.h>
+
+#include "context.h"
+
+/* The options' rules, without a look at the machine. */
+struct ruleset *explain_wanted_rules(const struct config *cfg);
+
+/* Whose rules are explained: of who @holds Istio's; if nobody does, of who holds any. */
+int explain_choose_backend(enum backend_index *index, bool *holds, struct context *ctx, struct err *err);
+
+/* Says that there are tables that nobody has read, and that may decide. */
+void explain_print_unread(FILE *out, const struct context *ctx);
+
+/* explain traffic, and diff --traffic. */
+int traffic_explained(const struct config *cfg, struct err *err);
+int traffic_compared(const struct config *cfg, struct err *err);
+
+#endif
