@@ -50,6 +50,7 @@ struct traffic_fate {
 	bool has_addr, foreign, retargeted;
 	uint8_t addr[16];
 	uint32_t mark;            /* TPROXIED, LOST: the packet's in the end */
+	uint16_t zone;            /* of traffic_compare, UDP: the connection's */
 	uint32_t route_table;     /* LOST: where an ip rule for the mark leads, 0 without one */
 	const char *origin;       /* the option that decides it; NULL: none */
 	struct decision decision; /* @rule: that decides it, where no option asks for one; NULL: none */

@@ -2,6 +2,7 @@
 #include "traffic.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,9 +27,12 @@ struct build {
 	bool loop, asleep;
 };
 
+enum { FINISH_CAPTURED = 1, FINISH_ZONES = 2 };
+
 /* What does not tell one fate from another is taken away; of what passes the reason too, unless it would be captured. */
-static uint32_t finish(struct effects *e, uint32_t terminal, uint32_t captured)
+static uint32_t finish(struct effects *e, uint32_t terminal, uint32_t flags)
 {
+	bool captured = flags & FINISH_CAPTURED;
 	const struct effect *all = effect_at(e, terminal);
 	struct effect effect = effect_none;
 
@@ -40,6 +44,8 @@ static uint32_t finish(struct effects *e, uint32_t terminal, uint32_t captured)
 	effect.foreign = all->foreign;
 	effect.retargeted = all->retargeted;
 	effect.anything = all->anything;
+	if (flags & FINISH_ZONES)
+		effect.zone = all->zone & ~ZONE_SET;
 	if (all->fate == FATE_TPROXIED)
 		effect.mark = all->mark;
 	if (all->fate != FATE_PASSES || captured) {
@@ -75,25 +81,38 @@ static uint32_t lose(struct effects *e, uint32_t terminal, void *data)
 	explain_routes(&one, &packet, plumbing->routes, -1, -1);
 	effect.fate = (uint8_t)one.fate;
 	if (effect.fate == FATE_LOST)
-		effect.dport = one.route_table;
+		effect.route_table = one.route_table;
 	return effect_terminal(e, &effect);
 }
 
-static uint32_t build_fates(struct build *b, const struct traffic_rules *rules, enum hook hook, enum family family)
+/* @captured: whether a packet would be, but for what lets it go. */
+static uint32_t finish_all(struct build *b, uint32_t all, uint32_t captured, uint32_t flags)
+{
+	struct diagram *d = &b->e.d;
+	uint32_t with = effect_map_ends(&b->e, all, OP_FINISH, flags | FINISH_CAPTURED, finish);
+	uint32_t without = effect_map_ends(&b->e, all, OP_FINISH, flags, finish);
+
+	return diagram_or(d, diagram_and(d, captured, with), diagram_and(d, diagram_not(d, captured), without));
+}
+
+/* @zones: with the zones of UDP, where queries and answers have to meet. */
+static uint32_t build_fates(struct build *b, const struct traffic_rules *rules, enum hook hook, enum family family,
+			    bool zones)
 {
 	const struct ruleset *rs = rules->rules;
 	struct diagram *d = &b->e.d;
 	uint32_t all = transfer_build(&b->e, rs, hook, family, false, &b->guesses, &b->loop, &b->asleep);
 	uint32_t as_if = transfer_build(&b->e, rs, hook, family, true, &b->guesses, &b->loop, &b->asleep);
 	uint32_t captured = effect_map_ends(&b->e, as_if, OP_CAPTURED, 0, is_captured);
-	uint32_t with = effect_map_ends(&b->e, all, OP_FINISH, true, finish);
-	uint32_t without = effect_map_ends(&b->e, all, OP_FINISH, false, finish);
+	uint32_t udp = diagram_range(d, FIELD_PROTO, 0, IPPROTO_UDP, IPPROTO_UDP);
+	uint32_t fates = finish_all(b, all, captured, 0);
 
-	with = diagram_and(d, captured, with);
-	all = diagram_or(d, with, diagram_and(d, diagram_not(d, captured), without));
+	if (zones)
+		fates = diagram_or(d, diagram_and(d, udp, finish_all(b, all, captured, FINISH_ZONES)),
+				   diagram_and(d, diagram_not(d, udp), fates));
 	if (!rules->routes)
-		return all;
-	return effect_replace(&b->e, all, lose, &(struct plumbing){ rules->routes, family });
+		return fates;
+	return effect_replace(&b->e, fates, lose, &(struct plumbing){ rules->routes, family });
 }
 
 /* Without what only says why. */
@@ -107,24 +126,34 @@ static struct effect what_happens(const struct effect *effect)
 	bare.table = 0;
 	bare.foreign = false;
 	if (bare.fate == FATE_LOST) {
-		bare.port = bare.dport = 0;
+		bare.port = bare.route_table = 0;
 		bare.mark = effect_none.mark;
 	}
 	return bare;
 }
 
-/* Both ends as one where they differ: their terminals' numbers.  Why a packet was captured is of no interest. */
+static bool is_capture(const struct effect *effect)
+{
+	return effect->fate == FATE_REDIRECTED || effect->fate == FATE_TPROXIED;
+}
+
+/* Both ends as one where they differ: their terminals' numbers, with a reason only where it tells what has changed. */
 static uint32_t pair(struct effects *e, uint32_t to, uint32_t from)
 {
-	const struct effect after = what_happens(effect_at(e, to));
-	struct effect before = what_happens(effect_at(e, from)), both = effect_none;
+	struct effect after = what_happens(effect_at(e, to)), before = what_happens(effect_at(e, from)), both = effect_none;
+	uint32_t zone = before.zone;
+	bool zones_alone;
 
 	if (!memcmp(&before, &after, sizeof(before)))
 		return NOTHING;
+	before.zone = after.zone;
+	zones_alone = !memcmp(&before, &after, sizeof(before));
+	before.zone = zone;
 	before.foreign = effect_at(e, from)->foreign;
+	after.foreign = effect_at(e, to)->foreign;
 	both.kind = EFFECT_OVER;
-	both.port = before.fate == FATE_REDIRECTED || before.fate == FATE_TPROXIED ? effect_terminal(e, &before) : from;
-	both.dport = to;
+	both.port = zones_alone || is_capture(&before) ? effect_terminal(e, &before) : from;
+	both.dport = zones_alone ? effect_terminal(e, &after) : to;
 	return effect_terminal(e, &both);
 }
 
@@ -182,7 +211,8 @@ static struct traffic_fate make_fate(const struct build *b, uint32_t terminal)
 		.foreign = effect->foreign,
 		.retargeted = effect->retargeted,
 		.mark = effect->mark.flip,
-		.route_table = effect->dport,
+		.route_table = effect->route_table,
+		.zone = (uint16_t)effect->zone,
 		.origin = effect->origin,
 		.decision = { effect->table, HOOK_NONE, effect->chain, effect->rule },
 	};
@@ -257,10 +287,12 @@ static int add_hook(struct traffic *traffic, struct build *b, enum hook hook, co
 	int rc = 0;
 
 	for (enum family f = 0; f < FAMILIES && !rc; f++) {
-		uint32_t fates = build_fates(b, from, hook, f), others = to ? build_fates(b, to, hook, f) : NOTHING;
+		uint32_t fates = build_fates(b, from, hook, f, to), others = NOTHING;
 
-		if (to)
+		if (to) {
+			others = build_fates(b, to, hook, f, true);
 			fates = effect_replace(&b->e, fates, pair_with, &others);
+		}
 		rows_add(&rows, &b->e.d, fates, f);
 		rc = check(b, err);
 	}

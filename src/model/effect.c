@@ -11,7 +11,7 @@ enum { OP_THEN = OP_USER, OP_REPLACE };
 
 const struct effect effect_none = { .mark = { UINT32_MAX, 0 }, .connmark = { UINT32_MAX, 0 } };
 
-static_assert(sizeof(struct effect) == 3 * sizeof(void *) + 72, "padding would tell equal effects apart");
+static_assert(sizeof(struct effect) == 3 * sizeof(void *) + 80, "padding would tell equal effects apart");
 
 static uint32_t hash_effect(const struct effect *effect)
 {
@@ -106,6 +106,7 @@ static struct effect compose(const struct effect *first, const struct effect *th
 	both.mark_of = from_connmark;
 	both.connmark = compose_mark(first, then->connmark, !then->connmark_of, &from_connmark);
 	both.connmark_of = !from_connmark;
+	both.zone = first->zone ? first->zone : then->zone;
 	both.known |= first->known;
 	if (!(then->known & KNOWN_DST))
 		memcpy(both.dst, first->dst, sizeof(both.dst));

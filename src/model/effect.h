@@ -22,6 +22,8 @@ enum effect_kind {
 #define KNOWN_OWNER 32u /* no socket has sent it */
 #define KNOWN_NEW 64u   /* the first packet of a connection: of TCP a SYN */
 
+#define ZONE_SET 0x10000u
+
 /* A mark is the packet's or the connection's old one, with bits cleared and flipped. */
 struct effect_mark {
 	uint32_t keep, flip;
@@ -34,6 +36,8 @@ struct effect {
 	const struct chain *chain;
 	struct effect_mark mark, connmark;
 	uint32_t dport, port, table;
+	uint32_t zone;                /* of the connection, with ZONE_SET: the first rule that sets one decides */
+	uint32_t route_table;         /* LOST: where an ip rule for the mark leads */
 	uint8_t mark_of, connmark_of; /* 1: of the other one's old value */
 	uint8_t kind, fate, known;
 	uint8_t foreign, retargeted, anything;

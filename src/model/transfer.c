@@ -116,6 +116,8 @@ static uint32_t target_end(const struct transfer *t, const struct chain *chain, 
 		effect.mark_of = true;
 		break;
 	case TARGET_CT_ZONE:
+		effect.zone = ZONE_SET | target->zone;
+		break;
 	case TARGET_SNAT:
 	case TARGET_NONE:
 	case TARGET_UNKNOWN:
@@ -323,6 +325,7 @@ static uint32_t come_in(struct effects *e, uint32_t terminal, void *data)
 	memcpy(addr.addr, effect.addr, sizeof(addr.addr));
 	over_lo |= translated && prefix_is_loopback(&addr);
 	effect.known |= KNOWN_LO | KNOWN_OWNER;
+	effect.zone |= ZONE_SET; /* the connection is there already */
 	if (effect.fate == FATE_REDIRECTED) {
 		effect.known |= KNOWN_DST;
 		memset(effect.dst, 0, sizeof(effect.dst));

@@ -68,8 +68,8 @@ static bool is_captured(const struct traffic_fate *fate, const struct listeners 
 }
 
 /* Of two ways of capture it says which; else the one word is enough. */
-static void print_fate(FILE *out, const struct traffic_fate *fate, const struct traffic_fate *other, enum family family,
-		       const struct listeners *listeners)
+static void print_way(FILE *out, const struct traffic_fate *fate, const struct traffic_fate *other, enum family family,
+		      const struct listeners *listeners)
 {
 	struct explanation e = traffic_explanation(fate);
 
@@ -91,6 +91,14 @@ static void print_fate(FILE *out, const struct traffic_fate *fate, const struct 
 		fprintf(out, " with mark 0x%x", fate->mark);
 	if (fate->retargeted)
 		fputs(", but nat then changes the destination", out);
+}
+
+static void print_fate(FILE *out, const struct traffic_fate *fate, const struct traffic_fate *other, enum family family,
+		       const struct listeners *listeners)
+{
+	print_way(out, fate, other, family, listeners);
+	if (fate->zone != other->zone)
+		fprintf(out, " in conntrack zone %u", fate->zone);
 }
 
 void traffic_print_doubts(FILE *out, const struct traffic *traffic, enum layout layout)

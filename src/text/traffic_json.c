@@ -141,7 +141,8 @@ void text_json_traffic(struct emit *em, const struct traffic *traffic, enum layo
 	emit_end(em);
 }
 
-static void put_end(struct emit *em, const char *key, const struct traffic_fate *fate, enum family family, enum layout layout)
+static void put_end(struct emit *em, const char *key, const struct traffic_fate *fate, const struct traffic_fate *other,
+		    enum family family, enum layout layout)
 {
 	emit_object(em, key);
 	put_fate(em, fate, family, layout);
@@ -149,6 +150,8 @@ static void put_end(struct emit *em, const char *key, const struct traffic_fate 
 		fprintf(emit_print(em), "0x%x", fate->mark);
 		emit_printed(em, "set_mark");
 	}
+	if (fate->zone != other->zone)
+		emit_number(em, "zone", fate->zone);
 	emit_end(em);
 }
 
@@ -172,8 +175,8 @@ void text_json_changes(struct emit *em, const struct traffic *traffic, const str
 		emit_row(em, NULL);
 		put_class(em, class);
 		put_doubts(em, &class->fate, family, change->from);
-		put_end(em, "from", &class->fate, family, change->from);
-		put_end(em, "to", &class->to, family, change->to);
+		put_end(em, "from", &class->fate, &class->to, family, change->from);
+		put_end(em, "to", &class->to, &class->fate, family, change->to);
 		emit_end(em);
 	}
 	emit_end(em);

@@ -145,3 +145,18 @@ def test_nothing_is_there(nobody):
     loop = "*nat\n:OUTPUT ACCEPT [0:0]\n:A - [0:0]\n-A OUTPUT -j A\n-A A -j A\nCOMMIT\n"
     found = nobody("diff", "--traffic", "--rules=-", text=loop)
     assert (found.returncode, found.stdout) == (1, "") and "jump in a circle" in found.stderr
+
+
+def test_conntrack_zones_of_dns(nobody):
+    """Where queries and answers meet is a difference, too, though they go where they went; of UDP alone."""
+    dns = ["--sidecar", "--redirect-dns", "--capture-all-dns", "--ipv6=off"]
+    rules = lib.checked(nobody("--dry-run", *dns))
+    for backend in "iptables-nft", "nftables":
+        assert changes(nobody, rules, *dns, f"--backend={backend}")["equal"]
+        said = changes(nobody, rules, *dns, "--dns-zones=off", f"--backend={backend}")
+        assert all(one["proto"] == ["udp"] and (one["from"]["fate"], one["from"].get("port")) ==
+                   (one["to"]["fate"], one["to"].get("port")) for one in said["changes"])
+        assert {(one["from"]["zone"], one["to"]["zone"]) for one in said["changes"]} == {(1, 0), (2, 0)}
+    found = nobody("diff", "--traffic", "--rules=-", *dns, "--dns-zones=off", text=rules)
+    assert "captured to :15053 in conntrack zone 2 → captured to :15053 in conntrack zone 0\n" in found.stdout
+    assert re.search(r"(?m)^udp in ipv4, source port 53: +passes in conntrack zone 1 → passes in conntrack zone 0$", found.stdout)
