@@ -41,6 +41,10 @@ bool span_prefix(const struct span *span, enum family family, struct prefix *pre
 /* The largest prefix at the beginning of the span, and the rest; false if that was all. */
 bool span_split(struct span *span, enum family family, struct prefix *prefix);
 
+/* The addresses of the family that none of @n merged prefixes holds, as blocks; array_push. */
+void prefixes_invert(const struct prefix *items, uint32_t n, enum family family, struct prefix **others,
+		     unsigned *n_others);
+
 /*
  * Brings a ruleset of the native layout into its one form, which read-back gives, too:
  * lists merged, tests that let everything pass left out, base chains first.

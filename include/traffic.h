@@ -39,8 +39,6 @@ struct traffic_list {
 	bool none; /* UID, GID: also (with @not: but not) a packet without a socket */
 	unsigned n;
 	struct traffic_item *items;
-	unsigned n_in; /* with @not: the others, which a packet's value is among */
-	struct traffic_item *in;
 };
 
 /* What becomes of a class, and why. */

@@ -265,6 +265,45 @@ bool span_split(struct span *span, enum family family, struct prefix *prefix)
 	return true;
 }
 
+/* @addr is not the first of all. */
+static void addr_before(uint8_t *addr, enum family family)
+{
+	for (unsigned i = family_addr_len(family); i-- > 0 && addr[i]-- == 0;)
+		;
+}
+
+static void add_span(struct span span, enum family family, struct prefix **prefixes, unsigned *n)
+{
+	bool more = true;
+
+	while (more) {
+		struct prefix prefix;
+
+		more = span_split(&span, family, &prefix);
+		*(struct prefix *)array_push(prefixes, n, sizeof(prefix)) = prefix;
+	}
+}
+
+void prefixes_invert(const struct prefix *items, uint32_t n, enum family family, struct prefix **others, unsigned *n_others)
+{
+	const struct prefix all = { .family = (uint8_t)family };
+	struct span gap = { .first = { 0 } }, hole;
+	uint32_t at = 0;
+
+	while (prefixes_next_span(items, n, &at, &hole)) {
+		if (memcmp(gap.first, hole.first, sizeof(gap.first)) != 0) {
+			memcpy(gap.last, hole.first, sizeof(gap.last));
+			addr_before(gap.last, family);
+			add_span(gap, family, others, n_others);
+		}
+		memcpy(gap.first, hole.last, sizeof(gap.first));
+		if (!addr_next(gap.first, family))
+			return;
+	}
+	prefix_last(&all, gap.last);
+	add_span(gap, family, others, n_others);
+}
+
 bool match_is_single(const struct match *m)
 {
 	switch (m->kind) {

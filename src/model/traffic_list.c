@@ -113,16 +113,6 @@ static struct listing make_listing(const struct diagram *d, uint32_t set, enum f
 	return l;
 }
 
-static struct traffic_item *keep_items(const struct listing *l, struct arena *arena, unsigned *n)
-{
-	struct traffic_item *items = arena_take(arena, l->n * sizeof(*items));
-
-	if (l->n)
-		memcpy(items, l->items, l->n * sizeof(*items));
-	*n = l->n;
-	return items;
-}
-
 void traffic_list_make(struct traffic_list *list, struct diagram *d, uint32_t set, enum field field, enum family family,
 		       struct arena *arena)
 {
@@ -130,10 +120,14 @@ void traffic_list_make(struct traffic_list *list, struct diagram *d, uint32_t se
 	struct listing other = make_listing(d, diagram_not(d, set), field, family);
 	struct listing *fewer = other.n < l.n || (l.odd && !other.odd) ? &other : &l;
 
-	*list = (struct traffic_list){ .any = set == EVERYTHING, .not = fewer == &other };
-	list->items = keep_items(fewer, arena, &list->n);
-	if (list->not )
-		list->in = keep_items(&l, arena, &list->n_in);
+	*list = (struct traffic_list){
+		.any = set == EVERYTHING,
+		.not = fewer == &other,
+		.n = fewer->n,
+		.items = arena_take(arena, fewer->n * sizeof(*fewer->items)),
+	};
+	if (fewer->n)
+		memcpy(list->items, fewer->items, fewer->n * sizeof(*fewer->items));
 	if (field == FIELD_UID || field == FIELD_GID)
 		list->none = (diagram_half(d, set, field_bits[field].first, true) == EVERYTHING) != list->not ;
 	free(l.items);

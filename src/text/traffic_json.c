@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Tables of traffic as JSON documents: lists are whole, and say which values a packet has, not which it has not. */
 #include <netinet/in.h>
+#include <stdlib.h>
 
 #include "explain_parts.h"
+#include "merge.h"
 #include "traffic_parts.h"
 #include "util.h"
 
@@ -42,6 +44,54 @@ static void put_protos(struct emit *em, const struct traffic_item *items, unsign
 			}
 }
 
+/* All values but those of the list, which ascends. */
+static struct traffic_item *other_numbers(const struct traffic_list *list, uint32_t max, unsigned *n)
+{
+	struct traffic_item *items = NULL;
+	uint64_t next = 0;
+
+	for (unsigned i = 0; i <= list->n; i++) {
+		uint64_t end = i < list->n ? list->items[i].range.lo : (uint64_t)max + 1;
+
+		if (next < end)
+			((struct traffic_item *)array_push(&items, n, sizeof(*items)))->range =
+				(struct range){ (uint32_t)next, (uint32_t)(end - 1) };
+		if (i < list->n)
+			next = (uint64_t)list->items[i].range.hi + 1;
+	}
+	return items;
+}
+
+static struct traffic_item *other_prefixes(const struct traffic_list *list, unsigned *n)
+{
+	auto_free struct prefix *prefixes = xcalloc(list->n, sizeof(*prefixes)), *others = NULL;
+	struct traffic_item *items;
+
+	for (unsigned i = 0; i < list->n; i++)
+		prefixes[i] = list->items[i].prefix;
+	prefixes_invert(prefixes, list->n, prefixes[0].family, &others, n);
+	items = xcalloc(*n, sizeof(*items));
+	for (unsigned i = 0; i < *n; i++)
+		items[i].prefix = others[i];
+	return items;
+}
+
+static struct traffic_item *list_others(enum traffic_key key, const struct traffic_list *list, unsigned *n)
+{
+	switch (key) {
+	case TRAFFIC_SRC:
+	case TRAFFIC_DST:
+		return other_prefixes(list, n);
+	case TRAFFIC_PROTO:
+		return other_numbers(list, UINT8_MAX, n);
+	case TRAFFIC_SPORT:
+	case TRAFFIC_DPORT:
+		return other_numbers(list, UINT16_MAX, n);
+	default:
+		return other_numbers(list, UINT32_MAX, n);
+	}
+}
+
 static void put_items(struct emit *em, enum traffic_key key, const struct traffic_item *items, unsigned n)
 {
 	if (key == TRAFFIC_PROTO) {
@@ -66,6 +116,8 @@ static void put_items(struct emit *em, enum traffic_key key, const struct traffi
 static void put_list(struct emit *em, enum traffic_key key, const struct traffic_list *list)
 {
 	bool named = key == TRAFFIC_IIF || key == TRAFFIC_OIF || key == TRAFFIC_MARK;
+	auto_free struct traffic_item *others = NULL;
+	unsigned n = 0;
 	char name[16];
 
 	if (list->any)
@@ -75,9 +127,8 @@ static void put_list(struct emit *em, enum traffic_key key, const struct traffic
 	if (list->none != list->not &&(key == TRAFFIC_UID || key == TRAFFIC_GID))
 		emit_string(em, NULL, "none");
 	if (list->not &&!named)
-		put_items(em, key, list->in, list->n_in);
-	else
-		put_items(em, key, list->items, list->n);
+		others = list_others(key, list, &n);
+	put_items(em, key, others ? others : list->items, others ? n : list->n);
 	emit_end(em);
 }
 
