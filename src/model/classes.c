@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "merge.h"
 #include "rows.h"
 #include "traffic_list.h"
 #include "transfer.h"
@@ -221,6 +222,54 @@ static struct traffic_fate make_fate(const struct build *b, uint32_t terminal)
 	return fate;
 }
 
+/* As the addresses that are in it. */
+static void list_in(struct traffic_list *list, enum family family, struct arena *arena)
+{
+	auto_free struct prefix *prefixes = xcalloc(list->n, sizeof(*prefixes)), *others = NULL;
+	unsigned n = 0;
+
+	if (!list->any && !list->not )
+		return;
+	for (unsigned i = 0; i < list->n; i++)
+		prefixes[i] = list->items[i].prefix;
+	prefixes_invert(prefixes, list->n, family, &others, &n);
+	*list = (struct traffic_list){ .n = n, .items = arena_take(arena, n * sizeof(*list->items)) };
+	for (unsigned i = 0; i < n; i++)
+		list->items[i].prefix = others[i];
+}
+
+/* One list of addresses of both families, in @a: what one is not in says nothing of the other. */
+static void join_lists(struct traffic_list *a, struct traffic_list *b, struct arena *arena)
+{
+	struct traffic_list both = { .any = a->any && b->any, .n = a->n + b->n };
+
+	both.not = !both.any && (a->any || a->not ) && (b->any || b->not );
+	if (!both.any && !both.not ) {
+		list_in(a, IPV4, arena);
+		list_in(b, IPV6, arena);
+		both.n = a->n + b->n;
+	}
+	both.items = arena_take(arena, both.n * sizeof(*both.items));
+	if (a->n)
+		memcpy(both.items, a->items, a->n * sizeof(*both.items));
+	if (b->n)
+		memcpy(both.items + a->n, b->items, b->n * sizeof(*both.items));
+	*a = both;
+}
+
+static void make_list(struct traffic_list *list, struct build *b, const struct row *row, enum traffic_key key,
+		      struct arena *arena)
+{
+	enum field field = key_fields[key];
+	struct traffic_list six;
+
+	traffic_list_make(list, &b->e.d, row->sets[field], field, (row->families & FAMILY_BIT(IPV4)) ? IPV4 : IPV6, arena);
+	if (row->families != FAMILY_BOTH || (key != TRAFFIC_SRC && key != TRAFFIC_DST))
+		return;
+	traffic_list_make(&six, &b->e.d, key == TRAFFIC_SRC ? row->src6 : row->dst6, field, IPV6, arena);
+	join_lists(list, &six, arena);
+}
+
 /* @compared: the ends are pairs. */
 static void add_class(struct traffic *traffic, struct build *b, const struct row *row, enum hook hook, bool compared)
 {
@@ -235,8 +284,7 @@ static void add_class(struct traffic *traffic, struct build *b, const struct row
 	class = array_push(&traffic->classes, &traffic->n, sizeof(*class));
 	*class = (struct traffic_class){ .hook = hook, .families = row->families };
 	for (enum traffic_key k = 0; k < TRAFFIC_KEYS; k++)
-		traffic_list_make(&class->keys[k], &b->e.d, row->sets[key_fields[k]], key_fields[k],
-				  (row->families & FAMILY_BIT(IPV4)) ? IPV4 : IPV6, traffic->arena);
+		make_list(&class->keys[k], b, row, k, traffic->arena);
 	class->fate = make_fate(b, compared ? effect_at(&b->e, end)->port : end);
 	if (compared)
 		class->to = make_fate(b, effect_at(&b->e, end)->dport);

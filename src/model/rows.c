@@ -64,12 +64,12 @@ void rows_add(struct rows *rows, struct diagram *d, uint32_t node, enum family f
 	add_rows(&w, node);
 }
 
-/* Whether both are the same but for one thing, which @a then gets of both. */
+/* Whether both are the same but for one field, which @a then gets of both. */
 static bool join(struct row *a, const struct row *b, struct diagram *d)
 {
 	enum field at = FIELD_GUESS;
 
-	if (a->end != b->end)
+	if (a->end != b->end || a->families != b->families)
 		return false;
 	for (enum field f = 0; f < FIELD_GUESS; f++) {
 		if (a->sets[f] == b->sets[f])
@@ -78,33 +78,48 @@ static bool join(struct row *a, const struct row *b, struct diagram *d)
 			return false;
 		at = f;
 	}
-	if (a->families != b->families) {
-		/* Addresses are of one family. */
-		if (at < FIELD_GUESS || a->sets[FIELD_SRC] != EVERYTHING || a->sets[FIELD_DST] != EVERYTHING)
-			return false;
-		a->families |= b->families;
-	} else if (at < FIELD_GUESS) {
+	if (at < FIELD_GUESS)
 		a->sets[at] = diagram_or(d, a->sets[at], b->sets[at]);
-	}
 	return true;
+}
+
+/* Whether they are of IPv4 and of IPv6, and the same but for addresses. */
+static bool join_families(struct row *a, const struct row *b, struct diagram *d)
+{
+	(void)d;
+	if (a->end != b->end || a->families != FAMILY_BIT(IPV4) || b->families != FAMILY_BIT(IPV6))
+		return false;
+	for (enum field f = 0; f < FIELD_GUESS; f++)
+		if (f != FIELD_SRC && f != FIELD_DST && a->sets[f] != b->sets[f])
+			return false;
+	a->families |= b->families;
+	a->src6 = b->sets[FIELD_SRC];
+	a->dst6 = b->sets[FIELD_DST];
+	return true;
+}
+
+static bool join_all(struct rows *rows, struct diagram *d,
+		     bool (*join_two)(struct row *, const struct row *, struct diagram *))
+{
+	bool joined = false;
+
+	for (unsigned i = 0; i < rows->n; i++)
+		for (unsigned k = i + 1; k < rows->n;) {
+			if (!join_two(&rows->items[i], &rows->items[k], d)) {
+				k++;
+				continue;
+			}
+			rows->n--;
+			for (unsigned m = k; m < rows->n; m++)
+				rows->items[m] = rows->items[m + 1];
+			joined = true;
+		}
+	return joined;
 }
 
 void rows_merge(struct rows *rows, struct diagram *d)
 {
-	bool joined = true;
-
-	while (joined) {
-		joined = false;
-		for (unsigned i = 0; i < rows->n; i++)
-			for (unsigned k = i + 1; k < rows->n;) {
-				if (!join(&rows->items[i], &rows->items[k], d)) {
-					k++;
-					continue;
-				}
-				rows->n--;
-				for (unsigned m = k; m < rows->n; m++)
-					rows->items[m] = rows->items[m + 1];
-				joined = true;
-			}
-	}
+	while (join_all(rows, d, join))
+		;
+	join_all(rows, d, join_families);
 }

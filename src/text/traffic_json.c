@@ -62,26 +62,33 @@ static struct traffic_item *other_numbers(const struct traffic_list *list, uint3
 	return items;
 }
 
-static struct traffic_item *other_prefixes(const struct traffic_list *list, unsigned *n)
+static struct traffic_item *other_prefixes(const struct traffic_list *list, unsigned families, unsigned *n)
 {
 	auto_free struct prefix *prefixes = xcalloc(list->n, sizeof(*prefixes)), *others = NULL;
 	struct traffic_item *items;
 
-	for (unsigned i = 0; i < list->n; i++)
-		prefixes[i] = list->items[i].prefix;
-	prefixes_invert(prefixes, list->n, prefixes[0].family, &others, n);
+	for (enum family f = 0; f < FAMILIES; f++) {
+		unsigned n_prefixes = 0;
+
+		for (unsigned i = 0; i < list->n; i++)
+			if (list->items[i].prefix.family == f)
+				prefixes[n_prefixes++] = list->items[i].prefix;
+		if (families & FAMILY_BIT(f))
+			prefixes_invert(prefixes, n_prefixes, f, &others, n);
+	}
 	items = xcalloc(*n, sizeof(*items));
 	for (unsigned i = 0; i < *n; i++)
 		items[i].prefix = others[i];
 	return items;
 }
 
-static struct traffic_item *list_others(enum traffic_key key, const struct traffic_list *list, unsigned *n)
+static struct traffic_item *list_others(enum traffic_key key, const struct traffic_list *list, unsigned families,
+					unsigned *n)
 {
 	switch (key) {
 	case TRAFFIC_SRC:
 	case TRAFFIC_DST:
-		return other_prefixes(list, n);
+		return other_prefixes(list, families, n);
 	case TRAFFIC_PROTO:
 		return other_numbers(list, UINT8_MAX, n);
 	case TRAFFIC_SPORT:
@@ -113,7 +120,7 @@ static void put_items(struct emit *em, enum traffic_key key, const struct traffi
 	}
 }
 
-static void put_list(struct emit *em, enum traffic_key key, const struct traffic_list *list)
+static void put_list(struct emit *em, enum traffic_key key, const struct traffic_list *list, unsigned families)
 {
 	bool named = key == TRAFFIC_IIF || key == TRAFFIC_OIF || key == TRAFFIC_MARK;
 	auto_free struct traffic_item *others = NULL;
@@ -127,7 +134,7 @@ static void put_list(struct emit *em, enum traffic_key key, const struct traffic
 	if (list->none != list->not &&(key == TRAFFIC_UID || key == TRAFFIC_GID))
 		emit_string(em, NULL, "none");
 	if (list->not &&!named)
-		others = list_others(key, list, &n);
+		others = list_others(key, list, families, &n);
 	put_items(em, key, others ? others : list->items, others ? n : list->n);
 	emit_end(em);
 }
@@ -138,7 +145,7 @@ static void put_class(struct emit *em, const struct traffic_class *class)
 	if (class->families != FAMILY_BOTH)
 		emit_string(em, "family", family_name(traffic_family(class)));
 	for (enum traffic_key k = 0; k < TRAFFIC_KEYS; k++)
-		put_list(em, k, &class->keys[k]);
+		put_list(em, k, &class->keys[k], class->families);
 }
 
 static void put_decisions(struct emit *em, const struct decision *decisions, unsigned n, enum family family,
