@@ -94,7 +94,7 @@ init_objects   = $(filter-out $(inject_rooms),$(objects))
 # istio-init's malloc is for a run of milliseconds: the webhook has musl's.
 inject_objects = $(inject_rooms) $(filter-out $(obj)/src/base/heap.o,$(shared_rooms)) $(obj)/src/kernel/system/caps.o
 parts          = $(filter-out $(obj)/src/main.o $(obj)/src/inject/main.o,$(objects))
-unit_objects = $(patsubst %.c,$(obj)/%.o,$(wildcard tests/unit/*.c)) $(parts)
+unit_objects = $(patsubst %.c,$(obj)/%.o,$(wildcard tests/unit/*.c) tests/fuzz/patch_apply.c) $(parts)
 
 fuzzers      = $(patsubst tests/fuzz/fuzz_%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz_objects = $(patsubst %.c,$(obj)/%.o,$(wildcard tests/fuzz/*.c))

@@ -4,6 +4,7 @@
 #define ISTIO_INIT_CAPTURE_H
 
 #include "config.h"
+#include "routes.h"
 #include "ruleset.h"
 
 struct capture_options {
@@ -18,5 +19,8 @@ struct capture_options {
  * which must outlive it; free with ruleset_free.
  */
 struct ruleset *capture_build(const struct config *cfg, const struct capture_options *options);
+
+/* What the options ask for beside rules of @families; whose marks are Istio's is not in it. */
+struct routes_want capture_routes(const struct config *cfg, unsigned families);
 
 #endif

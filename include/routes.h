@@ -11,6 +11,8 @@
 
 #include "addr.h"
 
+#define ROUTE_NODAD 2u /* IFA_F_NODAD of linux/if_addr.h: Envoy binds the address at once */
+
 enum route_kind { ROUTE_LO_UP, ROUTE_ADDRESS, ROUTE_RULE, ROUTE_ROUTE };
 
 /* One thing that is there, or is to be there. */
@@ -55,6 +57,13 @@ struct routes_want {
 typedef void (*routes_visit)(const struct route_object *object, void *data);
 void routes_compare(const struct routes *live, const struct routes_want *want, routes_visit add, routes_visit remove,
 		    void *data);
+
+/* A new network namespace's, with lo up. */
+extern const struct routes routes_of_nothing;
+
+/* Calls @visit for the same objects as routes_compare does, but for lo: IPv4's first; ip rules, routes, address. */
+void routes_list(const struct routes *live, const struct routes_want *want, unsigned families, routes_visit visit,
+		 void *data);
 
 /* As ip(8) has it: "ip rule add fwmark 1337 lookup 133 priority 32765", without "add" or "del". */
 #define ROUTE_TEXT_MAX 128

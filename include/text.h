@@ -50,6 +50,12 @@ void text_print_unread(FILE *out, const char *unread);
 /* In the spelling of the ruleset's layout. */
 void text_print_ruleset(FILE *out, const struct ruleset *rs, const struct text_options *options);
 
+/*
+ * What routes_list tells, behind the rules: "# ip rule add ...".  Without the "# " it is a command; --rules reads it, and
+ * to the stock tools it is a comment.
+ */
+void text_print_routes(FILE *out, const struct routes *live, const struct routes_want *want, unsigned families);
+
 /* The way of one family's packets through the chains of an iptables layout, as a flowchart of Mermaid's or Graphviz's. */
 void text_print_picture(FILE *out, const struct ruleset *rs, enum family family, bool dot);
 
@@ -100,13 +106,13 @@ void text_print_unified(FILE *out, const char *from, const char *to, const char 
 void text_print_diff(FILE *out, const struct ruleset *live, const struct ruleset *want, bool color);
 
 /*
- * Elements of a JSON document's arrays: what a backend holds (with counters: it is live), a route, a step of a plan,
- * which is an action for each rule.  @backend: the name of the step's, NULL for routes.  And a member: "option", which
- * asked for a rule, or "reason", why it is there without one; nothing for NULL.
+ * Elements of a JSON document's arrays: what a backend holds (with counters: it is live), a step of a plan, which is an
+ * action for each rule.  @backend: the name of the step's, NULL for routes.  And members: "routes", what routes_list
+ * tells; "option", which asked for a rule, or "reason", why it is there without one; nothing for NULL.
  */
 void text_json_backend(struct emit *e, const char *backend, const struct ruleset *rs, const struct text_options *options);
 void text_json_origin(struct emit *e, const char *origin);
-void text_json_route(struct emit *e, const struct route_object *object);
+void text_json_routes(struct emit *e, const struct routes *live, const struct routes_want *want, unsigned families);
 void text_json_step(struct emit *e, const struct plan *plan, const struct step *step, const char *backend);
 
 #endif

@@ -267,6 +267,19 @@ def as_dry_run(saved, family):
     return text
 
 
+def as_comments(commands):
+    return "".join(f"# {command}\n" for command in commands)
+
+
+def plumbing_of(text):
+    """The commands behind the rules of our text, as they stand in it."""
+    return re.findall(r"(?m)^# (ip .*)\n", text)
+
+
+def without_plumbing(text):
+    return re.sub(r"(?m)^# ip .*\n", "", text)
+
+
 def public_dir():
     """A directory that other users may enter (those of pytest are root's own)."""
     path = pathlib.Path(tempfile.mkdtemp(prefix="istio-init-test-"))

@@ -394,21 +394,9 @@ void context_tell_of_routes(const struct context *ctx, const char *what)
 		log_info("the file says nothing of ip rules, routes and addresses: they are %s", what);
 }
 
-struct routes_want context_options_routes(const struct config *cfg, unsigned families)
-{
-	bool tproxy = cfg->mode == MODE_TPROXY && (cfg->inbound_ports.n || cfg->inbound_ports.all);
-
-	return (struct routes_want){
-		.mark = cfg->tproxy_mark,
-		.table = cfg->tproxy_table,
-		.inbound6 = families & FAMILY_BIT(IPV6),
-		.tproxy = tproxy ? families : 0,
-	};
-}
-
 struct routes_want context_wanted_routes(const struct context *ctx)
 {
-	struct routes_want want = context_options_routes(ctx->cfg, ctx->families);
+	struct routes_want want = capture_routes(ctx->cfg, ctx->families);
 
 	/* What is Istio's is then what would go. */
 	if (ctx->intent == INTENT_CLEAN || ctx->intent == INTENT_SHOW) {

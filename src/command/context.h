@@ -67,9 +67,6 @@ bool context_translated_dns(const struct context *ctx, unsigned families, struct
 /* With --rules, of a file that says nothing of ip rules, routes and addresses: tells that they are @what, in one line. */
 void context_tell_of_routes(const struct context *ctx, const char *what);
 
-/* What routes the options alone ask for, for rules of @families. */
-struct routes_want context_options_routes(const struct config *cfg, unsigned families);
-
 /* What routes the options ask for (none for a clean, or to show), and whose are Istio's; valid until the next context_read. */
 struct routes_want context_wanted_routes(const struct context *ctx);
 

@@ -23,10 +23,9 @@ static const char *dry_run_backend(const struct config *cfg, enum layout layout)
 }
 
 /* Where nothing is yet. */
-static void print_document(const struct config *cfg, const struct ruleset *rs, const struct text_options *text)
+static void print_document(const struct config *cfg, const struct ruleset *rs, const struct routes_want *want,
+			   const struct text_options *text)
 {
-	static const struct routes empty = { .lo_up = true, .has_ipv6 = true };
-	struct routes_want want = context_options_routes(cfg, rs->families);
 	struct emit document;
 
 	emit_begin(&document, stdout);
@@ -34,7 +33,7 @@ static void print_document(const struct config *cfg, const struct ruleset *rs, c
 	emit_array(&document, "backends");
 	text_json_backend(&document, dry_run_backend(cfg, rs->layout), rs, text);
 	emit_end(&document);
-	print_json_routes(&document, cfg, &empty, &want);
+	text_json_routes(&document, &routes_of_nothing, want, text->families);
 	emit_finish(&document);
 }
 
@@ -47,15 +46,18 @@ int print_dry_run(const struct config *cfg)
 		.zones = true,
 	};
 	struct text_options text = { .families = print_families(cfg) };
+	struct routes_want want = capture_routes(cfg, options.families);
 	struct ruleset *rs;
 
 	rs = capture_build(cfg, &options);
 	if (cfg->output == PRINT_JSON)
-		print_document(cfg, rs, &text);
+		print_document(cfg, rs, &want, &text);
 	else if (cfg->format >= FORMAT_MERMAID)
 		text_print_picture(stdout, rs, cfg->family == FAMILY_CHOICE_IPV6 ? IPV6 : IPV4, cfg->format == FORMAT_DOT);
-	else
+	else {
 		text_print_ruleset(stdout, rs, &text);
+		text_print_routes(stdout, &routes_of_nothing, &want, text.families);
+	}
 	ruleset_free(rs);
 	return STATUS_DONE;
 }

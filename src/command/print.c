@@ -106,28 +106,6 @@ unsigned print_families(const struct config *cfg)
 	return FAMILY_BIT(cfg->family == FAMILY_CHOICE_IPV4 ? IPV4 : IPV6);
 }
 
-struct route_list {
-	struct emit *emit;
-	unsigned families;
-};
-
-static void put_route(const struct route_object *object, void *data)
-{
-	const struct route_list *list = data;
-
-	if (object->kind == ROUTE_LO_UP || list->families & FAMILY_BIT(object->family))
-		text_json_route(list->emit, object);
-}
-
-void print_json_routes(struct emit *e, const struct config *cfg, const struct routes *live, const struct routes_want *want)
-{
-	struct route_list list = { e, print_families(cfg) };
-
-	emit_array(e, "routes");
-	routes_compare(live, want, put_route, put_route, &list);
-	emit_end(e);
-}
-
 void tell_of_ambient(const struct context *ctx, const struct plan *plan)
 {
 	if (plan->ambient_stays)

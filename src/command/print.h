@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #include "context.h"
-#include "emit.h"
 
 /* A unified diff from the live Istio rules to the wanted, of the plan's backend and of those that it would leave. */
 void print_rules_diff(FILE *out, const struct context *ctx, const struct plan *plan, bool color);
@@ -19,9 +18,6 @@ void warn_of_left_rules(const struct context *ctx);
 
 /* The families that --family leaves. */
 unsigned print_families(const struct config *cfg);
-
-/* The array "routes": of @live those that are Istio's (to be removed, if @want is nothing), or are missing. */
-void print_json_routes(struct emit *e, const struct config *cfg, const struct routes *live, const struct routes_want *want);
 
 /* Prints the dry run; always STATUS_DONE. */
 int print_dry_run(const struct config *cfg);

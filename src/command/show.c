@@ -40,19 +40,27 @@ static bool show_backends(const struct context *ctx, struct emit *document)
 	return found;
 }
 
-static bool show_document(const struct context *ctx)
+/* What is left of a run that was killed, too; a file may say nothing of it. */
+static bool show_all(const struct context *ctx, bool json)
 {
+	const struct routes *routes = ctx->live.routes ? ctx->live.routes : &routes_of_nothing;
 	struct routes_want want = context_wanted_routes(ctx);
+	unsigned families = print_families(ctx->cfg);
 	struct emit document;
 	bool found;
 
 	want.ambient = true;
+	if (!json) {
+		found = show_backends(ctx, NULL);
+		text_print_routes(stdout, routes, &want, families);
+		return found;
+	}
 	emit_begin(&document, stdout);
 	emit_string(&document, "command", "show");
 	emit_array(&document, "backends");
 	found = show_backends(ctx, &document);
 	emit_end(&document);
-	print_json_routes(&document, ctx->cfg, ctx->live.routes, &want);
+	text_json_routes(&document, routes, &want, families);
 	emit_finish(&document);
 	return found;
 }
@@ -60,7 +68,7 @@ static bool show_document(const struct context *ctx)
 /* What can be seen is shown; what cannot be looked at is no "nothing is live". */
 static int show(const struct context *ctx, struct err *err)
 {
-	bool found = ctx->cfg->output == PRINT_JSON ? show_document(ctx) : show_backends(ctx, NULL);
+	bool found = show_all(ctx, ctx->cfg->output == PRINT_JSON);
 
 	for (enum engine_index i = ENGINES; i-- > 0;)
 		if (ctx->rcs[i] && ctx->rcs[i] != -EOPNOTSUPP) {

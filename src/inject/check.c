@@ -55,6 +55,7 @@ static int print_rules(const struct check *check, const json_t *args, struct buf
 	char **argv = xcalloc(json_array_size(args) + 4, sizeof(*argv)), *env[] = { NULL };
 	auto_free char *rules = NULL;
 	size_t len = 0, i, n = 0;
+	struct routes_want want;
 	struct ruleset *rs;
 	json_t *arg, *copies = json_deep_copy(args); /* the parser cuts blanks off */
 	FILE *stream;
@@ -75,7 +76,9 @@ static int print_rules(const struct check *check, const json_t *args, struct buf
 		options.families = FAMILY_BIT(IPV4);
 	rs = capture_build(&cfg, &options);
 	stream = xchecked(open_memstream(&rules, &len));
+	want = capture_routes(&cfg, options.families);
 	text_print_ruleset(stream, rs, &text);
+	text_print_routes(stream, &routes_of_nothing, &want, text.families);
 	xchecked(ferror(stream) || fclose(stream) ? NULL : rules);
 	buffer_put(out, rules, len);
 	ruleset_free(rs);

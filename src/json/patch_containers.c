@@ -135,12 +135,18 @@ static void work_begin(struct building *b, unsigned list, const json_t *old, con
 			w->kept[w->from[i]] = true;
 }
 
-/* Items that come from the other list: what is in neither new list otherwise. */
+/* Whether the list is built item by item, and is not put, replaced or removed whole. */
+static bool is_built(const struct work *w)
+{
+	return json_is_array(w->new) && (!w->old || json_is_null(w->old) || json_is_array(w->old));
+}
+
+/* Items that come from the other list: what is in neither new list otherwise.  Both have to be built. */
 static void find_crossed(struct building *b, unsigned list)
 {
 	struct work *w = &b->work[list], *other = &b->work[1 - list];
 
-	w->crossed = align_items(other->old, w->new, container_lists[list]);
+	w->crossed = align_items(is_built(w) && is_built(other) ? other->old : NULL, w->new, container_lists[list]);
 	for (size_t i = 0; i < json_array_size(w->new); i++) {
 		if (w->crossed[i] >= 0 && (w->from[i] >= 0 || other->kept[w->crossed[i]]))
 			w->crossed[i] = -1;
@@ -296,14 +302,12 @@ void patch_containers(struct patch *p, const json_t *old, const json_t *new)
 	for (unsigned list = 0; list < CONTAINER_LISTS; list++)
 		find_crossed(&b, list);
 	for (unsigned list = 0; list < CONTAINER_LISTS; list++) {
-		const json_t *was = b.work[list].old, *is = b.work[list].new;
-
-		if (json_is_array(is) && json_is_array(was))
-			build_list(&b, list);
-		else if (json_is_array(is) && (!was || json_is_null(was)))
-			add_list(&b, list);
-		else
+		if (!is_built(&b.work[list]))
 			patch_member(p, old, new, container_lists[list]);
+		else if (json_is_array(b.work[list].old))
+			build_list(&b, list);
+		else
+			add_list(&b, list);
 	}
 	diff_late(&b);
 	for (unsigned list = 0; list < CONTAINER_LISTS; list++) {

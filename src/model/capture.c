@@ -375,3 +375,15 @@ struct ruleset *capture_build(const struct config *cfg, const struct capture_opt
 		ruleset_grow_trees(b.rs, cfg->long_lists == LONG_LISTS_TREE ? TREE_MIN : LONG_LIST_MIN);
 	return b.rs;
 }
+
+struct routes_want capture_routes(const struct config *cfg, unsigned families)
+{
+	bool tproxy = cfg->mode == MODE_TPROXY && (cfg->inbound_ports.n || cfg->inbound_ports.all);
+
+	return (struct routes_want){
+		.mark = cfg->tproxy_mark,
+		.table = cfg->tproxy_table,
+		.inbound6 = families & FAMILY_BIT(IPV6),
+		.tproxy = tproxy ? families : 0,
+	};
+}

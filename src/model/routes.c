@@ -7,10 +7,9 @@
 
 #include "util.h"
 
-/* Constants of linux/rtnetlink.h and linux/if_addr.h. */
-#define PROTOCOL_BOOT 3  /* RTPROT_BOOT, as ip route add */
-#define SCOPE_HOST 254   /* RT_SCOPE_HOST */
-#define ADDRESS_NODAD 2u /* IFA_F_NODAD: Envoy binds it at once */
+/* Constants of linux/rtnetlink.h. */
+#define PROTOCOL_BOOT 3 /* RTPROT_BOOT, as ip route add */
+#define SCOPE_HOST 254  /* RT_SCOPE_HOST */
 
 /*
  * Directly before the main table's 32766, where the kernel puts a rule that is added without a priority, as
@@ -169,7 +168,7 @@ static void add_missing(const struct judge *j, routes_visit add, void *data)
 		.kind = ROUTE_ADDRESS,
 		.family = IPV6,
 		.address = { IPV6, 128, { [15] = 6 } },
-		.flags = ADDRESS_NODAD,
+		.flags = ROUTE_NODAD,
 	};
 
 	if (!j->live->lo_up && !j->want->nothing)
@@ -202,6 +201,36 @@ void routes_compare(const struct routes *live, const struct routes_want *want, r
 		remove(live->inbound6, data);
 }
 
+const struct routes routes_of_nothing = { .lo_up = true, .has_ipv6 = true };
+
+struct listing {
+	enum family family;
+	enum route_kind kind;
+	routes_visit visit;
+	void *data;
+};
+
+static void list(const struct route_object *object, void *data)
+{
+	const struct listing *listing = data;
+
+	if (object->family == listing->family && object->kind == listing->kind)
+		listing->visit(object, listing->data);
+}
+
+void routes_list(const struct routes *live, const struct routes_want *want, unsigned families, routes_visit visit,
+		 void *data)
+{
+	static const enum route_kind kinds[] = { ROUTE_RULE, ROUTE_ROUTE, ROUTE_ADDRESS };
+
+	for (enum family f = 0; f < FAMILIES; f++)
+		for (unsigned i = 0; i < ARRAY_SIZE(kinds) && families & FAMILY_BIT(f); i++) {
+			struct listing listing = { f, kinds[i], visit, data };
+
+			routes_compare(live, want, list, list, &listing);
+		}
+}
+
 const char *route_text(const struct route_object *o, const char *verb, char text[ROUTE_TEXT_MAX])
 {
 	const char *ip = o->family == IPV6 ? "ip -6" : "ip";
@@ -213,7 +242,7 @@ const char *route_text(const struct route_object *o, const char *verb, char text
 	case ROUTE_ADDRESS:
 		addr_text(o->address.family, o->address.addr, address);
 		snprintf(text, ROUTE_TEXT_MAX, "ip address%s %s/%u dev lo%s", verb, address, o->address.len,
-			 o->flags & ADDRESS_NODAD ? " nodad" : "");
+			 o->flags & ROUTE_NODAD ? " nodad" : "");
 		break;
 	case ROUTE_RULE:
 		if (o->mask == UINT32_MAX)

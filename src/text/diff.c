@@ -190,3 +190,15 @@ void text_print_ruleset(FILE *out, const struct ruleset *rs, const struct text_o
 	else
 		text_print_iptables(out, rs, options);
 }
+
+static void print_route(const struct route_object *object, void *data)
+{
+	char text[ROUTE_TEXT_MAX];
+
+	fprintf(data, "# %s\n", route_text(object, " add", text));
+}
+
+void text_print_routes(FILE *out, const struct routes *live, const struct routes_want *want, unsigned families)
+{
+	routes_list(live, want, families, print_route, out);
+}

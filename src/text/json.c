@@ -157,15 +157,22 @@ static const char *route_kind(const struct route_object *object, bool step)
 	}
 }
 
-void text_json_route(struct emit *e, const struct route_object *object)
+static void put_route(const struct route_object *object, void *data)
 {
 	char text[ROUTE_TEXT_MAX];
+	struct emit *e = data;
 
 	emit_row(e, NULL);
 	emit_string(e, "kind", route_kind(object, false));
-	if (object->kind != ROUTE_LO_UP)
-		emit_string(e, "family", family_name(object->family));
+	emit_string(e, "family", family_name(object->family));
 	emit_string(e, "text", route_text(object, " add", text));
+	emit_end(e);
+}
+
+void text_json_routes(struct emit *e, const struct routes *live, const struct routes_want *want, unsigned families)
+{
+	emit_array(e, "routes");
+	routes_list(live, want, families, put_route, e);
 	emit_end(e);
 }
 

@@ -58,7 +58,9 @@ static bool read_address(struct words *words, struct route_object *address)
 		return false;
 	address->family = address->address.family;
 	word = words_next(words);
-	return !word || !strcmp(word->text, "nodad");
+	if (word && !strcmp(word->text, "nodad"))
+		address->flags = ROUTE_NODAD;
+	return !word || address->flags;
 }
 
 /* Of addresses only Istio's own, ::6, is compared. */

@@ -23,8 +23,8 @@ def nobody_fixture(public):
 
 
 def parts(text):
-    """The text of each family."""
-    return re.match(r"(# ipv4\n.*?)(# ipv6\n.*)?$", text, re.S).groups()
+    """The rules of each family."""
+    return re.match(r"(# ipv4\n.*?)(# ipv6\n.*)?$", lib.without_plumbing(text), re.S).groups()
 
 
 @pytest.mark.parametrize("name", configs.NAMED)
@@ -45,8 +45,11 @@ def test_show_prints_it_again(nobody, name):
 
 def test_diff_shows_what_differs(nobody):
     found = nobody("diff", "--sidecar", "-x", "10.0.0.0/8", "--rules=-", text=SIDECAR)
-    assert (found.returncode, found.stderr) == (2, ROUTES)
+    assert (found.returncode, found.stderr) == (2, "")
     assert re.findall(r"(?m)^[+-]-A.*$", found.stdout) == ["+-A ISTIO_OUTPUT -d 10.0.0.0/8 -j RETURN"]
+    assert nobody("diff", "--sidecar", "--rules=-", text=lib.without_plumbing(SIDECAR)).stderr == ROUTES
+    alone = nobody("diff", "--sidecar", "--ipv6=off", "--rules=-", text=GOLDEN["sidecar-ipv4"])
+    assert (alone.returncode, alone.stderr, lib.plumbing_of(GOLDEN["sidecar-ipv4"])) == (0, "", [])
 
 
 @pytest.mark.parametrize("name, status", [("iptables-nft", 0), ("iptables-legacy", 0), ("nftables", 2)])
@@ -159,7 +162,8 @@ ROUTE_LINES = """# ip rule add fwmark 1337 lookup 133 priority 32765
 
 
 def test_routes(nobody):
-    tproxy, text = ["--sidecar", "-m", "TPROXY", "--rules=-"], GOLDEN["tproxy"]
+    tproxy, text = ["--sidecar", "-m", "TPROXY", "--rules=-"], lib.without_plumbing(GOLDEN["tproxy"])
+    assert GOLDEN["tproxy"] == text + ROUTE_LINES
     whole = nobody("diff", *tproxy, text=text + ROUTE_LINES)
     assert (whole.returncode, whole.stdout, whole.stderr) == (0, "", "")
     assert nobody("diff", *tproxy, text=text).stderr == ROUTES
@@ -174,6 +178,35 @@ def test_routes(nobody):
     older = ROUTE_LINES + ROUTE_LINES.splitlines()[0].replace("1337", "99") + "\n"
     found = nobody("diff", *tproxy, text=text + older)
     assert (found.returncode, found.stdout) == (2, "-ip rule fwmark 99 lookup 133 priority 32765\n")
+
+
+@pytest.mark.parametrize("family, words", [("ipv4", ["in", "dport=80"]), ("ipv6", ["in", "src=2001:db8::1", "dst=2001:db8::2",
+                                                                                   "dport=80"])])
+def test_a_dry_run_is_read_with_its_plumbing(nobody, family, words):
+    """The verdict on a packet of TPROXY's is that of the options, and no line says that anything was taken to be there."""
+    options = ["--sidecar", "-m", "TPROXY", "--istio-inbound-tproxy-mark=0x10", "--istio-inbound-tproxy-route-table=77"]
+    text = lib.checked(nobody("--dry-run", *options))
+    wanted = nobody("explain", *options, *words)
+    found = nobody("explain", *options, "--rules=-", *words, text=text)
+    assert "verdict: TPROXY to :15006" in wanted.stdout
+    assert (found.returncode, found.stdout, found.stderr) == (0, wanted.stdout, "")
+    for missing in "ip rule", "route":
+        less = re.sub(rf"(?m)^# ip {'-6 ' if family == 'ipv6' else ''}{missing.split()[-1]} .*\n", "", text)
+        assert f"verdict: lost: the {missing} is missing" in nobody("explain", *options, "--rules=-", *words, text=less).stdout
+
+
+@pytest.mark.parametrize("name", configs.NAMED)
+def test_both_outputs_tell_the_same_plumbing(nobody, public, name):
+    args, env = configs.command_line(configs.NAMED[name], public)
+    for words, text in (["--dry-run", *args], None), (["show", "--rules=-"], GOLDEN[name]):
+        found = lib.document(lib.checked(nobody(*words, "--output=json", env=env, text=text)))["routes"]
+        assert [one["text"] for one in found] == lib.plumbing_of(GOLDEN[name])
+
+
+def test_show_of_a_file_without_plumbing(nobody):
+    text = lib.without_plumbing(SIDECAR)
+    assert nobody("show", "--rules=-", text=text).stdout == text
+    assert lib.document(nobody("show", "--rules=-", "--output=json", text=text).stdout)["routes"] == []
 
 
 # (text, line, word, a part of what was expected)

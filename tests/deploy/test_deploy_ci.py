@@ -22,7 +22,7 @@ def test_sessions(public):
     os.chown(public, lib.NOBODY, lib.NOBODY)
     for name in "options", "ticket":
         os.chown(public / name, lib.NOBODY, lib.NOBODY)
-    assert len(outputs) == 11
+    assert len(outputs) == 12
     shell = ["setpriv", f"--reuid={lib.NOBODY}", f"--regid={lib.NOBODY}", "--clear-groups", "sh", "-c"]
     for command, output in sessions():
         said = lib.run([*shell, f"exec 2>&1; PATH={public}:$PATH; {command}"], cwd=public)

@@ -88,11 +88,73 @@ def test_show_of_two_backends_names_both(netns):
 def test_a_diff_is_a_patch_from_what_is_shown_to_what_is_wanted(netns, backend):
     lib.checked(netns.istio_init("--sidecar", f"--backend={backend}"))
     path = netns.dir / "live"
-    path.write_text(lib.checked(netns.istio_init("show")))
+    path.write_text(lib.without_plumbing(lib.checked(netns.istio_init("show"))))
     result = netns.istio_init("diff", *OTHER, f"--backend={backend}")
     assert result.returncode == 2 and "\x1b" not in result.stdout
     lib.checked(lib.run(["patch", "--quiet", path], input=result.stdout))
-    assert path.read_text() == lib.checked(netns.istio_init("--dry-run", *OTHER, f"--backend={backend}"))
+    assert path.read_text() == lib.without_plumbing(lib.checked(netns.istio_init("--dry-run", *OTHER, f"--backend={backend}")))
+
+
+ODD = [*OTHER, "--ipv6=on", "--istio-inbound-tproxy-mark=0x10", "--istio-inbound-tproxy-route-table=77"]
+ODD_PLUMBING = """# ip rule add fwmark 16 lookup 77 priority 32765
+# ip route add local default dev lo table 77
+# ip -6 rule add fwmark 16 lookup 77 priority 32765
+# ip -6 route add local default dev lo table 77
+# ip address add ::6/128 dev lo nodad
+"""
+
+
+def load(netns, backend, text):
+    if backend == "nftables":
+        lib.checked(netns.run(["nft", "-f", "-"], input=text))
+    for family in lib.FAMILIES if backend != "nftables" else ():
+        [part] = re.findall(rf"(?ms)^# {family}\n.*?(?=^# ipv|\Z)", text)
+        netns.restore(family, part, backend.removeprefix("iptables-"))
+
+
+def test_rules_and_plumbing_are_all_that_an_apply_makes(netns, backend):
+    """The text loaded by the stock tools, and each line behind it run as the command that it is."""
+    lib.checked(netns.istio_init(*ODD, f"--backend={backend}"))
+    shown = lib.checked(netns.istio_init("show"))
+    text = lib.checked(netns.istio_init("--dry-run", *ODD, f"--backend={backend}"))
+    assert shown == text and text.endswith(("COMMIT\n" if backend != "nftables" else "}\n") + ODD_PLUMBING)
+    with lib.Netns() as alone:
+        load(alone, backend, text)
+        for command in lib.plumbing_of(text):
+            alone.sh(command)
+        assert alone.state() == netns.state()
+        result = alone.istio_init(*ODD, f"--backend={backend}")
+        assert "unchanged" in result.stderr, result.stderr
+        assert lib.checked(alone.istio_init("show")) == text
+
+
+@pytest.mark.parametrize("family", lib.FAMILIES)
+def test_plumbing_of_one_family(netns, backend, family):
+    lib.checked(netns.istio_init(*ODD, f"--backend={backend}"))
+    lines = ODD_PLUMBING.splitlines(keepends=True)
+    lines = "".join(lines[:2] if family == "ipv4" else lines[2:])
+    for words in ["show"], ["--dry-run", *ODD, f"--backend={backend}"]:
+        text = lib.checked(netns.istio_init(*words, f"--family={family}"))
+        assert lib.as_comments(lib.plumbing_of(text)) == lines
+        if backend != "nftables":
+            with lib.Netns() as alone:
+                alone.restore(family, text, backend.removeprefix("iptables-"))
+                assert lib.tables(alone.save(family, flavour=backend.removeprefix("iptables-"))) == \
+                    lib.tables(netns.save(family, flavour=backend.removeprefix("iptables-")))
+
+
+def test_show_tells_plumbing_that_is_ours(netns):
+    """What a killed run left, without any rules; not what is a user's own beside REDIRECT's rules."""
+    commands = [line.removeprefix("# ").replace("16", "1337").replace("77", "133") for line in ODD_PLUMBING.splitlines()]
+    for command in commands:
+        netns.sh(command)
+    assert lib.checked(netns.istio_init("show")) == lib.as_comments(commands)
+    lib.checked(netns.istio_init("clean"))
+    assert lib.checked(netns.istio_init("show")) == ""
+    lib.checked(netns.istio_init("--sidecar", "--ipv6=on"))
+    netns.sh("ip rule add fwmark 1337 lookup 133 priority 99; ip route add local default dev lo table 133; "
+             "ip rule add fwmark 7 lookup 7; ip route add default dev lo table 7; ip address add ::7/128 dev lo nodad")
+    assert lib.plumbing_of(lib.checked(netns.istio_init("show"))) == ["ip address add ::6/128 dev lo nodad"]
 
 
 def on_a_terminal(netns, *args, **env):

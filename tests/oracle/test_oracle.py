@@ -28,11 +28,12 @@ def compare(config, args, env, backend):
                 assert rules == wanted_rules, (family, table)
             one = lib.checked(ours.istio_init("--dry-run", f"--family={family}", *args, env=env))
             if lib.tables(saved):
-                assert one == lib.as_dry_run(saved, family)
-                wanted_dry_run += one
+                rules = lib.as_dry_run(saved, family)
+                assert one == rules + lib.as_comments(upstream.plumbing(config, [family]))
+                wanted_dry_run += rules
             replayed.restore(family, one, flavour)
             assert lib.tables(replayed.save(family, flavour=flavour)) == lib.tables(saved)
-        assert dry_run == wanted_dry_run
+        assert dry_run == wanted_dry_run + lib.as_comments(upstream.plumbing(config, lib.FAMILIES))
         for text in dry_run, "".join(ours.save(family, counters=True, flavour=flavour) for family in lib.FAMILIES):
             for words in [], [f"--backend={backend}"]:
                 found = lib.run([lib.BINARY, "diff", "--rules=-", *args, *words], env=env, input=text)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The rules that a configuration asks for, as input of iptables-restore --noflush.
+"""The rules that a configuration asks for, as input of iptables-restore --noflush, and what they need beside rules.
 
 Written from the contract alone, and on purpose in the way of istio-iptables:
 a list of commands that append and insert, so that the order of the rules is made
@@ -312,3 +312,19 @@ def restore_text(config, family):
     if family == "ipv6" and config.get("ipv6") == "off":
         return ""
     return Upstream(config, family).build().text()
+
+
+def plumbing(config, families):
+    """The commands that make what the rules of @families need beside rules."""
+    made = []
+    for family in families:
+        want, ip = Upstream(config, family), "ip" if family == "ipv4" else "ip -6"
+        if family == "ipv6" and config.get("ipv6") == "off":
+            continue
+        if want.tproxy and items(want.get("istio-inbound-ports")):
+            table = int(config.get("istio-inbound-tproxy-route-table", "133"))
+            made += [f"{ip} rule add fwmark {int(want.mark, 0)} lookup {table} priority 32765",
+                     f"{ip} route add local default dev lo table {table}"]
+        if family == "ipv6":
+            made.append("ip address add ::6/128 dev lo nodad")
+    return made

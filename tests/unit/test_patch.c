@@ -7,6 +7,7 @@
 #include "json.h"
 #include "json_write.h"
 #include "patch.h"
+#include "../fuzz/patch_apply.h"
 
 Suite *suite_patch(void);
 
@@ -120,6 +121,40 @@ START_TEST(prefixed)
 }
 END_TEST
 
+/* Whatever the two lists of containers were and become, right or wrong: the patch makes the one of the other. */
+static const char *const lists[] = { "",       "null",       "5",          "[]",          "['f']",
+				     "['o1']", "['f','o1']", "['o1','f']", "['o1','o1']", "['o2','f','o1']" };
+
+static json_t *pod_of(const char *init, const char *containers)
+{
+	const char *const texts[] = { init, containers };
+	json_t *pod = parse(POD("")), *spec = json_object_get(pod, "spec"), *name;
+	size_t i;
+
+	for (unsigned list = 0; list < ARRAY_SIZE(texts); list++) {
+		json_t *names = *texts[list] ? parse(texts[list]) : NULL;
+
+		json_array_foreach(names, i, name) json_array_set_new(names, i, json_pack("{sO}", "name", name));
+		json_object_set(spec, list ? "containers" : "initContainers", names);
+	}
+	return pod;
+}
+
+START_TEST(any_lists)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(lists) * ARRAY_SIZE(lists) * ARRAY_SIZE(lists); i++) {
+		const char *init = lists[i % ARRAY_SIZE(lists)],
+			   *containers = lists[i / ARRAY_SIZE(lists) % ARRAY_SIZE(lists)];
+		const char *last = lists[i / ARRAY_SIZE(lists) / ARRAY_SIZE(lists)];
+		json_t *old = pod_of(lists[_i], init), *new = pod_of(containers, last), *ops = pod_patch("", old, new);
+		json_t *result = patch_apply(old, ops);
+
+		ck_assert_msg(result && json_same(result, new), "%s %s to %s %s: %s", lists[_i], init, containers, last,
+			      json_text(ops));
+	}
+}
+END_TEST
+
 Suite *suite_patch(void)
 {
 	Suite *suite = suite_create("patch");
@@ -128,6 +163,7 @@ Suite *suite_patch(void)
 	tcase_add_checked_fixture(tcase, begin, end);
 	tcase_add_loop_test(tcase, operations, 0, ARRAY_SIZE(patches));
 	tcase_add_test(tcase, prefixed);
+	tcase_add_loop_test(tcase, any_lists, 0, ARRAY_SIZE(lists));
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
