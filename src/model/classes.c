@@ -25,6 +25,7 @@ struct build {
 	struct effects e;
 	struct guesses guesses;
 	uint8_t seen[GUESS_BITS]; /* rules that cannot be read, and alone make a difference */
+	unsigned n_listed;        /* items of lists */
 	bool loop, asleep;
 };
 
@@ -105,7 +106,7 @@ static uint32_t build_fates(struct build *b, const struct traffic_rules *rules, 
 	uint32_t all = transfer_build(&b->e, rs, hook, family, false, &b->guesses, &b->loop, &b->asleep);
 	uint32_t as_if = transfer_build(&b->e, rs, hook, family, true, &b->guesses, &b->loop, &b->asleep);
 	uint32_t captured = effect_map_ends(&b->e, as_if, OP_CAPTURED, 0, is_captured);
-	uint32_t udp = diagram_range(d, FIELD_PROTO, 0, IPPROTO_UDP, IPPROTO_UDP);
+	uint32_t udp = diagram_range(d, FIELD_PROTO, IPPROTO_UDP, IPPROTO_UDP);
 	uint32_t fates = finish_all(b, all, captured, 0);
 
 	if (zones)
@@ -177,7 +178,7 @@ static void find_doubts(struct build *b, uint32_t node, uint8_t *seen)
 
 	if (is_terminal(node))
 		return;
-	seen[variable - field_bits[FIELD_GUESS].first] = true;
+	seen[variable - field_variables[FIELD_GUESS].first] = true;
 	find_doubts(b, diagram_half(&b->e.d, node, variable, false), seen);
 	find_doubts(b, diagram_half(&b->e.d, node, variable, true), seen);
 }
@@ -283,8 +284,11 @@ static void add_class(struct traffic *traffic, struct build *b, const struct row
 	}
 	class = array_push(&traffic->classes, &traffic->n, sizeof(*class));
 	*class = (struct traffic_class){ .hook = hook, .families = row->families };
-	for (enum traffic_key k = 0; k < TRAFFIC_KEYS; k++)
+	for (enum traffic_key k = 0; k < TRAFFIC_KEYS; k++) {
 		make_list(&class->keys[k], b, row, k, traffic->arena);
+		b->n_listed += class->keys[k].n;
+	}
+	b->e.d.full |= b->n_listed > LISTED_MAX;
 	class->fate = make_fate(b, compared ? effect_at(&b->e, end)->port : end);
 	if (compared)
 		class->to = make_fate(b, effect_at(&b->e, end)->dport);

@@ -53,8 +53,8 @@ static void add_rows(struct walk *w, uint32_t node)
 
 void rows_add(struct rows *rows, struct diagram *d, uint32_t node, enum family family)
 {
-	uint32_t no_uid = diagram_prefix(d, FIELD_UID, 0, (const uint8_t[]){ 0x80 }, 1);
-	uint32_t no_gid = diagram_prefix(d, FIELD_GID, 0, (const uint8_t[]){ 0x80 }, 1);
+	uint32_t no_uid = diagram_range(d, FIELD_UID, NO_SOCKET, NO_SOCKET);
+	uint32_t no_gid = diagram_range(d, FIELD_GID, NO_SOCKET, NO_SOCKET);
 	uint32_t neither = diagram_and(d, no_uid, no_gid);
 	struct walk w = { .rows = rows, .d = d, .row = { .families = FAMILY_BIT(family) } };
 
@@ -98,22 +98,30 @@ static bool join_families(struct row *a, const struct row *b, struct diagram *d)
 	return true;
 }
 
+/* Leaves out those that have become part of another. */
+static void drop_joined(struct rows *rows)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < rows->n; i++)
+		if (rows->items[i].families)
+			rows->items[kept++] = rows->items[i];
+	rows->n = kept;
+}
+
 static bool join_all(struct rows *rows, struct diagram *d,
 		     bool (*join_two)(struct row *, const struct row *, struct diagram *))
 {
 	bool joined = false;
 
 	for (unsigned i = 0; i < rows->n; i++)
-		for (unsigned k = i + 1; k < rows->n;) {
-			if (!join_two(&rows->items[i], &rows->items[k], d)) {
-				k++;
+		for (unsigned k = i + 1; k < rows->n && rows->items[i].families; k++) {
+			if (!rows->items[k].families || !join_two(&rows->items[i], &rows->items[k], d))
 				continue;
-			}
-			rows->n--;
-			for (unsigned m = k; m < rows->n; m++)
-				rows->items[m] = rows->items[m + 1];
+			rows->items[k].families = 0;
 			joined = true;
 		}
+	drop_joined(rows);
 	return joined;
 }
 
