@@ -5,7 +5,7 @@ import re
 
 import lib
 import pytest
-from test_rules import FOREIGN, GOLDEN, ROUTE_LINES, SIDECAR, nobody_fixture, parts
+from test_rules import FOREIGN, GOLDEN, SIDECAR, nobody_fixture, parts
 
 __all__ = ["nobody_fixture"]
 
@@ -64,7 +64,7 @@ def test_no_packet_is_treated_differently(nobody, args, line):
 
 def test_what_is_treated_otherwise_though_it_is_captured(nobody):
     """Another port, another way, another mark."""
-    tproxy = GOLDEN["tproxy"]
+    tproxy = lib.without_plumbing(GOLDEN["tproxy"])
     assert changes(nobody, tproxy, "--sidecar", "-m", "TPROXY")["equal"]
     ends = [(one["from"].get("port"), one["to"].get("port")) for one in changes(nobody, SIDECAR, "--sidecar", "-p", "16001")["changes"]]
     assert set(ends) == {(15001, 16001)}
@@ -78,9 +78,9 @@ def test_what_is_treated_otherwise_though_it_is_captured(nobody):
 
 def test_tproxy_without_its_routes_is_lost(nobody):
     args = ["--sidecar", "-m", "TPROXY", "--rules=-"]
-    whole = nobody("diff", "--traffic", *args, text=GOLDEN["tproxy"] + ROUTE_LINES)
+    whole = nobody("diff", "--traffic", *args, text=GOLDEN["tproxy"])
     assert (whole.returncode, whole.stdout, whole.stderr) == (0, SAME, "")
-    broken = GOLDEN["tproxy"] + ROUTE_LINES.replace("# ip rule add fwmark 1337 lookup 133 priority 32765\n", "")
+    broken = GOLDEN["tproxy"].replace("# ip rule add fwmark 1337 lookup 133 priority 32765\n", "")
     found = nobody("diff", "--traffic", *args, text=broken)
     assert found.returncode == 2
     assert "lost: the ip rule is missing (fwmark 1337)" in found.stdout and "→ captured" in found.stdout
