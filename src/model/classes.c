@@ -22,6 +22,7 @@ static const enum field key_fields[TRAFFIC_KEYS] = {
 struct build {
 	struct effects e;
 	struct guesses guesses;
+	unsigned n_listed; /* items of lists */
 	bool loop, asleep;
 };
 
@@ -75,17 +76,19 @@ static uint32_t build_fates(struct build *b, const struct ruleset *rs, enum hook
 static const struct effect *end_of(const struct build *b, uint32_t end)
 {
 	while (!is_terminal(end))
-		end = b->e.d.nodes[end].low;
+		end = diagram_half(&b->e.d, end, diagram_top(&b->e.d, end), false);
 	return effect_at(&b->e, end);
 }
 
 static void find_doubts(struct build *b, uint32_t node, uint8_t *seen)
 {
+	uint32_t variable = diagram_top(&b->e.d, node);
+
 	if (is_terminal(node))
 		return;
-	seen[b->e.d.nodes[node].variable - field_bits[FIELD_GUESS].first] = true;
-	find_doubts(b, b->e.d.nodes[node].low, seen);
-	find_doubts(b, b->e.d.nodes[node].high, seen);
+	seen[variable - field_variables[FIELD_GUESS].first] = true;
+	find_doubts(b, diagram_half(&b->e.d, node, variable, false), seen);
+	find_doubts(b, diagram_half(&b->e.d, node, variable, true), seen);
 }
 
 static void add_doubts(struct traffic *traffic, struct build *b, struct traffic_fate *fate, uint32_t end)
@@ -128,9 +131,12 @@ static void add_classes(struct traffic *traffic, struct build *b, const struct r
 		struct traffic_class *class = array_push(&traffic->classes, &traffic->n, sizeof(*class));
 
 		*class = (struct traffic_class){ .hook = hook, .families = row->families };
-		for (enum traffic_key k = 0; k < TRAFFIC_KEYS; k++)
+		for (enum traffic_key k = 0; k < TRAFFIC_KEYS; k++) {
 			traffic_list_make(&class->keys[k], &b->e.d, row->sets[key_fields[k]], key_fields[k],
 					  (row->families & FAMILY_BIT(IPV4)) ? IPV4 : IPV6, traffic->arena);
+			b->n_listed += class->keys[k].n;
+		}
+		b->e.d.full |= b->n_listed > LISTED_MAX;
 		class->fate = make_fate(traffic, b, row->end);
 	}
 }

@@ -7,7 +7,7 @@
 
 #include "util.h"
 
-enum { OP_THEN = OP_USER, OP_REPLACE };
+enum { OP_THEN = OP_USER };
 
 const struct effect effect_none = { .mark = { UINT32_MAX, 0 }, .connmark = { UINT32_MAX, 0 } };
 
@@ -131,31 +131,39 @@ static struct effect compose(const struct effect *first, const struct effect *th
 	return both;
 }
 
-/* The bit of the variable, where it is known; else -1. */
-static int known_bit(const struct effect *effect, unsigned variable)
+/* The value of the variable, where it is known. */
+static bool find_known(const struct effect *effect, uint32_t variable, struct value *value)
 {
-	static const uint8_t lo[16] = "lo", none[16];
-	enum field field = field_of(variable);
-	unsigned bit = variable - field_bits[field].first;
-	const uint8_t *value = NULL;
+	static const uint8_t lo[16] = "lo";
+	uint8_t known = effect->known;
 
-	if (field == FIELD_DST && effect->known & KNOWN_DST)
-		value = effect->dst;
-	else if (field == FIELD_IIF && effect->known & KNOWN_LO)
-		value = lo;
-	else if ((field == FIELD_IIF && effect->known & KNOWN_IIF) || (field == FIELD_OIF && effect->known & KNOWN_OIF))
-		value = none;
-	if (value)
-		return (value[bit / 8] & (0x80 >> bit % 8)) != 0;
-	if (field == FIELD_DPORT && effect->known & KNOWN_DPORT)
-		return (effect->dport >> (15 - bit)) & 1;
-	if ((field == FIELD_UID || field == FIELD_GID) && effect->known & KNOWN_OWNER)
-		return !bit;
-	if (field == FIELD_FLAGS && effect->known & KNOWN_NEW)
-		return (TCP_SYN >> (field_bits[field].bits - 1 - bit)) & 1;
-	if (field == FIELD_CTSTATE && effect->known & KNOWN_NEW)
-		return 1; /* CTSTATE_NEW is bit 3 */
-	return -1;
+	*value = (struct value){ 0, 0 };
+	switch (field_of(variable)) {
+	case FIELD_DST:
+		*value = value_of_bytes(effect->dst);
+		return known & KNOWN_DST;
+	case FIELD_IIF:
+		if (known & KNOWN_LO)
+			*value = value_of_bytes(lo);
+		return known & (KNOWN_LO | KNOWN_IIF);
+	case FIELD_OIF:
+		return known & KNOWN_OIF;
+	case FIELD_DPORT:
+		value->low = effect->dport;
+		return known & KNOWN_DPORT;
+	case FIELD_UID:
+	case FIELD_GID:
+		value->low = NO_SOCKET;
+		return known & KNOWN_OWNER;
+	case FIELD_FLAGS:
+		value->low = TCP_SYN;
+		return known & KNOWN_NEW;
+	case FIELD_CTSTATE:
+		value->low = 3; /* CTSTATE_NEW is bit 3 */
+		return known & KNOWN_NEW;
+	default:
+		return false;
+	}
 }
 
 /* The new bit @i of a mark, where the old ones are @mark and @connmark. */
@@ -168,94 +176,74 @@ static bool mark_bit(const struct effect_mark *mark, bool of_connmark, unsigned 
 }
 
 /* Both marks' bit at once: each may become the other's. */
-static uint32_t then_mark(struct effects *e, uint32_t terminal, uint32_t b)
+static uint32_t then_mark(const struct diagram_map *map, const struct effect *effect, uint32_t b)
 {
-	const struct effect effect = *effect_at(e, terminal);
-	unsigned i = (diagram_top(&e->d, b) - field_bits[FIELD_MARK].first) / 2;
-	uint32_t variable = field_bits[FIELD_MARK].first + i * 2, old[2][2], by_mark[2];
+	struct diagram *d = map->d;
+	unsigned i = (diagram_top(d, b) - field_variables[FIELD_MARK].first) / 2;
+	uint32_t variable = field_variables[FIELD_MARK].first + i * 2, old[2][2], by_mark[2];
 
 	for (unsigned m = 0; m < 2; m++)
 		for (unsigned c = 0; c < 2; c++) {
-			bool mark = mark_bit(&effect.mark, effect.mark_of, i, m, c);
-			bool connmark = mark_bit(&effect.connmark, !effect.connmark_of, i, m, c);
-			uint32_t half = diagram_half(&e->d, b, variable, mark);
+			bool mark = mark_bit(&effect->mark, effect->mark_of, i, m, c);
+			bool connmark = mark_bit(&effect->connmark, !effect->connmark_of, i, m, c);
+			uint32_t half = diagram_half(d, b, variable, mark);
 
-			old[m][c] = effect_then(e, terminal, diagram_half(&e->d, half, variable + 1, connmark));
+			old[m][c] = diagram_map(map, diagram_half(d, half, variable + 1, connmark));
 		}
 	for (unsigned m = 0; m < 2; m++)
-		by_mark[m] = diagram_node(&e->d, variable + 1, old[m][0], old[m][1]);
-	return diagram_node(&e->d, variable, by_mark[0], by_mark[1]);
+		by_mark[m] = diagram_bit(d, variable + 1, old[m][0], old[m][1]);
+	return diagram_bit(d, variable, by_mark[0], by_mark[1]);
+}
+
+static bool then(const struct diagram_map *map, uint32_t b, uint32_t *result)
+{
+	struct effects *e = map->data;
+	const struct effect first = *effect_at(e, map->parameter);
+	uint32_t top = diagram_top(&e->d, b);
+	struct effect both;
+	struct value value;
+
+	if (is_terminal(b)) {
+		both = compose(&first, effect_at(e, b));
+		*result = effect_terminal(e, &both);
+	} else if (find_known(&first, top, &value)) {
+		*result = diagram_map(map, diagram_at(&e->d, b, top, value));
+	} else if (field_of(top) == FIELD_MARK) {
+		*result = then_mark(map, &first, b);
+	} else {
+		return false;
+	}
+	return true;
 }
 
 uint32_t effect_then(struct effects *e, uint32_t terminal, uint32_t b)
 {
-	uint32_t result, low, high, top = diagram_top(&e->d, b);
-	struct effect both;
-	int bit;
-
-	if (terminal == NOTHING || e->d.full)
+	if (terminal == NOTHING)
 		return b;
-	if (is_terminal(b)) {
-		both = compose(effect_at(e, terminal), effect_at(e, b));
-		return effect_terminal(e, &both);
-	}
-	if (diagram_recall(&e->d, OP_THEN, terminal, b, &result))
-		return result;
-	bit = known_bit(effect_at(e, terminal), top);
-	if (bit >= 0) {
-		result = effect_then(e, terminal, diagram_half(&e->d, b, top, bit));
-	} else if (field_of(top) == FIELD_MARK) {
-		result = then_mark(e, terminal, b);
-	} else {
-		low = effect_then(e, terminal, diagram_half(&e->d, b, top, false));
-		high = effect_then(e, terminal, diagram_half(&e->d, b, top, true));
-		result = diagram_node(&e->d, top, low, high);
-	}
-	return diagram_remember(&e->d, OP_THEN, terminal, b, result);
+	return diagram_map(&(struct diagram_map){ &e->d, OP_THEN, terminal, then, e }, b);
 }
 
-/* What stands for each end, where it is an end itself. */
-struct images {
-	const uint32_t *ends, *images;
-	unsigned n;
-	uint32_t serial; /* names this one in the cache */
-};
-
-static uint32_t replace_ends(struct effects *e, uint32_t a, const struct images *images)
+static int compare_ends(const void *a, const void *b)
 {
-	uint32_t result, low, high;
+	const uint32_t *x = a, *y = b;
 
-	for (unsigned i = 0; is_terminal(a) && i < images->n; i++)
-		if (images->ends[i] == a)
-			return is_terminal(images->images[i]) ? images->images[i] : NOTHING;
-	if (diagram_recall(&e->d, OP_REPLACE, a, images->serial, &result))
-		return result;
-	low = replace_ends(e, e->d.nodes[a].low, images);
-	high = replace_ends(e, e->d.nodes[a].high, images);
-	return diagram_remember(&e->d, OP_REPLACE, a, images->serial,
-				diagram_node(&e->d, e->d.nodes[a].variable, low, high));
+	return *x < *y ? -1 : *x > *y;
 }
 
-/* In one go where an end takes another's place; a diagram is put where its end was, part by part. */
 uint32_t effect_replace(struct effects *e, uint32_t a, effect_image *image, void *data)
 {
-	uint32_t *ends = NULL, all, part;
-	auto_free uint32_t *found = NULL;
+	uint32_t *ends = NULL, result;
+	auto_free uint32_t *images = NULL;
 	unsigned n = 0;
 
 	diagram_ends(&e->d, a, FIELDS, &ends, &n);
-	found = xcalloc(n, sizeof(*found));
+	qsort(ends, n, sizeof(*ends), compare_ends);
+	images = xcalloc(n, sizeof(*images));
 	for (unsigned i = 0; i < n; i++)
-		found[i] = image(e, ends[i], data);
-	all = replace_ends(e, a, &(struct images){ ends, found, n, e->serial++ });
-	for (unsigned i = 0; i < n; i++) {
-		if (is_terminal(found[i]))
-			continue;
-		part = diagram_part(&e->d, a, ends[i], FIELDS);
-		all = diagram_or(&e->d, all, diagram_and(&e->d, part, found[i]));
-	}
+		images[i] = image(e, ends[i], data);
+	result = diagram_replace(&e->d, a, ends, images, n);
 	free(ends);
-	return all;
+	return result;
 }
 
 static uint32_t go_on(struct effects *e, uint32_t terminal, void *b)
@@ -270,15 +258,23 @@ uint32_t effect_sequence(struct effects *e, uint32_t a, uint32_t b, bool changes
 	return changes ? effect_replace(e, a, go_on, &b) : diagram_or(&e->d, a, b);
 }
 
-uint32_t effect_map_ends(struct effects *e, uint32_t a, uint32_t op, uint32_t parameter, effect_map *map)
+struct ends_map {
+	struct effects *e;
+	effect_map *map;
+};
+
+static bool map_end(const struct diagram_map *map, uint32_t a, uint32_t *result)
 {
-	uint32_t result, low, high;
+	const struct ends_map *ends = map->data;
 
 	if (is_terminal(a))
-		return map(e, a, parameter);
-	if (diagram_recall(&e->d, op, a, parameter, &result))
-		return result;
-	low = effect_map_ends(e, e->d.nodes[a].low, op, parameter, map);
-	high = effect_map_ends(e, e->d.nodes[a].high, op, parameter, map);
-	return diagram_remember(&e->d, op, a, parameter, diagram_node(&e->d, e->d.nodes[a].variable, low, high));
+		*result = ends->map(ends->e, a, map->parameter);
+	return is_terminal(a);
+}
+
+uint32_t effect_map_ends(struct effects *e, uint32_t a, uint32_t op, uint32_t parameter, effect_map *map)
+{
+	struct ends_map ends = { e, map };
+
+	return diagram_map(&(struct diagram_map){ &e->d, op, parameter, map_end, &ends }, a);
 }

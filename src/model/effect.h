@@ -54,7 +54,6 @@ struct effects {
 	unsigned n_origins;
 	uint32_t *index;
 	uint32_t index_size;
-	uint32_t serial; /* of effect_replace */
 };
 
 void effects_init(struct effects *e);

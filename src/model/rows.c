@@ -49,8 +49,8 @@ static void add_rows(struct walk *w, uint32_t node)
 
 void rows_add(struct rows *rows, struct diagram *d, uint32_t node, enum family family)
 {
-	uint32_t no_uid = diagram_prefix(d, FIELD_UID, 0, (const uint8_t[]){ 0x80 }, 1);
-	uint32_t no_gid = diagram_prefix(d, FIELD_GID, 0, (const uint8_t[]){ 0x80 }, 1);
+	uint32_t no_uid = diagram_range(d, FIELD_UID, NO_SOCKET, NO_SOCKET);
+	uint32_t no_gid = diagram_range(d, FIELD_GID, NO_SOCKET, NO_SOCKET);
 	uint32_t neither = diagram_and(d, no_uid, no_gid);
 	struct walk w = { .rows = rows, .d = d, .row = { .families = FAMILY_BIT(family) } };
 

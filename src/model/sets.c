@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "merge.h"
 #include "proto.h"
 #include "util.h"
 
@@ -16,7 +15,7 @@ static uint32_t iface_set(struct diagram *d, enum field field, const char *patte
 	bool open = n && pattern[n - 1] == '+';
 
 	memcpy(name, pattern, n);
-	return diagram_prefix(d, field, 0, (uint8_t *)name, (unsigned)(open ? n - 1 : sizeof(name)) * 8);
+	return diagram_block(d, field, (uint8_t *)name, (unsigned)(open ? n - 1 : sizeof(name)) * 8);
 }
 
 /* Of item @i, whatever m->invert says. */
@@ -27,20 +26,20 @@ static uint32_t item_set(struct diagram *d, const struct match *m, uint32_t i, e
 	case MATCH_DST:
 		if (m->prefixes[i].family != family)
 			return NOTHING;
-		return diagram_prefix(d, m->kind == MATCH_SRC ? FIELD_SRC : FIELD_DST, 0, m->prefixes[i].addr,
-				      m->prefixes[i].len);
+		return diagram_block(d, m->kind == MATCH_SRC ? FIELD_SRC : FIELD_DST, m->prefixes[i].addr,
+				     m->prefixes[i].len);
 	case MATCH_IIF:
 		return iface_set(d, FIELD_IIF, m->ifaces[i].name);
 	case MATCH_OIF:
 		return iface_set(d, FIELD_OIF, m->ifaces[i].name);
 	case MATCH_SPORT:
-		return diagram_range(d, FIELD_SPORT, 0, m->ranges[i].lo, m->ranges[i].hi);
+		return diagram_range(d, FIELD_SPORT, m->ranges[i].lo, m->ranges[i].hi);
 	case MATCH_DPORT:
-		return diagram_range(d, FIELD_DPORT, 0, m->ranges[i].lo, m->ranges[i].hi);
+		return diagram_range(d, FIELD_DPORT, m->ranges[i].lo, m->ranges[i].hi);
 	case MATCH_UID:
-		return diagram_range(d, FIELD_UID, 1, m->ranges[i].lo, m->ranges[i].hi);
+		return diagram_range(d, FIELD_UID, m->ranges[i].lo, m->ranges[i].hi);
 	case MATCH_GID:
-		return diagram_range(d, FIELD_GID, 1, m->ranges[i].lo, m->ranges[i].hi);
+		return diagram_range(d, FIELD_GID, m->ranges[i].lo, m->ranges[i].hi);
 	case MATCH_NFPROTO:
 	case MATCH_PROTO:
 	case MATCH_TCP_FLAGS:
@@ -66,19 +65,6 @@ static uint32_t list_set(struct diagram *d, const struct match *m, uint32_t from
 	return diagram_or(d, left, right);
 }
 
-/* Sorted, so that of two halves only the way to them is the same. */
-static uint32_t prefixes_set(struct diagram *d, const struct match *m, enum family family)
-{
-	auto_free struct prefix *sorted = xcalloc(m->n, sizeof(*sorted));
-	struct match merged = *m;
-
-	for (uint32_t i = 0; i < m->n; i++)
-		sorted[i] = m->prefixes[i];
-	merged.prefixes = sorted;
-	merged.n = m->n ? prefixes_merge(sorted, m->n) : 0;
-	return list_set(d, &merged, 0, merged.n, family);
-}
-
 static uint32_t mark_set(struct diagram *d, const struct mark *mark, bool connmark)
 {
 	uint32_t node = EVERYTHING;
@@ -90,8 +76,8 @@ static uint32_t mark_set(struct diagram *d, const struct mark *mark, bool connma
 		bool high = mark->value & bit;
 
 		if (mark->mask & bit)
-			node = diagram_node(d, field_bits[FIELD_MARK].first + i * 2 + connmark, high ? NOTHING : node,
-					    high ? node : NOTHING);
+			node = diagram_bit(d, field_variables[FIELD_MARK].first + i * 2 + connmark,
+					   high ? NOTHING : node, high ? node : NOTHING);
 	}
 	return node;
 }
@@ -102,7 +88,7 @@ static uint32_t flags_set(struct diagram *d, const struct mark *mark)
 
 	for (uint32_t flags = 0; flags <= TCP_FLAGS_ALL; flags++)
 		if ((flags & mark->mask) == mark->value)
-			set = diagram_or(d, set, diagram_range(d, FIELD_FLAGS, 0, flags, flags));
+			set = diagram_or(d, set, diagram_range(d, FIELD_FLAGS, flags, flags));
 	return set;
 }
 
@@ -110,9 +96,9 @@ static uint32_t ctstate_set(struct diagram *d, uint32_t states)
 {
 	uint32_t set = NOTHING;
 
-	for (unsigned i = 0; i < 1u << field_bits[FIELD_CTSTATE].bits; i++)
+	for (unsigned i = 0; i < 1u << field_variables[FIELD_CTSTATE].bits; i++)
 		if (states & 1u << i)
-			set = diagram_or(d, set, diagram_range(d, FIELD_CTSTATE, 0, i, i));
+			set = diagram_or(d, set, diagram_range(d, FIELD_CTSTATE, i, i));
 	return set;
 }
 
@@ -122,7 +108,7 @@ static uint32_t with_ports(struct diagram *d)
 
 	for (uint32_t proto = 0; proto < 256; proto++)
 		if (proto_has_ports(proto))
-			set = diagram_or(d, set, diagram_range(d, FIELD_PROTO, 0, proto, proto));
+			set = diagram_or(d, set, diagram_range(d, FIELD_PROTO, proto, proto));
 	return set;
 }
 
@@ -132,7 +118,7 @@ static uint32_t plain_set(struct diagram *d, const struct match *m, enum family 
 	case MATCH_NFPROTO:
 		return family == m->proto ? EVERYTHING : NOTHING;
 	case MATCH_PROTO:
-		return diagram_range(d, FIELD_PROTO, 0, m->proto, m->proto);
+		return diagram_range(d, FIELD_PROTO, m->proto, m->proto);
 	case MATCH_CTSTATE:
 		return ctstate_set(d, m->ctstates);
 	case MATCH_MARK:
@@ -142,7 +128,6 @@ static uint32_t plain_set(struct diagram *d, const struct match *m, enum family 
 		return flags_set(d, &m->mark);
 	case MATCH_SRC:
 	case MATCH_DST:
-		return prefixes_set(d, m, family);
 	case MATCH_IIF:
 	case MATCH_OIF:
 	case MATCH_SPORT:
@@ -163,10 +148,10 @@ uint32_t match_set(struct diagram *d, const struct match *m, enum family family,
 	if (m->kind == MATCH_SPORT || m->kind == MATCH_DPORT)
 		return diagram_or(d, set, diagram_not(d, with_ports(d)));
 	if (m->kind == MATCH_TCP_FLAGS)
-		return diagram_or(d, set, diagram_not(d, diagram_range(d, FIELD_PROTO, 0, IPPROTO_TCP, IPPROTO_TCP)));
+		return diagram_or(d, set, diagram_not(d, diagram_range(d, FIELD_PROTO, IPPROTO_TCP, IPPROTO_TCP)));
 	if (m->kind != MATCH_UID && m->kind != MATCH_GID)
 		return set;
-	none = diagram_prefix(d, m->kind == MATCH_UID ? FIELD_UID : FIELD_GID, 0, (const uint8_t[]){ 0x80 }, 1);
+	none = diagram_range(d, m->kind == MATCH_UID ? FIELD_UID : FIELD_GID, NO_SOCKET, NO_SOCKET);
 	if (m->invert && layout == LAYOUT_IPTABLES)
 		return diagram_or(d, set, none);
 	return diagram_and(d, diagram_not(d, none), set);

@@ -11,9 +11,13 @@
 
 enum { OP_ENTER = OP_USER + 16, OP_BASE };
 
-/* What a packet that comes to a chain finds there, by its end. */
+/*
+ * What a packet that comes to a chain finds there, by its end.  If one rule alone leads there, only the packets that it
+ * sends count: of a tree of chains each holds but its own part of what all go on with.
+ */
 struct way {
-	uint32_t node;
+	uint32_t node, reach;
+	unsigned callers;
 	bool known, open; /* @open: being read */
 	bool changes;     /* an end goes on with a changed packet */
 	bool lets_go;     /* an end returns with a reason */
@@ -126,7 +130,7 @@ static uint32_t target_end(const struct transfer *t, const struct chain *chain, 
 	return effect_terminal(t->e, &effect);
 }
 
-static struct way *read_chain(struct transfer *t, const struct chain *chain);
+static struct way *read_chain(struct transfer *t, const struct chain *chain, uint32_t reach);
 
 /* Behind the jump of a rule: the caller's next rule, or (@go) the caller's end; the rule decides what its chain does. */
 static uint32_t enter(struct effects *e, uint32_t terminal, uint32_t parameter)
@@ -147,13 +151,13 @@ static uint32_t enter(struct effects *e, uint32_t terminal, uint32_t parameter)
 	return effect_terminal(e, &effect);
 }
 
-static uint32_t follow(struct transfer *t, const struct rule *rule, struct way *into)
+static uint32_t follow(struct transfer *t, const struct rule *rule, struct way *into, uint32_t reach)
 {
 	const struct chain *chain = ruleset_find(t->rs, t->table, rule->target.chain);
 	const char *origin = effect_origin(t->e, rule->origin);
 	uint32_t parameter = 0;
 	bool go = rule->target.kind == TARGET_GOTO;
-	struct way *way = chain ? read_chain(t, chain) : NULL;
+	struct way *way = chain ? read_chain(t, chain, reach) : NULL;
 
 	for (unsigned i = 0; origin && !parameter; i++)
 		if (t->e->origins[i] == origin)
@@ -168,7 +172,7 @@ static uint32_t follow(struct transfer *t, const struct rule *rule, struct way *
 static uint32_t guess(struct transfer *t, const struct chain *chain, const struct rule *rule)
 {
 	struct guesses *g = t->guesses;
-	unsigned i = 0, variable = field_bits[FIELD_GUESS].first;
+	unsigned i = 0, variable = field_variables[FIELD_GUESS].first;
 
 	while (i < g->n && g->items[i].rule != rule)
 		i++;
@@ -177,7 +181,7 @@ static uint32_t guess(struct transfer *t, const struct chain *chain, const struc
 	else if (i == g->n)
 		*(struct decision *)array_push(&g->items, &g->n, sizeof(*g->items)) =
 			(struct decision){ t->table, t->hook, chain, rule };
-	return diagram_node(&t->e->d, variable + i % GUESS_BITS, NOTHING, EVERYTHING);
+	return diagram_bit(&t->e->d, variable + i % GUESS_BITS, NOTHING, EVERYTHING);
 }
 
 static uint32_t rule_set(struct transfer *t, const struct chain *chain, const struct rule *rule)
@@ -197,17 +201,21 @@ static uint32_t read_rule(struct transfer *t, const struct chain *chain, const s
 {
 	struct effect anything = effect_none;
 	bool leaves = rule->target.kind == TARGET_RETURN || rule->target.kind == TARGET_ACCEPT;
-	uint32_t end;
+	uint32_t end, set;
 
 	if ((rule->unknown && rule->target.kind == TARGET_NONE) || !(rule->families & FAMILY_BIT(t->family)) ||
 	    (leaves && t->captured && walk_captures(t->table, t->hook)))
 		return NOTHING;
+	set = rule_set(t, chain, rule);
+	/* A packet that has been changed on the way is none of those that came. */
+	if (!way->changes)
+		set = diagram_and(&t->e->d, way->reach, set);
 	if (rule->unknown & UNKNOWN_ACTION) {
 		anything.kind = EFFECT_OVER;
 		anything.anything = true;
 		end = effect_terminal(t->e, &anything);
 	} else if (rule->target.kind == TARGET_JUMP || rule->target.kind == TARGET_GOTO) {
-		end = follow(t, rule, way);
+		end = follow(t, rule, way, set);
 	} else {
 		end = target_end(t, chain, rule);
 		if (effect_at(t->e, end)->kind == EFFECT_GOES_ON && end != NOTHING)
@@ -216,7 +224,7 @@ static uint32_t read_rule(struct transfer *t, const struct chain *chain, const s
 			way->lets_go = true;
 	}
 	/* A goto that ends where nothing is decided still leaves the chain: its ends are none of NOTHING. */
-	return diagram_and(&t->e->d, rule_set(t, chain, rule), end);
+	return diagram_and(&t->e->d, set, end);
 }
 
 /* In halves, as list_set. */
@@ -234,19 +242,39 @@ static uint32_t read_rules(struct transfer *t, const struct chain *chain, unsign
 	return effect_sequence(t->e, first, then, way->changes);
 }
 
-static struct way *read_chain(struct transfer *t, const struct chain *chain)
+static struct way *find_way(struct transfer *t, const struct chain *chain)
 {
-	struct way *way = &t->ways[chain - t->rs->tables[t->table].chains];
+	return &t->ways[chain - t->rs->tables[t->table].chains];
+}
+
+static struct way *read_chain(struct transfer *t, const struct chain *chain, uint32_t reach)
+{
+	struct way *way = find_way(t, chain);
 
 	if (way->open)
 		t->loop = true;
 	if (way->open || way->known)
 		return way;
 	way->open = true;
+	way->node = NOTHING;
+	way->reach = way->callers == 1 ? reach : EVERYTHING;
 	way->node = read_rules(t, chain, 0, chain->n_rules, way);
 	way->open = false;
 	way->known = true;
 	return way;
+}
+
+static void count_callers(struct transfer *t, const struct table *table)
+{
+	for (unsigned i = 0; i < table->n_chains; i++)
+		for (unsigned k = 0; k < table->chains[i].n_rules; k++) {
+			const struct rule *rule = &table->chains[i].rules[k];
+			bool leads = rule->target.kind == TARGET_JUMP || rule->target.kind == TARGET_GOTO;
+			const struct chain *into = leads ? ruleset_find(t->rs, t->table, rule->target.chain) : NULL;
+
+			if (into && rule->families & FAMILY_BIT(t->family))
+				find_way(t, into)->callers++;
+		}
 }
 
 /* What nobody has decided falls under the policy of the chain: @drops. */
@@ -275,14 +303,15 @@ static uint32_t read_table(struct transfer *t, enum table_id table)
 		return NOTHING;
 	t->table = table;
 	t->ways = xcalloc(t->rs->tables[table].n_chains, sizeof(*t->ways));
-	node = read_chain(t, base)->node;
+	count_callers(t, &t->rs->tables[table]);
+	node = read_chain(t, base, EVERYTHING)->node;
 	free(t->ways);
 	return effect_map_ends(t->e, node, OP_BASE, drops, end_base);
 }
 
 static uint32_t lo_set(struct diagram *d, enum field field)
 {
-	return diagram_prefix(d, field, 0, (const uint8_t[16]){ "lo" }, field_bits[field].bits);
+	return diagram_block(d, field, (const uint8_t[16]){ "lo" }, 128);
 }
 
 static uint32_t read_hook(struct transfer *t, enum hook hook)
