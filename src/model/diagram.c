@@ -234,9 +234,11 @@ uint32_t diagram_map(const struct diagram_map *map, uint32_t a)
 	struct value from = { 0, 0 };
 	struct walk walk;
 
+	if (map->quick && map->stop(map, a, &result))
+		return result;
 	if (recall(d, map->op, a, map->parameter, &result))
 		return result;
-	if (!map->stop(map, a, &result)) {
+	if (map->quick || !map->stop(map, a, &result)) {
 		walk = walk_begin(d, a, diagram_top(d, a));
 		do
 			open_cut(d, first, from, diagram_map(map, walk.node));
@@ -306,7 +308,7 @@ static bool negate(const struct diagram_map *map, uint32_t node, uint32_t *resul
 
 uint32_t diagram_not(struct diagram *d, uint32_t set)
 {
-	return diagram_map(&(struct diagram_map){ .d = d, .op = OP_NOT, .stop = negate }, set);
+	return diagram_map(&(struct diagram_map){ .d = d, .op = OP_NOT, .stop = negate, .quick = true }, set);
 }
 
 /* @data: the variable behind those that are looked at; @parameter: the end. */
@@ -320,7 +322,7 @@ uint32_t diagram_part(struct diagram *d, uint32_t a, uint32_t end, enum field fi
 {
 	uint32_t behind = field_end(field);
 
-	return diagram_map(&(struct diagram_map){ d, OP_PART + (uint32_t)field, end, is_part, &behind }, a);
+	return diagram_map(&(struct diagram_map){ d, OP_PART + (uint32_t)field, end, is_part, &behind, true }, a);
 }
 
 uint32_t diagram_at(const struct diagram *d, uint32_t node, uint32_t variable, struct value value)

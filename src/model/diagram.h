@@ -82,6 +82,7 @@ struct diagram_map {
 	/* Whether the function says itself what stands for the node, a terminal at the latest, and not by its children. */
 	bool (*stop)(const struct diagram_map *map, uint32_t node, uint32_t *result);
 	void *data;
+	bool quick; /* @stop is quicker than the cache */
 };
 uint32_t diagram_map(const struct diagram_map *map, uint32_t a);
 

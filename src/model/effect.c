@@ -220,7 +220,7 @@ uint32_t effect_then(struct effects *e, uint32_t terminal, uint32_t b)
 {
 	if (terminal == NOTHING)
 		return b;
-	return diagram_map(&(struct diagram_map){ &e->d, OP_THEN, terminal, then, e }, b);
+	return diagram_map(&(struct diagram_map){ &e->d, OP_THEN, terminal, then, e, false }, b);
 }
 
 static int compare_ends(const void *a, const void *b)
@@ -276,5 +276,5 @@ uint32_t effect_map_ends(struct effects *e, uint32_t a, uint32_t op, uint32_t pa
 {
 	struct ends_map ends = { e, map };
 
-	return diagram_map(&(struct diagram_map){ &e->d, op, parameter, map_end, &ends }, a);
+	return diagram_map(&(struct diagram_map){ &e->d, op, parameter, map_end, &ends, false }, a);
 }

@@ -85,6 +85,17 @@ static bool join(struct row *a, const struct row *b, struct diagram *d)
 	return true;
 }
 
+/* Leaves out those that have become part of another. */
+static void drop_joined(struct rows *rows)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < rows->n; i++)
+		if (rows->items[i].families)
+			rows->items[kept++] = rows->items[i];
+	rows->n = kept;
+}
+
 void rows_merge(struct rows *rows, struct diagram *d)
 {
 	bool joined = true;
@@ -92,15 +103,12 @@ void rows_merge(struct rows *rows, struct diagram *d)
 	while (joined) {
 		joined = false;
 		for (unsigned i = 0; i < rows->n; i++)
-			for (unsigned k = i + 1; k < rows->n;) {
-				if (!join(&rows->items[i], &rows->items[k], d)) {
-					k++;
+			for (unsigned k = i + 1; k < rows->n && rows->items[i].families; k++) {
+				if (!rows->items[k].families || !join(&rows->items[i], &rows->items[k], d))
 					continue;
-				}
-				rows->n--;
-				for (unsigned m = k; m < rows->n; m++)
-					rows->items[m] = rows->items[m + 1];
+				rows->items[k].families = 0;
 				joined = true;
 			}
+		drop_joined(rows);
 	}
 }
