@@ -165,7 +165,7 @@ def test_long_lists_cost_little(tmp_path, seconds, versions, rules):
     result = lib.run(["prlimit", f"--cpu={seconds}", f"--as={128 << 20}", lib.BINARY, "explain", "traffic", "--sidecar",
                       "--ipv6=on", f"--backend={rules}", *lists(tmp_path, **versions)])
     assert 15 < len(lib.checked(result).splitlines()) <= 60
-    assert ",(9992 more)" in result.stdout
+    assert re.search(r",\((9992|19992) more\)", result.stdout)
 
 
 def test_the_defaults_cost_next_to_nothing():
@@ -190,5 +190,5 @@ def test_too_many_classes_are_refused():
     result = lib.run(["prlimit", f"--as={1 << 30}", "--cpu=30", lib.BINARY, "explain", "traffic", "--sidecar", *owners],
                      timeout=120)
     assert (result.returncode, result.stdout) == (1, ""), result.stderr
-    assert result.stderr == ("istio-init: error: explain traffic: so many different classes of packets take more than "
-                             "1 GiB of memory\n")
+    assert result.stderr == ("istio-init: error: traffic: so many different classes of packets take more than 1 GiB of "
+                             "memory\n")
