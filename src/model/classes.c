@@ -110,7 +110,7 @@ static struct traffic_fate make_fate(struct traffic *traffic, struct build *b, u
 	const struct effect *effect = end_of(b, end);
 	struct traffic_fate fate = {
 		.fate = effect->fate,
-		.port = (uint16_t)effect->port,
+		.port = effect->port,
 		.has_addr = effect->has_addr,
 		.foreign = effect->foreign,
 		.retargeted = effect->retargeted,

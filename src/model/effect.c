@@ -112,6 +112,7 @@ static struct effect compose(const struct effect *first, const struct effect *th
 	if (!(then->known & KNOWN_DPORT))
 		both.dport = first->dport;
 	both.anything |= first->anything;
+	both.zone = first->zone ? first->zone : then->zone;
 	if (then->fate != FATE_PASSES && !(then->translates && first->fate == FATE_TPROXIED))
 		return both;
 	both.retargeted = first->retargeted || then->fate != FATE_PASSES;

@@ -33,7 +33,8 @@ struct effect {
 	const struct rule *rule; /* the rule that decides, and no option asks for */
 	const struct chain *chain;
 	struct effect_mark mark, connmark;
-	uint32_t dport, port, table;
+	uint32_t table, zone; /* @zone: 1 + conntrack's, which the first rule that says one sets; 0: none does */
+	uint16_t dport, port;
 	uint8_t mark_of, connmark_of; /* 1: of the other one's old value */
 	uint8_t kind, fate, known;
 	uint8_t foreign, retargeted, anything;

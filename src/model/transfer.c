@@ -120,6 +120,8 @@ static uint32_t target_end(const struct transfer *t, const struct chain *chain, 
 		effect.mark_of = true;
 		break;
 	case TARGET_CT_ZONE:
+		effect.zone = target->zone + 1u;
+		break;
 	case TARGET_SNAT:
 	case TARGET_NONE:
 	case TARGET_UNKNOWN:
