@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../../src/model/transfer.h"
 #include "build_rules.h"
 #include "capture.h"
 #include "random_config.h"
@@ -111,6 +112,105 @@ START_TEST(test_random_options)
 }
 END_TEST
 
+#define LIST 300
+
+/* The option with addresses of both families at random. */
+static char *random_list(const char *option)
+{
+	char *line = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&line, &len);
+
+	fprintf(out, " %s ::1", option);
+	for (unsigned i = 0; i < LIST; i++)
+		fprintf(out, ",%d.%d.%d.0/%d,2001:db8:%x::%x/%d", rand() % 224, rand() % 256, rand() % 256,
+			20 + rand() % 13, rand() % 65536, rand() % 65536, 40 + rand() % 89);
+	fclose(out);
+	return line;
+}
+
+START_TEST(test_long_lists)
+{
+	unsigned start = seed();
+	auto_free char *in = NULL, *out = NULL, *line = NULL;
+
+	printf("seed %u\n", start);
+	srand(start);
+	in = random_list("-i");
+	out = random_list("-x");
+	line = xcalloc(1, strlen(in) + strlen(out) + 64);
+	sprintf(line, "--sidecar --long-lists tree%s%s", in, out);
+	check_config(line, LAYOUT_IPTABLES);
+	check_config(line, LAYOUT_NATIVE);
+}
+END_TEST
+
+/* What becomes of a packet, and not why. */
+static uint32_t without_reason(struct effects *e, uint32_t terminal, uint32_t unused)
+{
+	struct effect effect = *effect_at(e, terminal);
+
+	(void)unused;
+	effect.origin = NULL;
+	effect.rule = NULL;
+	effect.chain = NULL;
+	effect.table = 0;
+	return effect_terminal(e, &effect);
+}
+
+static void build_nodes(struct effects *e, uint32_t nodes[2][FAMILIES], const char *line, enum layout layout)
+{
+	struct capture_options options = { .layout = layout, .families = FAMILY_BOTH, .zones = !strstr(line, "zones=off") };
+	struct guesses guesses = { NULL, 0 };
+	bool loop = false, asleep = false;
+	struct ruleset *rs;
+	struct config cfg;
+
+	parse_line(&cfg, line);
+	rs = capture_build(&cfg, &options);
+	for (enum hook hook = HOOK_PREROUTING; hook <= HOOK_OUTPUT; hook++)
+		for (enum family f = 0; f < FAMILIES; f++) {
+			uint32_t node = transfer_build(e, rs, hook, f, false, &guesses, &loop, &asleep);
+
+			nodes[hook == HOOK_OUTPUT][f] = effect_map_ends(e, node, OP_USER + 100, 0, without_reason);
+		}
+	ck_assert(!loop && !e->d.full && !guesses.n);
+	ruleset_free(rs);
+}
+
+static bool are_equal(const char *a, enum layout layout_a, const char *b, enum layout layout_b)
+{
+	uint32_t nodes[2][2][FAMILIES];
+	struct effects e;
+
+	effects_init(&e);
+	build_nodes(&e, nodes[0], a, layout_a);
+	build_nodes(&e, nodes[1], b, layout_b);
+	effects_free(&e);
+	return !memcmp(nodes[0], nodes[1], sizeof(nodes[0]));
+}
+
+/* Rules that do the same come to the same node, however they are laid out; also what a class does not tell counts. */
+START_TEST(test_equal_rules)
+{
+	static const char *const dns = "--sidecar --redirect-dns --capture-all-dns";
+	auto_free char *list = random_list("-x"), *linear = NULL, *tree = NULL;
+
+	linear = xcalloc(1, strlen(list) + 64);
+	tree = xcalloc(1, strlen(list) + 64);
+	sprintf(linear, "--sidecar --long-lists linear%s", list);
+	sprintf(tree, "--sidecar --long-lists tree%s", list);
+	ck_assert(are_equal(linear, LAYOUT_IPTABLES, tree, LAYOUT_IPTABLES));
+	ck_assert(are_equal(linear, LAYOUT_IPTABLES, tree, LAYOUT_NATIVE));
+	ck_assert(are_equal("--sidecar -o 80,81", LAYOUT_IPTABLES, "--sidecar -o 80-81", LAYOUT_IPTABLES));
+	ck_assert(!are_equal("--sidecar -o 80", LAYOUT_IPTABLES, "--sidecar -o 81", LAYOUT_IPTABLES));
+	ck_assert(are_equal(dns, LAYOUT_IPTABLES, dns, LAYOUT_IPTABLES));
+	ck_assert(!are_equal(dns, LAYOUT_IPTABLES, "--sidecar --redirect-dns --capture-all-dns --dns-zones=off",
+			     LAYOUT_IPTABLES));
+	ck_assert(!are_equal("--sidecar -m TPROXY", LAYOUT_IPTABLES, "--sidecar -m TPROXY -t 5", LAYOUT_IPTABLES));
+}
+END_TEST
+
 Suite *suite_traffic(void)
 {
 	Suite *suite = suite_create("traffic");
@@ -119,6 +219,8 @@ Suite *suite_traffic(void)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase, test_every_option);
 	tcase_add_test(tcase, test_random_options);
+	tcase_add_test(tcase, test_long_lists);
+	tcase_add_test(tcase, test_equal_rules);
 	suite_add_tcase(suite, tcase);
 	return suite;
 }
