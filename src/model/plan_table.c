@@ -90,25 +90,26 @@ static const struct chain *find_chain(const struct ruleset *rs, enum table_id ta
 	return chain && chain->families & mask ? chain : NULL;
 }
 
-/* The rules of a chain in an array: as the layer holds them, the foreign left out if @ours. */
-static struct rule *list_rules(struct table_edit *e, const struct chain *chain, unsigned *n, unsigned **places)
+/* The rules of a chain in an array: as the layer holds them, the foreign left out. */
+static struct rule *list_rules(struct arena *arena, const struct chain *chain, enum family family, unsigned *n,
+			       unsigned **places)
 {
-	unsigned room = chain ? chain_count_rules(chain, e->family) : 0, foreign = 0;
+	unsigned room = chain ? chain_count_rules(chain, family) : 0, foreign = 0;
 	struct chain_iter it;
 	const struct rule *rule;
 	struct rule *list;
 
 	*n = 0;
-	list = arena_alloc(e->plan->arena, (room + 1) * sizeof(*list));
-	*places = arena_alloc(e->plan->arena, (room + 1) * sizeof(**places));
-	chain_iter_init(&it, chain, e->family);
+	list = arena_alloc(arena, (room + 1) * sizeof(*list));
+	*places = arena_alloc(arena, (room + 1) * sizeof(**places));
+	chain_iter_init(&it, chain, family);
 	while ((rule = chain_iter_next(&it))) {
 		if (rule->owner == RULE_FOREIGN) {
 			foreign++;
 			continue;
 		}
 		list[*n] = *rule;
-		list[*n].matches = arena_alloc(e->plan->arena, rule->n_matches * sizeof(*rule->matches));
+		list[*n].matches = arena_alloc(arena, rule->n_matches * sizeof(*rule->matches));
 		memcpy(list[*n].matches, rule->matches, rule->n_matches * sizeof(*rule->matches));
 		(*places)[(*n)++] = foreign;
 	}
@@ -159,7 +160,9 @@ static void edit_chain(struct table_edit *e, const struct chain *live, const str
 {
 	unsigned n_live = 0, n_want = 0, *places = NULL;
 	auto_free const struct rule **rules = xcalloc((live ? live->n_rules : 0) + 1, sizeof(*rules));
-	struct rule *wanted = list_rules(e, want, &n_want, &places);
+	/* Of long lists there are thousands of chains: what one of them took the next one takes again. */
+	struct arena *arena = arena_new();
+	struct rule *wanted = list_rules(arena, want, e->family, &n_want, &places);
 
 	for (unsigned i = 0; live && i < live->n_rules; i++)
 		if (live->rules[i].families & e->mask)
@@ -174,10 +177,10 @@ static void edit_chain(struct table_edit *e, const struct chain *live, const str
 		.same_families = e->family == FAMILIES,
 		.anew = e->flags & PLAN_ANEW,
 		.shared_go = !e->want || e->flags & PLAN_SHARED_GO,
-		.goes = arena_alloc(e->plan->arena, n_live * sizeof(*edit.goes)),
-		.left = arena_alloc(e->plan->arena, n_live * sizeof(*edit.left)),
-		.before = arena_alloc(e->plan->arena, n_want * sizeof(*edit.before)),
-		.stays = arena_alloc(e->plan->arena, n_want * sizeof(*edit.stays)),
+		.goes = arena_alloc(arena, n_live * sizeof(*edit.goes)),
+		.left = arena_alloc(arena, n_live * sizeof(*edit.left)),
+		.before = arena_alloc(arena, n_want * sizeof(*edit.before)),
+		.stays = arena_alloc(arena, n_want * sizeof(*edit.stays)),
 	};
 
 	ownership_edit(&edit);
@@ -187,6 +190,7 @@ static void edit_chain(struct table_edit *e, const struct chain *live, const str
 		if (edit.left[i])
 			*(const struct rule **)array_push(&e->plan->left, &e->plan->n_left, sizeof(*e->plan->left)) =
 				rules[i];
+	arena_free(arena);
 }
 
 /* Rule by rule the same: what most second runs find. */

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "merge.h"
+#include "util.h"
 
 /* Blocks that a chain has about; each holds at least that part of the chain's prefixes and less than two. */
 #define FANOUT 16
@@ -217,7 +218,7 @@ static void replace_list(struct ruleset *rs, enum table_id table, unsigned c, un
 	struct rule rule = rs->tables[table].chains[c].rules[index], *entry;
 	struct tree t = { .rs = rs, .table = table, .rule = &rule, .list = list, .number = number, .fanout = FANOUT };
 	uint32_t n = rule.matches[list].n;
-	struct prefix *items = ruleset_alloc(rs, n * sizeof(*items));
+	auto_free struct prefix *items = xcalloc(n, sizeof(*items));
 	const char *root;
 
 	memcpy(items, rule.matches[list].prefixes, n * sizeof(*items));

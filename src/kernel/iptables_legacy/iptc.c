@@ -3,14 +3,19 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 #include <net/if.h> /* before any <linux/netfilter...> header */
+#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include <libiptc/libip6tc.h>
 #include <libiptc/libiptc.h>
 
 #include "util.h"
+
+#define ENTRIES_LARGE (128 << 10)
 
 /* What libiptc is compiled to call instead of fcntl(2), to set close-on-exec (libiptc.h beside this file). */
 int legacy_fcntl(int fd, int command, ...);
@@ -85,6 +90,36 @@ int legacy_setsockopt(int fd, int level, int name, const void *value, socklen_t 
 	return setsockopt(fd, level, name, value, size);
 }
 
+/* The kernel's last answer with a table's rules. */
+static struct {
+	void *at;
+	size_t size;
+} entries;
+
+/* And instead of getsockopt(2). */
+int legacy_getsockopt(int fd, int level, int name, void *value, socklen_t *size);
+int legacy_getsockopt(int fd, int level, int name, void *value, socklen_t *size)
+{
+	int rc = getsockopt(fd, level, name, value, size);
+
+	entries.at = value;
+	entries.size = rc || name != IPT_SO_GET_ENTRIES ? 0 : *size;
+	return rc;
+}
+
+/*
+ * An open table is rules in libiptc's own form; the answer that it has made them of is never looked at again, but kept
+ * as long.  A large one gives its pages back, all but the first and the last, which others may have a part in.
+ */
+static void entries_drop(void)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)entries.at / page + 1) * page;
+	uintptr_t to = ((uintptr_t)entries.at + entries.size) / page * page;
+
+	if (entries.size >= ENTRIES_LARGE)
+		madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
 /* libiptc's 1 and 0 with errno. */
 static int result(int ok)
 {
@@ -98,6 +133,8 @@ static int result(int ok)
 	static int p##_open(const char *table, struct xtc_handle **h) \
 	{ \
 		*h = p##_init(table); \
+		if (*h) \
+			entries_drop(); \
 		return result(*h != NULL); \
 	} \
 	static const void *p##_first(const char *chain, struct xtc_handle *h) \

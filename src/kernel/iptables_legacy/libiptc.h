@@ -24,6 +24,10 @@ int legacy_socket(int family, int type, int protocol);
 int legacy_keep(int fd);
 #define close legacy_keep
 
+/* What it has read of a table, it keeps beside the rules that it has made of it. */
+int legacy_getsockopt(int fd, int level, int name, void *value, socklen_t *size);
+#define getsockopt legacy_getsockopt
+
 /* Adds counters also where there is nothing to add. */
 int legacy_setsockopt(int fd, int level, int name, const void *value, socklen_t size);
 #define setsockopt legacy_setsockopt
