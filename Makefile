@@ -298,6 +298,7 @@ bench:
 	@.ci/packages bench
 	@$(MAKE) --no-print-directory $(jobs) all build/bench/review
 	@tests/bench/run
+	@tests/bench/memory
 	@tests/bench/inject
 	@tests/bench/serve
 

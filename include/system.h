@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The machine around the rules: namespaces, capabilities, the xtables lock. */
+/* The machine around the rules: namespaces, capabilities, memory, the xtables lock. */
 #ifndef ISTIO_INIT_SYSTEM_H
 #define ISTIO_INIT_SYSTEM_H
 
@@ -18,6 +18,11 @@ enum netns_place netns_place(void);
 uint64_t caps_effective(void);
 /* Drops all capabilities that are not in @keep, from all sets but the bounding one. */
 void caps_keep(uint64_t keep);
+
+/* The memory limit of the container that this is, in bytes; UINT64_MAX where it has none, or nobody says. */
+uint64_t memory_limit(void);
+/* How many CPUs the machine may ever have, of which the kernel keeps each counter once; 1 if nobody says. */
+unsigned cpus_possible(void);
 
 /*
  * The locks of a run that writes, descriptors or -1: of the netns itself, which all runs in it have in common, whatever

@@ -7,6 +7,7 @@
 #include "beside.h"
 #include "command.h"
 #include "log.h"
+#include "memory.h"
 #include "print.h"
 #include "proof.h"
 #include "refusal.h"
@@ -23,6 +24,7 @@ struct order {
 	struct plan plan;
 	struct validation *proof; /* NULL without --run-validation */
 	bool changed;
+	bool warned;               /* of the memory that it takes */
 	bool refused;              /* the kernel lacks what this backend takes; another one may do */
 	bool tried[BACKENDS];      /* refused before */
 	struct err errs[BACKENDS]; /* why */
@@ -99,6 +101,7 @@ static int attempt_apply(struct context *ctx, void *data, struct err *err)
 	if (rc) {
 		*err = ctx->errs[backend_engine(order->index)];
 	} else {
+		order->warned = order->warned || warn_of_memory(ctx, order->index);
 		make_plan(ctx, order);
 		if (!order->plan.n)
 			tell_of_plan(&order->plan);
