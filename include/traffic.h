@@ -39,6 +39,8 @@ struct traffic_list {
 	bool none; /* UID, GID: also (with @not: but not) a packet without a socket */
 	unsigned n;
 	struct traffic_item *items;
+	unsigned n_except; /* IIF, OIF: of the items' names, but none of these */
+	struct traffic_item *except;
 };
 
 /* What becomes of a class, and why. */

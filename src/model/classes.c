@@ -8,6 +8,7 @@
 
 #include "merge.h"
 #include "rows.h"
+#include "traffic_ifaces.h"
 #include "traffic_list.h"
 #include "transfer.h"
 
@@ -24,6 +25,7 @@ static const enum field key_fields[TRAFFIC_KEYS] = {
 struct build {
 	struct effects e;
 	struct guesses guesses;
+	struct iface_patterns patterns;
 	uint8_t seen[GUESS_BITS]; /* rules that cannot be read, and alone make a difference */
 	unsigned n_listed;        /* items of lists */
 	bool loop, asleep;
@@ -258,6 +260,21 @@ static void join_lists(struct traffic_list *a, struct traffic_list *b, struct ar
 	*a = both;
 }
 
+/* One wildcard's names, but for some. */
+static void within(struct traffic_list *list, struct build *b, const struct row *row, enum field field,
+		   const struct iface *wildcard, struct arena *arena)
+{
+	uint32_t holes = diagram_not(&b->e.d, row->sets[field]);
+	struct traffic_list except;
+
+	holes = diagram_and(&b->e.d, holes, iface_set(&b->e.d, field, wildcard->name));
+	traffic_list_make(&except, &b->e.d, holes, field, IPV4, arena);
+	*list = (struct traffic_list){ .n = 1, .items = arena_take(arena, sizeof(*list->items)) };
+	list->items->iface = *wildcard;
+	list->n_except = except.n;
+	list->except = except.items;
+}
+
 static void make_list(struct traffic_list *list, struct build *b, const struct row *row, enum traffic_key key,
 		      struct arena *arena)
 {
@@ -272,7 +289,8 @@ static void make_list(struct traffic_list *list, struct build *b, const struct r
 }
 
 /* @compared: the ends are pairs. */
-static void add_class(struct traffic *traffic, struct build *b, const struct row *row, enum hook hook, bool compared)
+static void add_class(struct traffic *traffic, struct build *b, const struct row *row, enum hook hook,
+		      const struct iface *wildcard, bool compared)
 {
 	uint32_t end = end_of(b, row->end);
 	struct traffic_class *class;
@@ -289,10 +307,32 @@ static void add_class(struct traffic *traffic, struct build *b, const struct row
 		b->n_listed += class->keys[k].n;
 	}
 	b->e.d.full |= b->n_listed > LISTED_MAX;
+	if (*wildcard->name)
+		within(&class->keys[hook == HOOK_OUTPUT ? TRAFFIC_OIF : TRAFFIC_IIF], b, row,
+		       hook == HOOK_OUTPUT ? FIELD_OIF : FIELD_IIF, wildcard, traffic->arena);
 	class->fate = make_fate(b, compared ? effect_at(&b->e, end)->port : end);
 	if (compared)
 		class->to = make_fate(b, effect_at(&b->e, end)->dport);
 	add_doubts(traffic, b, &class->fate, row->end);
+}
+
+/* A class, or one for each part of what its interfaces are. */
+static void add_row(struct traffic *traffic, struct build *b, const struct row *row, enum hook hook, bool compared)
+{
+	enum field field = hook == HOOK_OUTPUT ? FIELD_OIF : FIELD_IIF;
+	auto_free struct iface_part *parts = NULL;
+	struct row one = *row;
+	unsigned n = 0;
+
+	if (!b->patterns.nested || row->sets[field] == EVERYTHING) {
+		add_class(traffic, b, row, hook, &(struct iface){ "" }, compared);
+		return;
+	}
+	iface_parts(&b->patterns, &b->e.d, field, row->sets[field], &parts, &n);
+	for (unsigned i = 0; i < n; i++) {
+		one.sets[field] = parts[i].set;
+		add_class(traffic, b, &one, hook, &parts[i].within, compared);
+	}
 }
 
 static const char *text_of(const char *origin)
@@ -350,7 +390,7 @@ static int add_hook(struct traffic *traffic, struct build *b, enum hook hook, co
 	}
 	rows_merge(&rows, &b->e.d);
 	for (unsigned i = 0; i < rows.n && !b->e.d.full; i++)
-		add_class(traffic, b, &rows.items[i], hook, to);
+		add_row(traffic, b, &rows.items[i], hook, to);
 	free(rows.items);
 	return rc ? rc : check(b, err);
 }
@@ -363,6 +403,9 @@ int traffic_compare(struct traffic *traffic, const struct traffic_rules *from, c
 
 	*traffic = (struct traffic){ .exact = true, .arena = arena_new() };
 	effects_init(&b.e);
+	iface_patterns_add(&b.patterns, from->rules);
+	if (to)
+		iface_patterns_add(&b.patterns, to->rules);
 	for (enum hook hook = HOOK_PREROUTING; hook <= HOOK_OUTPUT && !rc; hook++)
 		rc = add_hook(traffic, &b, hook, from, to, err);
 	for (unsigned i = 0; i < traffic->n; i++)
@@ -372,6 +415,7 @@ int traffic_compare(struct traffic *traffic, const struct traffic_rules *from, c
 	traffic->asleep = b.asleep;
 	effects_free(&b.e);
 	free(b.guesses.items);
+	free(b.patterns.items);
 	return rc;
 }
 

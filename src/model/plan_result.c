@@ -57,7 +57,7 @@ static void edit_chain(struct editing *e, const struct chain *live, const char *
 
 	e->n = 0;
 	chain_iter_init(&it, live, e->family);
-	for (unsigned i = 0; (rule = chain_iter_next(&it)); i++)
+	for (unsigned i = 0; live && (rule = chain_iter_next(&it)); i++)
 		if (!goes(e, name, i))
 			insert(e, rule, &live->rules[it.next - 1], e->n);
 	for (unsigned s = 0; s < e->plan->n; s++) {

@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include "proto.h"
+#include "traffic_ifaces.h"
 #include "util.h"
 
-static uint32_t iface_set(struct diagram *d, enum field field, const char *pattern)
+uint32_t iface_set(struct diagram *d, enum field field, const char *pattern)
 {
 	char name[sizeof(struct iface)] = { 0 };
 	size_t n = strlen(pattern);

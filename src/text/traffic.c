@@ -82,6 +82,10 @@ static void print_list(FILE *out, enum traffic_key key, const struct traffic_lis
 		return;
 	fprintf(out, " %s%s", traffic_key_names[key], list->not ? "!=" : "=");
 	traffic_print_items(out, key, list);
+	if (list->n_except) {
+		fprintf(out, " %s!=", traffic_key_names[key]);
+		traffic_print_items(out, key, &(struct traffic_list){ .n = list->n_except, .items = list->except });
+	}
 }
 
 static void print_class(FILE *out, const struct traffic_class *class)

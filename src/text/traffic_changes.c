@@ -15,6 +15,10 @@ static void print_words(FILE *out, const char *name, enum traffic_key key, const
 		return;
 	fprintf(out, ", %s%s", name, list->not ? "not " : "");
 	traffic_print_items(out, key, list);
+	if (list->n_except) {
+		fputs(" but not ", out);
+		traffic_print_items(out, key, &(struct traffic_list){ .n = list->n_except, .items = list->except });
+	}
 }
 
 static bool is_one(const struct traffic_list *list)

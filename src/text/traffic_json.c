@@ -137,6 +137,12 @@ static void put_list(struct emit *em, enum traffic_key key, const struct traffic
 		others = list_others(key, list, families, &n);
 	put_items(em, key, others ? others : list->items, others ? n : list->n);
 	emit_end(em);
+	if (!list->n_except)
+		return;
+	snprintf(name, sizeof(name), "%s_not", traffic_key_names[key]);
+	emit_list(em, name);
+	put_items(em, key, list->except, list->n_except);
+	emit_end(em);
 }
 
 static void put_class(struct emit *em, const struct traffic_class *class)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """explain traffic and diff --traffic of a saved rule set, as nobody."""
 
+import ipaddress
 import re
 
 import lib
+import packets
 import pytest
 from test_rules import FOREIGN, GOLDEN, SIDECAR, nobody_fixture, parts
 
@@ -161,3 +163,27 @@ def test_conntrack_zones_of_dns(nobody):
     found = nobody("diff", "--traffic", "--rules=-", *dns, "--dns-zones=off", text=rules)
     assert "captured to :15053 in conntrack zone 2 → captured to :15053 in conntrack zone 0\n" in found.stdout
     assert re.search(r"(?m)^udp in ipv4, source port 53: +passes in conntrack zone 1 → passes in conntrack zone 0$", found.stdout)
+
+
+@pytest.mark.parametrize("args", ["-c net+ -k net1", "-c net1,eth0 -k ne+,neta", "-c net+,neta -k netab+", "-c netab,net+ -k neta+"])
+def test_wildcards_in_wildcards(nobody, args):
+    """Each name is in one class, whatever holds or leaves out what."""
+    args = ["-i", "*", "-b", "80", *args.split()]
+    said = lib.document(lib.checked(nobody("explain", "traffic", "--output=json", *args)))
+    for name in "lo", "n", "ne", "net", "net1", "net10", "neta", "netab", "netabc", "netz", "eth0":
+        for direction, key in ("in", "iif"), ("out", "oif"):
+            packet = {"direction": direction, "family": "ipv4", "proto": "tcp", "src": ipaddress.ip_address("192.0.2.1"),
+                      "dst": ipaddress.ip_address("192.0.2.2"), "sport": 1, "dport": 80, key: name, "mark": 0}
+            found = [(one["fate"], one.get("port")) for one in said["classes"] if packets.holds(one, packet)]
+            verdict = lib.document(lib.checked(nobody("explain", "--output=json", *args, *packets.words(packet))))["verdict"]
+            assert found == [(verdict["fate"], verdict.get("port"))], f"{direction} {name}"
+    text = lib.checked(nobody("explain", "traffic", *args))
+    assert not re.search(r"if!?=[^ ]*\+,.*\+,.*\+", text)
+
+
+def test_one_wildcard_but_for_a_name(nobody):
+    args = ["-b", "80", "-c", "net+", "-k", "net1", "-i", "*"]
+    assert re.search(r"(?m)^in proto=tcp dport=80 iif=net\+ iif!=net1 +PASSES \(--istio-exclude-interfaces\)$",
+                     lib.checked(nobody("explain", "traffic", *args)))
+    found = nobody("diff", "--traffic", "--rules=-", *args, text=lib.checked(nobody("--dry-run", *args[:2])))
+    assert "tcp in, port 80, iif net+ but not net1:" in found.stdout

@@ -64,6 +64,8 @@ static bool list_holds(const struct traffic_list *list, enum traffic_key key, co
 
 	for (unsigned i = 0; i < list->n; i++)
 		in |= item_holds(&list->items[i], key, p);
+	for (unsigned i = 0; i < list->n_except; i++)
+		in &= !item_holds(&list->except[i], key, p);
 	return list->any || in != list->not ;
 }
 
