@@ -13,6 +13,7 @@
 #   make check-cri        the CNI plugin called by real container runtimes and by libcni (tests/cri/run); needs Go
 #   make check-kubernetes the webhook and the policy against a real API server (tests/kubernetes/run); needs Go
 #   make check-envoy      traffic through a real Envoy (tests/envoy/run), which is fetched from PyPI
+#   make check-cluster    one node of today: the webhook, istio-init or the plugin, Envoy (tests/cluster/run); needs Go
 #   make check-fresh      README's commands on a pristine Debian 12 and a pristine Debian 13
 #   make ARCH=arm64       build/arm64/istio-init: a cross build for any architecture that Debian has a cross gcc for
 #   make demo-inject      a labelled pod in, the diff out, then its rules in a throw-away network namespace
@@ -136,7 +137,7 @@ say  = $(if $(V),,@echo '  $(1) $@';)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DELETE_ON_ERROR:
-.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-cri check-kubernetes check-envoy check-fresh fuzzers fuzz lint demo demo-inject bench bench-envoy bench-pod completions install oci sbom deb dist clean FORCE
+.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-cri check-kubernetes check-envoy check-cluster check-fresh fuzzers fuzz lint demo demo-inject bench bench-envoy bench-pod completions install oci sbom deb dist clean FORCE
 
 all: $(bin) $(inject) ; @:
 objects: $(objects) ; @:
@@ -249,7 +250,10 @@ check-cri:
 	@tests/cri/run
 
 build/kubernetes/kubernetes: tests/kubernetes/go.mod tests/kubernetes/go.sum tests/kubernetes/main.go
-	$(call say,GO)tests/kubernetes/build
+	$(call say,GO)tests/kubernetes/build kubernetes .
+
+build/kubernetes/kubelet: tests/kubernetes/go.mod tests/kubernetes/go.sum tests/kubernetes/kubelet/main.go
+	$(call say,GO)tests/kubernetes/build kubelet ./kubelet
 
 check-kubernetes:
 	@.ci/as-root
@@ -272,6 +276,13 @@ bench-envoy:
 	@.ci/packages envoy || exit 77
 	@$(MAKE) --no-print-directory $(jobs) all build/envoy/envoy/_bin/envoy
 	@tests/envoy/bench
+
+node_programs = build/cri/bin/libcni build/kubernetes/kubernetes build/kubernetes/kubelet build/envoy/envoy/_bin/envoy
+check-cluster:
+	@.ci/as-root
+	@.ci/packages cri kubernetes envoy || exit 77
+	@$(MAKE) --no-print-directory $(jobs) all $(node_programs)
+	@tests/cluster/run
 
 check-fresh:
 	@.ci/as-root

@@ -5,6 +5,8 @@ A message is a dict, encoded by the tables below: the few fields that are needed
 An answer is {field number: [values]}.
 """
 
+import json
+
 import grpc
 
 _CAPABILITIES = {"add_capabilities": (1, [str]), "drop_capabilities": (2, [str])}
@@ -20,11 +22,11 @@ _CONTAINER = {
 }
 _ID = {"id": (1, str)}
 _REQUESTS = {
-    "Version": {}, "Status": {"verbose": (1, int)}, "ListPodSandbox": {},
+    "Version": {}, "Status": {"verbose": (1, int)}, "ListPodSandbox": {}, "ListContainers": {},
     "RunPodSandbox": {"config": (1, _SANDBOX), "handler": (2, str)}, "PodSandboxStatus": {**_ID, "verbose": (2, int)},
     "StopPodSandbox": _ID, "RemovePodSandbox": _ID,
     "CreateContainer": {"sandbox": (1, str), "config": (2, _CONTAINER), "sandbox_config": (3, _SANDBOX)},
-    "StartContainer": _ID, "StopContainer": _ID, "RemoveContainer": _ID, "ContainerStatus": _ID,
+    "StartContainer": _ID, "StopContainer": _ID, "RemoveContainer": _ID, "ContainerStatus": {**_ID, "verbose": (2, int)},
 }
 NODE = 2  # NamespaceMode
 EXITED = 2  # ContainerState
@@ -140,6 +142,19 @@ class Runtime:
         """None while it runs."""
         status = sub(self.call("ContainerStatus", id=container), 1)
         return number(status, 7) if number(status, 3) == EXITED else None
+
+    def container_info(self, container):
+        """The runtime's own words on it: pid, sandboxID, and more."""
+        return json.loads(pairs(self.call("ContainerStatus", id=container, verbose=1), 2)["info"])
+
+    def containers(self, sandbox):
+        """All of a sandbox, dead ones too."""
+        found = map(_decode, self.call("ListContainers").get(1, []))
+        return [text(item, 1) for item in found if text(item, 2) == sandbox]
+
+    def remove_container(self, container):
+        self.call("StopContainer", id=container)
+        self.call("RemoveContainer", id=container)
 
     def remove(self, sandbox):
         self.call("StopPodSandbox", id=sandbox)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Network, PID and mount namespaces with their state in a tmpfs, for a script that runs container runtimes."""
+"""Network, PID and mount namespaces with their state in a tmpfs, for a script that runs container runtimes or a kubelet."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -16,8 +17,9 @@ CGROUP = "istio-init-cri"
 COUNTERS = re.compile(r"fs/(dentry-state|file-nr|inode-(nr|state)|quota/.*)|net/.*_count|"
                       r"kernel/(ns_last_pid|pty/nr|random/.*|sched_domain/.*)")
 # Where runtimes and plugins write if they are not told otherwise
-FOLDERS = ["/etc/cni", "/opt/cni", "/opt/containerd", "/run/containerd", "/run/netns", "/var/lib/cni", "/var/lib/containerd"]
-
+FOLDERS = ["/etc/cni", "/etc/kubernetes", "/opt/cni", "/opt/containerd", "/run/containerd", "/run/netns", "/usr/libexec/kubernetes",
+           "/var/lib/cni", "/var/lib/containerd", "/var/lib/kubelet", "/var/log/containers", "/var/log/pods"]
+PROGRAMS = ("containerd", "kubelet", "kubernetes")
 
 # How runtimes name what they make: by themselves, their namespace, a network, or the number of a sandbox or a container
 THEIRS = re.compile(rf"{CGROUP}|containerd|k8s|cni-|[0-9a-f]{{64}}")
@@ -43,7 +45,7 @@ def processes():
             command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        if "containerd" in command:
+        if pathlib.PurePath(command.split(" ")[0]).name.startswith(PROGRAMS):
             found.append(f"process {path.parent.name}: {command}")
     return found
 
@@ -60,7 +62,7 @@ def machine():
 
 def prepare():
     """Inside: empty folders in memory, and one kind of control groups."""
-    for folder in ("/run", "/var/lib"):
+    for folder in ("/run", "/var/lib", "/var/log"):
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=True)
     os.mkdir("/run/netns")
     # On a machine that has both kinds, only the first has controllers.
@@ -76,25 +78,30 @@ def run_inside(script, args):
     status = subprocess.run(["unshare", "--mount", "--mount-proc", "--net", "--pid", "--fork", "--kill-child", "--",
                              sys.executable, script, "--inside", *args], check=False).returncode
     # Empty now that all processes are dead: the deepest first.
-    for folder in CGROUPS.glob(f"**/{CGROUP}"):
-        for path in sorted([folder, *folder.rglob("*/")], reverse=True):
-            path.rmdir()
+    for name in sorted(machine().keys() - before.keys(), reverse=True):
+        if name.startswith("cgroup "):
+            with contextlib.suppress(OSError):
+                os.rmdir(name.removeprefix("cgroup "))
     after = machine()
     return status, [name for name in sorted(after) if before.get(name) != after[name]]
 
 
-def main(script, inside):
-    """What a script does: @inside with its arguments in there, as root.  Exits with its status, or 1 if anything is left."""
-    args = sys.argv[1:]
+def main(script, inside, *programs):
+    """What a script does: @inside with its arguments in there, as root.  Exits with its status, or 1 if anything is left.
+
+    @programs: what make has built beside the runtimes, with the name of what each is.
+    """
+    args, name = sys.argv[1:], pathlib.Path(script).resolve().parent.name
     if os.geteuid() != 0:
         os.execv(AS_ROOT, [AS_ROOT, script, *args])
-    if not (ROOT / "build/cri/bin/libcni").is_file():
-        print("cri: no containerd, no libcni; make check-cri builds them", file=sys.stderr)
-        sys.exit(77)
+    for path, what in (("cri/bin/libcni", "containerd, no libcni"), *programs):
+        if not (ROOT / "build" / path).is_file():
+            print(f"{name}: no {what}; make check-{name} builds them", file=sys.stderr)
+            sys.exit(77)
     if args[:1] == ["--inside"]:
         prepare()
         sys.exit(inside(args[1:]))
     status, left = run_inside(script, args)
-    for name in left:
-        print(f"cri: left behind, or changed: {name}")
+    for what in left:
+        print(f"{name}: left behind, or changed: {what}")
     return status or bool(left)

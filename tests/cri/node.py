@@ -51,8 +51,9 @@ class PodNetns(lib.Netns):
     def __init__(self, path):
         super().__init__()
         os.close(self.fd)
-        self.path, self.fd = path, os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        assert lib.netns_id(path) != lib.HOME
+        self.fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self.path = f"/proc/{os.getpid()}/fd/{self.fd}"
+        assert lib.netns_id(self.path) != lib.HOME
 
 
 class Pod:

@@ -114,7 +114,7 @@ def until(question, timeout=20):
 class ApiServer:
     """kube-apiserver with its etcd, one process; with a version, as that version (--emulated-version)."""
 
-    def __init__(self, directory, port, version=None):
+    def __init__(self, directory, port, version=None, more=()):
         self.dir, self.port, self.version = pathlib.Path(directory), port, version
         self.dir.mkdir()
         (self.dir / "tokens.csv").write_text("admin,admin,admin,system:masters\n")
@@ -129,7 +129,7 @@ class ApiServer:
                  "service-account-signing-key-file": self.dir / "sa.key", "service-cluster-ip-range": "10.96.0.0/16",
                  "allow-privileged": "true", "endpoint-reconciler-type": "none",
                  "audit-policy-file": self.dir / "audit.yaml", "audit-log-path": self.dir / "audit.log",
-                 **({"emulated-version": version} if version else {})}
+                 **({"emulated-version": version} if version else {}), **dict(more)}
         self.log = open(self.dir / "log", "wb")
         self.process = subprocess.Popen([PROGRAM, "apiserver", self.dir / "etcd", str(port + 1),
                                          *(f"--{name}={value}" for name, value in flags.items())],

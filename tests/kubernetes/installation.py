@@ -139,6 +139,8 @@ class Replica:
 class Installation:
     """All of it, from apply() to close()."""
 
+    image = "example.org/istio-inject:1"
+
     def __init__(self, server, directory, config=None, revision="default", service=None, arguments=()):
         self.server, self.api, self.dir, self.revision = server, server.api, pathlib.Path(directory), revision
         self.name = service or f"istio-inject-{revision}"
@@ -165,7 +167,7 @@ class Installation:
 
     def manifests(self, *args):
         return lib.checked(istio_inject("manifests", "-c", self.dir / "config.yaml", "--ca", self.dir / "tls/ca.crt",
-                                        "--image", "example.org/istio-inject:1", "--service", self.name,
+                                        "--image", self.image, "--service", self.name,
                                         *self.arguments, *args))
 
     def secret(self):
