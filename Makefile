@@ -17,8 +17,10 @@
 #   make check-fresh      README's commands on a pristine Debian 12 and a pristine Debian 13
 #   make ARCH=arm64       build/arm64/istio-init: a cross build for any architecture that Debian has a cross gcc for
 #   make demo-inject      a labelled pod in, the diff out, then its rules in a throw-away network namespace
+#   make demo-cluster     the whole story on one node of today, step by step (tests/cluster/demo); needs Go
 #   make bench-envoy      requests a second through Envoy with each backend's rules (tests/envoy/bench)
 #   make bench-pod        what the plugin, and init containers, add to a pod's start (tests/cri/bench); needs Go
+#   make bench-cluster    a pod's start by a real kubelet: without a mesh, with the plugin, with init containers; needs Go
 #   make sbom             what each program is linked with, and the licences: build/doc, in images and packages
 #   make deb              Debian packages: build/istio-init_VERSION_ARCHITECTURE.deb, and istio-inject's
 #   make oci              build/oci/istio-init and istio-inject: each an image for amd64 and arm64 under one index
@@ -137,7 +139,7 @@ say  = $(if $(V),,@echo '  $(1) $@';)
 jobs = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .DELETE_ON_ERROR:
-.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-cri check-kubernetes check-envoy check-cluster check-fresh fuzzers fuzz lint demo demo-inject bench bench-envoy bench-pod completions install oci sbom deb dist clean FORCE
+.PHONY: all objects unit-objects run-unit glibc dyn san unit unit-dyn check-unit check check-faults check-builds check-pod check-cri check-kubernetes check-envoy check-cluster check-fresh fuzzers fuzz lint demo demo-inject demo-cluster bench bench-envoy bench-pod bench-cluster completions install oci sbom deb dist clean FORCE
 
 all: $(bin) $(inject) ; @:
 objects: $(objects) ; @:
@@ -304,6 +306,12 @@ demo-inject:
 	@$(MAKE) --no-print-directory $(jobs) all
 	@tests/demo-inject
 
+demo-cluster:
+	@.ci/as-root
+	@.ci/packages cri kubernetes envoy || exit 77
+	@$(MAKE) --no-print-directory $(jobs) all $(node_programs)
+	@tests/cluster/demo
+
 bench:
 	@.ci/as-root
 	@.ci/packages bench
@@ -318,6 +326,12 @@ bench-pod:
 	@.ci/packages bench cri
 	@$(MAKE) --no-print-directory $(jobs) all build/cri/bin/libcni
 	@tests/cri/bench
+
+bench-cluster:
+	@.ci/as-root
+	@.ci/packages bench cri kubernetes envoy || exit 77
+	@$(MAKE) --no-print-directory $(jobs) all $(node_programs)
+	@tests/cluster/bench
 
 # Made by a tool that runs on the machine that builds, whatever that builds for
 completions: $(addprefix build/completion/,bash zsh fish inject-bash inject-zsh inject-fish) ; @:

@@ -11,9 +11,7 @@ import contextlib
 import functools
 import http.client
 import json
-import os
 import pathlib
-import re
 import signal
 import socket
 import subprocess
@@ -21,7 +19,7 @@ import subprocess
 import app
 import apiserver
 import bootstrap
-import cri
+import image
 import installation
 import lib
 import node as nodes
@@ -39,6 +37,8 @@ OUTSIDE, EXCLUDED = "192.0.2.15", "198.51.100.7"
 # The kubelet wants these of the whole machine: it finds files that already say so.
 SETTINGS = {"vm/overcommit_memory": 1, "vm/panic_on_oom": 0, "kernel/panic": 10, "kernel/panic_on_oops": 1,
             "kernel/keys/root_maxkeys": 1000000, "kernel/keys/root_maxbytes": 25000000}
+# Where the API has what became of a pod's containers
+STATUSES = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
 # What Pod Security's level restricted asks of a pod
 RESTRICTED = {"runAsNonRoot": True, "runAsUser": USER, "seccompProfile": {"type": "RuntimeDefault"}}
 
@@ -54,12 +54,6 @@ def configuration(**more):
     return json.dumps(config | more)
 
 
-def libraries(program):
-    """What it is linked with, and the loader, where it looks for them."""
-    found = re.findall(r"(/\S+) \(0x", lib.checked(lib.run(["ldd", program])))
-    return {path: pathlib.Path(path).resolve() for path in found}
-
-
 class Node(nodes.Node):
     """With a network of ptp alone, until somebody puts the plugin in."""
 
@@ -67,6 +61,52 @@ class Node(nodes.Node):
         self.list.write_text(json.dumps(self.base()))
         if self.runtime:
             self.wait_for_network()
+
+
+class Plugin:
+    """istio-init-cni by the manifests of deploy/cni, each DaemonSet's pod made as its controller would."""
+
+    def __init__(self, cluster):
+        self.cluster, self.node, self.pod = cluster, cluster.node, None
+
+    def daemon(self, file):
+        """The objects of a file, with our images and this node's folders; its pod."""
+        text = (DEPLOY / "cni" / file).read_text(encoding="utf-8")
+        for name, here in (("example.org/istio-init:0.1.0", INIT), ("example.org/pause:3.9", nodes.PAUSE),
+                           ("{path: /etc/cni/net.d", f"{{path: {self.node.conf}"),
+                           ("{path: /opt/cni/bin", f"{{path: {self.node.bin}")):
+            assert name in text or here == nodes.PAUSE
+            text = text.replace(name, here)
+        *others, daemon = yaml.safe_load_all(text)
+        for item in others:
+            self.cluster.server.apply(json.dumps(item))
+        name, namespace = daemon["metadata"]["name"], daemon["metadata"]["namespace"]
+        if self.cluster.api("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/default").status == 404:
+            self.cluster.api.account(namespace, "default")
+        return self.cluster.pod(name, namespace, daemon["spec"]["template"])
+
+    def entry(self):
+        """Ours in the network's list, or None."""
+        last = json.loads(self.node.list.read_text())["plugins"][-1]
+        return last if last["type"] == nodes.ENTRY["type"] else None
+
+    def install(self):
+        if not self.pod:
+            self.pod = self.daemon("daemonset.yaml")
+        self.pod.wait()
+        # That of the ConfigMap: another may have come with the list.
+        until(lambda: "logFile" in (self.entry() or {}))
+        self.node.wait_for_network()
+        self.cluster.wait_ready()
+        return self
+
+    def uninstall(self):
+        if self.pod:
+            self.pod.close()
+            self.pod = None
+        self.daemon("uninstall.yaml").wait().close()
+        self.node.wait_for_network()
+        assert not self.entry() and not (self.node.bin / nodes.ENTRY["type"]).exists()
 
 
 class Injector(installation.Installation):
@@ -103,7 +143,7 @@ class Pod:
     def status(self, container):
         """That of a container of any kind; {} while there is none."""
         status = self.object()["status"]
-        return next((one for kind in ("initContainerStatuses", "containerStatuses") for one in status.get(kind, [])
+        return next((one for kind in STATUSES for one in status.get(kind, [])
                      if one["name"] == container), {})
 
     def state(self, container):
@@ -207,8 +247,8 @@ class Cluster:
         self.node = Node(self.dir / "node", "current")
         self.stack.callback(self.node.close)
         self.images()
-        self.start_kubelet()
         self.stack.callback(self.kill_kubelet)
+        self.start_kubelet()
         self.wait_ready()
         self.serve()
 
@@ -236,7 +276,7 @@ class Cluster:
                 (APP, "/app", {"/app": self.app}),
                 (INIT, "/istio-init", {"/istio-init": lib.BINARY, "/istio-iptables": "istio-init"}),
                 (INJECT, "/istio-inject", {"/istio-inject": installation.PROGRAM}),
-                (PROXY, "/usr/local/bin/envoy", {"/usr/local/bin/envoy": envoy, **libraries(envoy)})):
+                (PROXY, "/usr/local/bin/envoy", {"/usr/local/bin/envoy": envoy, **image.libraries(envoy)})):
             self.node.import_image(name, [entry], files)
 
     def start_kubelet(self):
@@ -248,16 +288,22 @@ class Cluster:
                  f"--node-ip={apiserver.ADDRESS}", f"--root-dir={self.dir}/kubelet", f"--cert-dir={self.dir}/kubelet-certs"],
                 env={"PATH": f"{nodes.BUILT}:{lib.PATH}"}, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
-    def kill_kubelet(self):
-        self.kubelet.send_signal(signal.SIGKILL)
-        self.kubelet.wait()
+        until(self.serves, 60)
 
-    def is_ready(self):
+    def serves(self):
+        """Whether the kubelet does: what kubectl exec and logs need."""
         assert self.kubelet.poll() is None, (self.dir / "kubelet.log").read_text(errors="replace")[-3000:]
-        return self.ready_message() == ""
+        with contextlib.suppress(OSError), socket.create_connection((apiserver.ADDRESS, 10250), timeout=5):
+            return True
+        return False
+
+    def kill_kubelet(self):
+        if self.kubelet:
+            self.kubelet.send_signal(signal.SIGKILL)
+            self.kubelet.wait()
 
     def wait_ready(self):
-        until(self.is_ready, 90)
+        until(lambda: self.serves() and self.ready_message() == "", 90)
 
     def ready_message(self):
         """Why the node is not ready; nothing if it is."""
@@ -281,7 +327,7 @@ class Cluster:
     def injector(self, **config):
         """istio-inject with the configuration of deploy/inject/envoy.yaml, and these keys."""
         revision = config.get("revision", "default")
-        one = Injector(self, lib.public_dir(), config=configuration(**config), revision=revision, service=config.pop("service", None))
+        one = Injector(self, lib.public_dir(), config=configuration(**config), revision=revision)
         self.stack.callback(one.close)
         return one.apply().start()
 

@@ -9,6 +9,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent), *(str(HERE.parent / room) for room 
 
 import pytest  # noqa: E402
 from cluster import Cluster  # noqa: E402
+from shop import Shop  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +17,8 @@ def cluster(tmp_path_factory):
     one = Cluster(tmp_path_factory.mktemp("cluster") / "cluster")
     yield one
     one.close()
+
+
+@pytest.fixture(scope="session")
+def shop(cluster):
+    return Shop(cluster)

@@ -6,7 +6,10 @@ import io
 import json
 import pathlib
 import platform
+import re
 import tarfile
+
+import lib
 
 ARCHITECTURE = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -33,6 +36,12 @@ def _layer(files):
                 info.type, info.linkname = tarfile.SYMTYPE, source
                 archive.addfile(info)
     return data.getvalue()
+
+
+def libraries(program):
+    """What a program is linked with, and the loader: where it looks for each → where that is, for write()."""
+    found = re.findall(r"(/\S+) \(0x", lib.checked(lib.run(["ldd", program])))
+    return {path: pathlib.Path(path).resolve() for path in found}
 
 
 def write(path, name, entrypoint, files):

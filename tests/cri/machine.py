@@ -20,6 +20,8 @@ COUNTERS = re.compile(r"fs/(dentry-state|file-nr|inode-(nr|state)|quota/.*)|net/
 FOLDERS = ["/etc/cni", "/etc/kubernetes", "/opt/cni", "/opt/containerd", "/run/containerd", "/run/netns", "/usr/libexec/kubernetes",
            "/var/lib/cni", "/var/lib/containerd", "/var/lib/kubelet", "/var/log/containers", "/var/log/pods"]
 PROGRAMS = ("containerd", "kubelet", "kubernetes")
+# What a whole node needs beside a runtime: programs in build/, and their names
+NODE = [("kubernetes/kubernetes", "API server"), ("kubernetes/kubelet", "kubelet"), ("envoy/envoy/_bin/envoy", "Envoy")]
 
 # How runtimes name what they make: by themselves, their namespace, a network, or the number of a sandbox or a container
 THEIRS = re.compile(rf"{CGROUP}|containerd|k8s|cni-|[0-9a-f]{{64}}")
@@ -94,9 +96,9 @@ def main(script, inside, *programs):
     args, name = sys.argv[1:], pathlib.Path(script).resolve().parent.name
     if os.geteuid() != 0:
         os.execv(AS_ROOT, [AS_ROOT, script, *args])
-    for path, what in (("cri/bin/libcni", "containerd, no libcni"), *programs):
+    for path, what in (("cri/bin/libcni", "containerd"), *programs):
         if not (ROOT / "build" / path).is_file():
-            print(f"{name}: no {what}; make check-{name} builds them", file=sys.stderr)
+            print(f"{name}: no {what} in build/; make check-{name} brings it", file=sys.stderr)
             sys.exit(77)
     if args[:1] == ["--inside"]:
         prepare()
