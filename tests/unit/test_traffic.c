@@ -158,16 +158,40 @@ static uint32_t without_reason(struct effects *e, uint32_t terminal, uint32_t un
 	return effect_terminal(e, &effect);
 }
 
-static void build_nodes(struct effects *e, uint32_t nodes[2][FAMILIES], const char *line, enum layout layout)
+/* Rules as iptables holds them: one for each item of a list. */
+static struct ruleset *unroll(const struct ruleset *rs)
+{
+	struct ruleset *single = ruleset_new(rs->layout, rs->families);
+	const struct rule *rule;
+	struct chain_iter it;
+
+	for (enum table_id table = 0; table < TABLES; table++)
+		for (unsigned i = 0; i < rs->tables[table].n_chains; i++)
+			for (enum family f = 0; f < FAMILIES; f++) {
+				const struct chain *chain = &rs->tables[table].chains[i];
+
+				chain_iter_init(&it, chain, f);
+				while ((rule = chain_iter_next(&it))) {
+					struct rule one = *rule;
+
+					one.families = FAMILY_BIT(f);
+					ruleset_append(single, table, chain->name, &one);
+				}
+			}
+	return single;
+}
+
+static void build_nodes(struct effects *e, uint32_t nodes[2][FAMILIES], const char *line, enum layout layout, bool single)
 {
 	struct capture_options options = { .layout = layout, .families = FAMILY_BOTH, .zones = !strstr(line, "zones=off") };
 	struct guesses guesses = { NULL, 0 };
 	bool loop = false, asleep = false;
-	struct ruleset *rs;
+	struct ruleset *lists, *rs;
 	struct config cfg;
 
 	parse_line(&cfg, line);
-	rs = capture_build(&cfg, &options);
+	lists = capture_build(&cfg, &options);
+	rs = single ? unroll(lists) : lists;
 	for (enum hook hook = HOOK_PREROUTING; hook <= HOOK_OUTPUT; hook++)
 		for (enum family f = 0; f < FAMILIES; f++) {
 			uint32_t node = transfer_build(e, rs, hook, f, false, &guesses, &loop, &asleep);
@@ -175,22 +199,24 @@ static void build_nodes(struct effects *e, uint32_t nodes[2][FAMILIES], const ch
 			nodes[hook == HOOK_OUTPUT][f] = effect_map_ends(e, node, OP_USER + 100, 0, without_reason);
 		}
 	ck_assert(!loop && !e->d.full && !guesses.n);
-	ruleset_free(rs);
+	if (single)
+		ruleset_free(rs);
+	ruleset_free(lists);
 }
 
-static bool are_equal(const char *a, enum layout layout_a, const char *b, enum layout layout_b)
+static bool are_equal(const char *a, enum layout layout_a, const char *b, enum layout layout_b, bool single)
 {
 	uint32_t nodes[2][2][FAMILIES];
 	struct effects e;
 
 	effects_init(&e);
-	build_nodes(&e, nodes[0], a, layout_a);
-	build_nodes(&e, nodes[1], b, layout_b);
+	build_nodes(&e, nodes[0], a, layout_a, false);
+	build_nodes(&e, nodes[1], b, layout_b, single);
 	effects_free(&e);
 	return !memcmp(nodes[0], nodes[1], sizeof(nodes[0]));
 }
 
-/* Rules that do the same come to the same node, however they are laid out; also what a class does not tell counts. */
+/* Rules that do the same come to the same node, however they are laid out; what a class does not tell counts. */
 START_TEST(test_equal_rules)
 {
 	static const char *const dns = "--sidecar --redirect-dns --capture-all-dns";
@@ -200,14 +226,16 @@ START_TEST(test_equal_rules)
 	tree = xcalloc(1, strlen(list) + 64);
 	sprintf(linear, "--sidecar --long-lists linear%s", list);
 	sprintf(tree, "--sidecar --long-lists tree%s", list);
-	ck_assert(are_equal(linear, LAYOUT_IPTABLES, tree, LAYOUT_IPTABLES));
-	ck_assert(are_equal(linear, LAYOUT_IPTABLES, tree, LAYOUT_NATIVE));
-	ck_assert(are_equal("--sidecar -o 80,81", LAYOUT_IPTABLES, "--sidecar -o 80-81", LAYOUT_IPTABLES));
-	ck_assert(!are_equal("--sidecar -o 80", LAYOUT_IPTABLES, "--sidecar -o 81", LAYOUT_IPTABLES));
-	ck_assert(are_equal(dns, LAYOUT_IPTABLES, dns, LAYOUT_IPTABLES));
+	ck_assert(are_equal(linear, LAYOUT_IPTABLES, tree, LAYOUT_IPTABLES, false));
+	ck_assert(are_equal(linear, LAYOUT_IPTABLES, tree, LAYOUT_NATIVE, false));
+	ck_assert(are_equal(linear, LAYOUT_IPTABLES, linear, LAYOUT_IPTABLES, true));
+	ck_assert(are_equal(dns, LAYOUT_IPTABLES, dns, LAYOUT_IPTABLES, true));
+	ck_assert(are_equal("--sidecar -o 80,81", LAYOUT_IPTABLES, "--sidecar -o 80-81", LAYOUT_IPTABLES, false));
+	ck_assert(!are_equal("--sidecar -o 80", LAYOUT_IPTABLES, "--sidecar -o 81", LAYOUT_IPTABLES, false));
+	ck_assert(are_equal(dns, LAYOUT_IPTABLES, dns, LAYOUT_IPTABLES, false));
 	ck_assert(!are_equal(dns, LAYOUT_IPTABLES, "--sidecar --redirect-dns --capture-all-dns --dns-zones=off",
-			     LAYOUT_IPTABLES));
-	ck_assert(!are_equal("--sidecar -m TPROXY", LAYOUT_IPTABLES, "--sidecar -m TPROXY -t 5", LAYOUT_IPTABLES));
+			     LAYOUT_IPTABLES, false));
+	ck_assert(!are_equal("--sidecar -m TPROXY", LAYOUT_IPTABLES, "--sidecar -m TPROXY -t 5", LAYOUT_IPTABLES, false));
 }
 END_TEST
 
