@@ -112,7 +112,7 @@ START_TEST(test_random_options)
 }
 END_TEST
 
-#define LIST 300
+#define LIST 100
 
 /* The option with addresses of both families at random. */
 static char *random_list(const char *option)
