@@ -56,8 +56,9 @@ struct plan_want {
 	 */
 	const struct ruleset *fewer;
 	struct routes_want routes;
-	bool ambient; /* what ambient mode wrote goes, too; else it is left alone, unless it is in the way */
-	bool force;   /* also what is equal already is written anew */
+	bool ambient;  /* what ambient mode wrote goes, too; else it is left alone, unless it is in the way */
+	bool force;    /* also what is equal already is written anew */
+	bool spelling; /* Istio's rules that do the same, but are written differently, are a difference */
 };
 
 /* The steps point into @live and @want's rulesets, which must outlive the plan. */
@@ -67,7 +68,8 @@ struct plan {
 	struct step *steps;
 	unsigned n;
 	enum plan_refusal refusal;
-	enum backend_index elsewhere;     /* of PLAN_ELSEWHERE */
+	enum backend_index elsewhere; /* of PLAN_ELSEWHERE */
+	bool same;                    /* nothing has to be done: it would only write differently what does the same */
 	bool ambient_goes, ambient_stays; /* rules of ambient mode are live, and go or stay */
 	/* Live rules that are shared, and there more often than wanted: they stay, and are no difference. */
 	const struct rule **left;

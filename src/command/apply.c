@@ -69,6 +69,7 @@ static void make_plan(struct context *ctx, struct order *order)
 		.routes = context_wanted_routes(ctx),
 		.ambient = ctx->cfg->reconcile,
 		.force = ctx->cfg->force_apply,
+		.spelling = ctx->cfg->reconcile || ctx->cfg->force_apply,
 	};
 
 	want.rules = order->want = context_wanted(ctx, order->index, ctx->families, !order->no_zones);
@@ -110,7 +111,7 @@ static int attempt_apply(struct context *ctx, void *data, struct err *err)
 		rc = order->plan.blocked ? refusal_set(ctx, &order->plan, err) :
 		     order->proof        ? proof_plan(order->proof, ctx, order->want, err) :
 					   0;
-		if (!rc && order->plan.n)
+		if (!rc && order->plan.n && !order->plan.same)
 			rc = write_plan(ctx, order, err);
 	}
 	order->refused = rc && err->status == STATUS_UNSUPPORTED;
@@ -169,9 +170,11 @@ static void log_summary(const struct context *ctx, const struct order *order, ui
 		 backend, order->choice.reason, rules, ctx->families == FAMILY_BOTH ? ",\"ipv6\"" : "", ms, hundredths,
 		 order->changed ? "true" : "false");
 	log_members(LOG_INFO, members, "%s: %u rules (%s) through %s (%s) in %u.%02u ms; %s and %s are let through",
-		    order->changed ? "applied" : "unchanged, all was right already", rules, families_text(ctx), backend,
-		    order->choice.reason, ms, hundredths, owners_text(uids, "UID", &ctx->cfg->proxy_uids),
-		    owners_text(gids, "GID", &ctx->cfg->proxy_gids));
+		    order->changed   ? "applied" :
+		    order->plan.same ? "unchanged, what is live means the same" :
+				       "unchanged, all was right already",
+		    rules, families_text(ctx), backend, order->choice.reason, ms, hundredths,
+		    owners_text(uids, "UID", &ctx->cfg->proxy_uids), owners_text(gids, "GID", &ctx->cfg->proxy_gids));
 }
 
 static int fail_refused(const struct order *order, struct err *err)

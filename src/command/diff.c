@@ -45,6 +45,11 @@ static void print_others(FILE *out, const struct plan *plan, bool color)
 	}
 }
 
+static bool is_equal(const struct plan *plan)
+{
+	return (!plan->n || plan->same) && !plan->blocked;
+}
+
 static void print_document(FILE *out, const struct context *ctx, const struct plan *plan)
 {
 	struct emit document;
@@ -53,7 +58,7 @@ static void print_document(FILE *out, const struct context *ctx, const struct pl
 	emit_begin(&document, out);
 	emit_string(&document, "command", "diff");
 	emit_string(&document, "backend", backend_name(plan->want.backend));
-	emit_bool(&document, "equal", !plan->n && !plan->blocked);
+	emit_bool(&document, "equal", is_equal(plan));
 	if (plan->refusal != PLAN_FREE || plan->blocked) {
 		refusal_set(ctx, plan, &err);
 		emit_string(&document, "refused", err.what);
@@ -93,7 +98,9 @@ static int diff(struct context *ctx, FILE *out, struct err *err)
 {
 	bool color = use_color(ctx->cfg);
 	struct choice choice;
-	struct plan_want want = { .routes = context_wanted_routes(ctx), .known = ctx->known };
+	struct plan_want want = { .routes = context_wanted_routes(ctx),
+				  .known = ctx->known,
+				  .spelling = ctx->cfg->reconcile || ctx->cfg->force_apply };
 	struct ruleset *rules;
 	struct plan plan;
 	int rc;
@@ -116,9 +123,11 @@ static int diff(struct context *ctx, FILE *out, struct err *err)
 		print_rules_diff(out, ctx, &plan, color);
 		print_others(out, &plan, color);
 	}
-	if (plan.n)
+	if (plan.same)
+		log_info("what is live is written differently, but no packet is treated differently: an apply leaves it as it is");
+	else if (plan.n)
 		warn_of_zones(ctx, &want);
-	rc = plan.n || plan.blocked ? STATUS_DIFFERENT : STATUS_DONE;
+	rc = is_equal(&plan) ? STATUS_DONE : STATUS_DIFFERENT;
 	plan_free(&plan);
 	ruleset_free(rules);
 	return rc;

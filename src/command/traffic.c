@@ -292,7 +292,7 @@ static enum backend_index holder(const struct context *ctx, enum backend_index w
 
 static int compare_live(struct context *ctx, struct err *err)
 {
-	struct plan_want want = { .routes = context_wanted_routes(ctx), .known = ctx->known };
+	struct plan_want want = { .routes = context_wanted_routes(ctx), .known = ctx->known, .spelling = true };
 	struct choice choice;
 	struct ruleset *rules;
 	struct plan plan;

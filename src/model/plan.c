@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "meaning.h"
 #include "ownership.h"
 #include "util.h"
 
@@ -189,6 +190,10 @@ void plan_make(struct plan *plan, const struct live *live, const struct plan_wan
 		add_guard(plan, STEP_DELETE);
 	if (live->routes)
 		routes_compare(live->routes, routes, leave_route, remove_route, plan);
+	if (plan->refusal == PLAN_DIFFERENT && !want->spelling && plan_means_the_same(plan)) {
+		plan->same = true;
+		plan->refusal = PLAN_FREE;
+	}
 }
 
 void plan_free(struct plan *plan)

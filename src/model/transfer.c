@@ -390,3 +390,13 @@ uint32_t transfer_build(struct effects *e, const struct ruleset *rs, enum hook h
 	*loop |= t.loop;
 	return effect_then(e, effect_terminal(e, &begin), hook == HOOK_OUTPUT ? all : in);
 }
+
+uint32_t transfer_table(struct effects *e, const struct ruleset *rs, enum table_id table, enum hook hook,
+			enum family family, struct guesses *guesses, bool *loop, bool *asleep)
+{
+	struct transfer t = { .e = e, .rs = rs, .family = family, .hook = hook, .guesses = guesses, .asleep = asleep };
+	uint32_t node = read_table(&t, table);
+
+	*loop |= t.loop;
+	return node;
+}

@@ -19,4 +19,8 @@ struct guesses {
 uint32_t transfer_build(struct effects *e, const struct ruleset *rs, enum hook hook, enum family family, bool captured,
 			struct guesses *guesses, bool *loop, bool *asleep);
 
+/* What one table does in a hook with any packet, of a connection in whatever state. */
+uint32_t transfer_table(struct effects *e, const struct ruleset *rs, enum table_id table, enum hook hook,
+			enum family family, struct guesses *guesses, bool *loop, bool *asleep);
+
 #endif

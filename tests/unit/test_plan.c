@@ -49,6 +49,7 @@ static void set_up(struct planned *p, const struct given *given)
 	p->want.known = p->known = given->known ? words_read(IPTABLES_NFT, false, given->known) : NULL;
 	p->want.fewer = p->fewer = given->fewer ? words_read(to, false, given->fewer) : NULL;
 	p->want.force = given->force;
+	p->want.spelling = true;
 	p->want.ambient = given->ambient || to == BACKENDS;
 	p->want.routes = (struct routes_want){
 		.nothing = to == BACKENDS, .mark = 1337, .table = 133, .tproxy = given->tproxy ? FAMILY_BIT(IPV4) : 0

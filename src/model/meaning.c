@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "meaning.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan_result.h"
+#include "transfer.h"
+#include "util.h"
+
+enum { OP_BARE = OP_USER + 48 };
+
+/* What the table does with the packet, and not why. */
+static uint32_t without_reason(struct effects *e, uint32_t terminal, uint32_t unused)
+{
+	struct effect effect = *effect_at(e, terminal);
+
+	(void)unused;
+	effect.origin = NULL;
+	effect.rule = NULL;
+	effect.chain = NULL;
+	effect.table = 0;
+	effect.foreign = false;
+	return effect_terminal(e, &effect);
+}
+
+struct sides {
+	const struct ruleset *before, *after;
+	struct effects e;
+	struct guesses guesses;
+	bool loop, asleep;
+};
+
+static uint32_t side(struct sides *s, const struct ruleset *rs, enum table_id table, enum hook hook, enum family family)
+{
+	uint32_t node = transfer_table(&s->e, rs, table, hook, family, &s->guesses, &s->loop, &s->asleep);
+
+	return effect_map_ends(&s->e, node, OP_BARE, 0, without_reason);
+}
+
+static bool tables_are_the_same(struct sides *s)
+{
+	for (enum table_id t = 0; t < TABLES; t++)
+		for (enum hook hook = HOOK_PREROUTING; hook <= HOOK_OUTPUT; hook++)
+			for (enum family f = 0; f < FAMILIES; f++) {
+				uint32_t before = side(s, s->before, t, hook, f), after = side(s, s->after, t, hook, f);
+
+				if (before != after || s->e.d.full || s->loop || s->asleep || s->guesses.n)
+					return false;
+			}
+	return true;
+}
+
+/*
+ * What a diagram does not tell: of a native tproxy, which lets a packet go on where no proxy listens, and of chains that we
+ * do not follow packets to, as those of an old release's SNAT.
+ */
+static bool is_beyond(const struct step *step, enum layout layout)
+{
+	static const char *const names[] = { "INPUT", "FORWARD", "POSTROUTING", "postrouting" };
+
+	if (step->kind == STEP_ROUTE || (layout == LAYOUT_NATIVE && step->table == TABLE_MANGLE))
+		return true;
+	for (unsigned i = 0; i < ARRAY_SIZE(names) && step->kind == STEP_RULES; i++)
+		if (!strcmp(step->chain->name, names[i]))
+			return true;
+	return false;
+}
+
+bool plan_means_the_same(const struct plan *plan)
+{
+	const enum backend_index backend = plan->want.backend;
+	struct sides s = { .before = plan->live->rules[backend] };
+	struct ruleset *after;
+	bool same;
+
+	if (!s.before || plan->blocked)
+		return false;
+	for (unsigned i = 0; i < plan->n; i++)
+		if (plan->steps[i].backend != backend || is_beyond(&plan->steps[i], s.before->layout))
+			return false;
+	s.after = after = plan_result(plan, backend);
+	effects_init(&s.e);
+	same = tables_are_the_same(&s);
+	effects_free(&s.e);
+	free(s.guesses.items);
+	ruleset_free(after);
+	return same;
+}
