@@ -17,12 +17,22 @@ BUILD = ROOT / "build"
 AS_ROOT = ROOT / ".ci/as-root"
 
 
+def network():
+    return str(os.stat("/proc/self/ns/net").st_ino)
+
+
+def check_inside():
+    """The tests of a suite add addresses, routes and mounts: never to the machine's own."""
+    if os.environ.get("ISTIO_INIT_SUITE") != network():
+        sys.exit("these tests are for the namespaces that the run beside them makes")
+
+
 def pytest_tests(here, name, args):
     report = BUILD / name / "pytest.xml"
     report.unlink(missing_ok=True)
     command = [sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}",
                "--rootdir", here, f"--confcutdir={here}", "--import-mode=importlib", *args, here]
-    status = subprocess.run(command, cwd=here, check=False).returncode
+    status = subprocess.run(command, cwd=here, env=os.environ | {"ISTIO_INIT_SUITE": network()}, check=False).returncode
     count = dict.fromkeys(["tests", "failures", "errors", "skipped"], 0)
     if report.is_file():
         for suite in xml.parse(report).iter("testsuite"):

@@ -8,8 +8,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), *(str(HERE.parent / room) for room in ("cri", "kubernetes", "envoy", "traffic"))]
 
 import pytest  # noqa: E402
+import suite  # noqa: E402
 from cluster import Cluster  # noqa: E402
 from shop import Shop  # noqa: E402
+
+suite.check_inside()
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import lib  # noqa: E402
+import suite  # noqa: E402
 from node import KINDS, Node  # noqa: E402
+
+suite.check_inside()
 
 figures = []
 

@@ -11,7 +11,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "traffic")]
 
 import lib  # noqa: E402
+import suite  # noqa: E402
 from mesh import Mesh  # noqa: E402
+
+suite.check_inside()
 
 # A thousand connections and more, of which Envoy has both ends
 _, most = resource.getrlimit(resource.RLIMIT_NOFILE)

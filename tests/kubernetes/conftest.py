@@ -11,9 +11,12 @@ sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "oracle")]
 
 import apiserver  # noqa: E402
 import lib  # noqa: E402
+import suite  # noqa: E402
 from both import Both  # noqa: E402
 from installation import Installation  # noqa: E402
 from rival import Rival  # noqa: E402
+
+suite.check_inside()
 
 # That of the modules, and the newest without the policy
 VERSIONS = {"current": None, "1.35": "1.35"}
