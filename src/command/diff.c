@@ -93,24 +93,30 @@ static void warn_of_zones(const struct context *ctx, const struct plan_want *wan
 	ruleset_free(rules);
 }
 
-/* The plan that an apply would make, of what it would find. */
-static int diff(struct context *ctx, FILE *out, struct err *err)
+int diff_plan(struct plan *plan, struct ruleset **rules, struct context *ctx, bool spelling, struct err *err)
 {
-	bool color = use_color(ctx->cfg);
+	struct plan_want want = { .routes = context_wanted_routes(ctx), .known = ctx->known, .spelling = spelling };
 	struct choice choice;
-	struct plan_want want = { .routes = context_wanted_routes(ctx),
-				  .known = ctx->known,
-				  .spelling = ctx->cfg->reconcile || ctx->cfg->force_apply };
-	struct ruleset *rules;
-	struct plan plan;
 	int rc;
 
 	backends_choose(&choice, ctx);
 	rc = backends_first(&want.backend, ctx, &choice, err);
 	if (rc)
 		return rc;
-	want.rules = rules = context_wanted(ctx, want.backend, ctx->families, true);
-	plan_make(&plan, &ctx->live, &want);
+	want.rules = *rules = context_wanted(ctx, want.backend, ctx->families, true);
+	plan_make(plan, &ctx->live, &want);
+	return 0;
+}
+
+static int diff(struct context *ctx, FILE *out, struct err *err)
+{
+	bool color = use_color(ctx->cfg);
+	struct ruleset *rules;
+	struct plan plan;
+	int rc = diff_plan(&plan, &rules, ctx, ctx->cfg->reconcile || ctx->cfg->force_apply, err);
+
+	if (rc)
+		return rc;
 	warn_of_left_rules(ctx);
 	tell_of_ambient(ctx, &plan);
 	warn_of_front(&plan);
@@ -126,7 +132,7 @@ static int diff(struct context *ctx, FILE *out, struct err *err)
 	if (plan.same)
 		log_info("what is live is written differently, but no packet is treated differently: an apply leaves it as it is");
 	else if (plan.n)
-		warn_of_zones(ctx, &want);
+		warn_of_zones(ctx, &plan.want);
 	rc = is_equal(&plan) ? STATUS_DONE : STATUS_DIFFERENT;
 	plan_free(&plan);
 	ruleset_free(rules);

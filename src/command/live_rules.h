@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What explanations share, of one packet and of all traffic. */
+/* What explanations and comparisons share, of one packet and of all traffic. */
 #ifndef ISTIO_INIT_LIVE_RULES_H
 #define ISTIO_INIT_LIVE_RULES_H
 
@@ -15,6 +15,12 @@ int explain_choose_backend(enum backend_index *index, bool *holds, struct contex
 
 /* Says that there are tables that nobody has read, and that may decide. */
 void explain_print_unread(FILE *out, const struct context *ctx);
+
+/*
+ * The plan that an apply would make of what was read, and the rules that it wants.  Free with plan_free, then the rules
+ * with ruleset_free; 0, or -errno with @err if no backend works, and then nothing is to be freed.
+ */
+int diff_plan(struct plan *plan, struct ruleset **rules, struct context *ctx, bool spelling, struct err *err);
 
 /* explain traffic, and diff --traffic. */
 int traffic_explained(const struct config *cfg, struct err *err);

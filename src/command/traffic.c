@@ -292,19 +292,13 @@ static enum backend_index holder(const struct context *ctx, enum backend_index w
 
 static int compare_live(struct context *ctx, struct err *err)
 {
-	struct plan_want want = { .routes = context_wanted_routes(ctx), .known = ctx->known, .spelling = true };
-	struct choice choice;
 	struct ruleset *rules;
 	struct plan plan;
-	int rc;
+	int rc = diff_plan(&plan, &rules, ctx, true, err);
 
-	backends_choose(&choice, ctx);
-	rc = backends_first(&want.backend, ctx, &choice, err);
 	if (rc)
 		return rc;
-	want.rules = rules = context_wanted(ctx, want.backend, ctx->families, true);
-	plan_make(&plan, &ctx->live, &want);
-	rc = compare(ctx, &plan, holder(ctx, want.backend), err);
+	rc = compare(ctx, &plan, holder(ctx, plan.want.backend), err);
 	plan_free(&plan);
 	ruleset_free(rules);
 	return rc;

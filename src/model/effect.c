@@ -279,3 +279,16 @@ uint32_t effect_map_ends(struct effects *e, uint32_t a, uint32_t op, uint32_t pa
 
 	return diagram_map(&(struct diagram_map){ &e->d, op, parameter, map_end, &ends, false }, a);
 }
+
+uint32_t effect_without_reason(struct effects *e, uint32_t terminal, uint32_t unused)
+{
+	struct effect effect = *effect_at(e, terminal);
+
+	(void)unused;
+	effect.origin = NULL;
+	effect.rule = NULL;
+	effect.chain = NULL;
+	effect.table = 0;
+	effect.foreign = false;
+	return effect_terminal(e, &effect);
+}

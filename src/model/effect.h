@@ -86,4 +86,7 @@ uint32_t effect_map_ends(struct effects *e, uint32_t a, uint32_t op, uint32_t pa
 typedef uint32_t effect_image(struct effects *e, uint32_t terminal, void *data);
 uint32_t effect_replace(struct effects *e, uint32_t a, effect_image *image, void *data);
 
+/* What is done with a packet, and not why: an effect_map. */
+uint32_t effect_without_reason(struct effects *e, uint32_t terminal, uint32_t unused);
+
 #endif

@@ -10,20 +10,6 @@
 
 enum { OP_BARE = OP_USER + 48 };
 
-/* What the table does with the packet, and not why. */
-static uint32_t without_reason(struct effects *e, uint32_t terminal, uint32_t unused)
-{
-	struct effect effect = *effect_at(e, terminal);
-
-	(void)unused;
-	effect.origin = NULL;
-	effect.rule = NULL;
-	effect.chain = NULL;
-	effect.table = 0;
-	effect.foreign = false;
-	return effect_terminal(e, &effect);
-}
-
 struct sides {
 	const struct ruleset *before, *after;
 	struct effects e;
@@ -35,7 +21,7 @@ static uint32_t side(struct sides *s, const struct ruleset *rs, enum table_id ta
 {
 	uint32_t node = transfer_table(&s->e, rs, table, hook, family, &s->guesses, &s->loop, &s->asleep);
 
-	return effect_map_ends(&s->e, node, OP_BARE, 0, without_reason);
+	return effect_map_ends(&s->e, node, OP_BARE, 0, effect_without_reason);
 }
 
 static bool tables_are_the_same(struct sides *s)

@@ -145,19 +145,6 @@ START_TEST(test_long_lists)
 }
 END_TEST
 
-/* What becomes of a packet, and not why. */
-static uint32_t without_reason(struct effects *e, uint32_t terminal, uint32_t unused)
-{
-	struct effect effect = *effect_at(e, terminal);
-
-	(void)unused;
-	effect.origin = NULL;
-	effect.rule = NULL;
-	effect.chain = NULL;
-	effect.table = 0;
-	return effect_terminal(e, &effect);
-}
-
 /* Rules as iptables holds them: one for each item of a list. */
 static struct ruleset *unroll(const struct ruleset *rs)
 {
@@ -196,7 +183,7 @@ static void build_nodes(struct effects *e, uint32_t nodes[2][FAMILIES], const ch
 		for (enum family f = 0; f < FAMILIES; f++) {
 			uint32_t node = transfer_build(e, rs, hook, f, false, &guesses, &loop, &asleep);
 
-			nodes[hook == HOOK_OUTPUT][f] = effect_map_ends(e, node, OP_USER + 100, 0, without_reason);
+			nodes[hook == HOOK_OUTPUT][f] = effect_map_ends(e, node, OP_USER + 100, 0, effect_without_reason);
 		}
 	ck_assert(!loop && !e->d.full && !guesses.n);
 	if (single)
