@@ -10,7 +10,6 @@
 #include "command.h"
 #include "live_rules.h"
 #include "log.h"
-#include "plan_result.h"
 #include "text.h"
 #include "util.h"
 
@@ -238,13 +237,18 @@ static void print_changes(const struct context *ctx, const struct traffic *traff
 	emit_finish(&document);
 }
 
+static struct ruleset *result(const struct plan *plan, enum backend_index backend)
+{
+	return steps_result(plan->steps, plan->n, backend, plan->live->rules[backend]);
+}
+
 /* What an apply leaves of other backends' rules. */
 static unsigned left_backends(const struct plan *plan)
 {
 	unsigned backends = 0;
 
 	for (enum backend_index b = 0; b < BACKENDS; b++) {
-		struct ruleset *left = b == plan->want.backend ? NULL : plan_result(plan, b);
+		struct ruleset *left = b == plan->want.backend ? NULL : result(plan, b);
 
 		if (decides_anything(left))
 			backends |= 1u << b;
@@ -263,7 +267,7 @@ static int compare(struct context *ctx, const struct plan *plan, enum backend_in
 	int rc;
 
 	find_origins(ctx->live.rules[from], plan->want.rules);
-	after.rules = rs = plan_result(plan, plan->want.backend);
+	after.rules = rs = result(plan, plan->want.backend);
 	rc = traffic_compare(&traffic, &before, &after, err);
 	if (!rc) {
 		tell_of_routes(ctx, &traffic);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plan_result.h"
 #include "transfer.h"
 #include "util.h"
 
@@ -53,19 +52,18 @@ static bool is_beyond(const struct step *step, enum layout layout)
 	return false;
 }
 
-bool plan_means_the_same(const struct plan *plan)
+bool steps_mean_the_same(const struct step *steps, unsigned n, enum backend_index backend, const struct ruleset *live)
 {
-	const enum backend_index backend = plan->want.backend;
-	struct sides s = { .before = plan->live->rules[backend] };
+	struct sides s = { .before = live };
 	struct ruleset *after;
 	bool same;
 
-	if (!s.before || plan->blocked)
+	if (!live)
 		return false;
-	for (unsigned i = 0; i < plan->n; i++)
-		if (plan->steps[i].backend != backend || is_beyond(&plan->steps[i], s.before->layout))
+	for (unsigned i = 0; i < n; i++)
+		if (steps[i].backend != backend || is_beyond(&steps[i], live->layout))
 			return false;
-	s.after = after = plan_result(plan, backend);
+	s.after = after = steps_result(steps, n, backend, live);
 	effects_init(&s.e);
 	same = tables_are_the_same(&s);
 	effects_free(&s.e);

@@ -190,7 +190,8 @@ void plan_make(struct plan *plan, const struct live *live, const struct plan_wan
 		add_guard(plan, STEP_DELETE);
 	if (live->routes)
 		routes_compare(live->routes, routes, leave_route, remove_route, plan);
-	if (plan->refusal == PLAN_DIFFERENT && !want->spelling && plan_means_the_same(plan)) {
+	if (plan->refusal == PLAN_DIFFERENT && !want->spelling && !plan->blocked &&
+	    steps_mean_the_same(plan->steps, plan->n, want->backend, live->rules[want->backend])) {
 		plan->same = true;
 		plan->refusal = PLAN_FREE;
 	}
@@ -275,21 +276,4 @@ void plan_undo(struct plan *undo, const struct plan *done, enum backend_index ba
 			plan_add_table(undo, backend, now, back, units[i].table, units[i].family,
 				       flags | (anew ? PLAN_TABLE_ANEW : 0));
 	}
-}
-
-void step_iter_init(struct chain_iter *it, const struct step *step)
-{
-	chain_iter_init(it, step->chain, step->family);
-	for (unsigned i = 0; i < step->first; i++)
-		step_iter_next(it, step);
-}
-
-const struct rule *step_iter_next(struct chain_iter *it, const struct step *step)
-{
-	const struct rule *rule;
-
-	do
-		rule = chain_iter_next(it);
-	while (rule && step->action == STEP_ADD && rule->owner == RULE_FOREIGN);
-	return rule;
 }

@@ -1,14 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "plan_result.h"
+#include "steps.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "util.h"
 
+void step_iter_init(struct chain_iter *it, const struct step *step)
+{
+	chain_iter_init(it, step->chain, step->family);
+	for (unsigned i = 0; i < step->first; i++)
+		step_iter_next(it, step);
+}
+
+const struct rule *step_iter_next(struct chain_iter *it, const struct step *step)
+{
+	const struct rule *rule;
+
+	do
+		rule = chain_iter_next(it);
+	while (rule && step->action == STEP_ADD && rule->owner == RULE_FOREIGN);
+	return rule;
+}
+
 /* The rules of one chain of one family, in the making. */
 struct editing {
-	const struct plan *plan;
+	const struct step *steps;
+	unsigned n_steps;
 	struct ruleset *rs;
 	enum backend_index backend;
 	enum table_id table;
@@ -41,8 +59,8 @@ static bool is_about(const struct editing *e, const struct step *step, const cha
 /* Whether live rule number @i goes. */
 static bool goes(const struct editing *e, const char *chain, unsigned i)
 {
-	for (unsigned s = 0; s < e->plan->n; s++) {
-		const struct step *step = &e->plan->steps[s];
+	for (unsigned s = 0; s < e->n_steps; s++) {
+		const struct step *step = &e->steps[s];
 
 		if (is_about(e, step, chain, STEP_DELETE) && i >= step->first && i < step->first + step->n)
 			return true;
@@ -60,8 +78,8 @@ static void edit_chain(struct editing *e, const struct chain *live, const char *
 	for (unsigned i = 0; live && (rule = chain_iter_next(&it)); i++)
 		if (!goes(e, name, i))
 			insert(e, rule, &live->rules[it.next - 1], e->n);
-	for (unsigned s = 0; s < e->plan->n; s++) {
-		const struct step *step = &e->plan->steps[s];
+	for (unsigned s = 0; s < e->n_steps; s++) {
+		const struct step *step = &e->steps[s];
 
 		if (!is_about(e, step, name, STEP_ADD))
 			continue;
@@ -93,8 +111,8 @@ static void edit_table(struct editing *e, const struct table *live)
 		chain->drops = live->chains[c].drops;
 		edit_families(e, &live->chains[c], live->chains[c].name);
 	}
-	for (unsigned s = 0; s < e->plan->n; s++) {
-		const struct step *step = &e->plan->steps[s];
+	for (unsigned s = 0; s < e->n_steps; s++) {
+		const struct step *step = &e->steps[s];
 
 		if (step->kind == STEP_RULES && step->action == STEP_ADD && step->backend == e->backend &&
 		    step->table == e->table && !ruleset_find(e->rs, e->table, step->chain->name))
@@ -103,10 +121,9 @@ static void edit_table(struct editing *e, const struct table *live)
 	e->rs->tables[e->table].strange = live->strange;
 }
 
-struct ruleset *plan_result(const struct plan *plan, enum backend_index backend)
+struct ruleset *steps_result(const struct step *steps, unsigned n, enum backend_index backend, const struct ruleset *live)
 {
-	const struct ruleset *live = plan->live->rules[backend];
-	struct editing e = { .plan = plan, .backend = backend };
+	struct editing e = { .steps = steps, .n_steps = n, .backend = backend };
 
 	if (!live)
 		return NULL;
