@@ -12,4 +12,12 @@
  */
 bool steps_mean_the_same(const struct step *steps, unsigned n, enum backend_index backend, const struct ruleset *live);
 
+/*
+ * Whether @live holds the native tables of Istio's own program, and our rules of the @families (a mask) would treat no packet
+ * otherwise, but for what our native layout does otherwise on purpose: IPv6 that is off is left alone, --drop-invalid is for
+ * every protocol, what TPROXY finds no proxy for is dropped, the mark is saved of what comes by lo, a packet without a socket
+ * is as in iptables, and the ICMP answer of a DNS agent that is down finds its query.
+ */
+bool steps_respell_istios(const struct step *steps, unsigned n, const struct ruleset *live, unsigned families);
+
 #endif

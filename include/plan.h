@@ -47,6 +47,7 @@ struct plan {
 	enum plan_refusal refusal;
 	enum backend_index elsewhere; /* of PLAN_ELSEWHERE */
 	bool same;                    /* nothing has to be done: it would only write differently what does the same */
+	bool respells;                /* the native tables of Istio's own program, by what does the same */
 	bool ambient_goes, ambient_stays; /* rules of ambient mode are live, and go or stay */
 	/* Live rules that are shared, and there more often than wanted: they stay, and are no difference. */
 	const struct rule **left;

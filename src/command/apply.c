@@ -170,9 +170,10 @@ static void log_summary(const struct context *ctx, const struct order *order, ui
 		 backend, order->choice.reason, rules, ctx->families == FAMILY_BOTH ? ",\"ipv6\"" : "", ms, hundredths,
 		 order->changed ? "true" : "false");
 	log_members(LOG_INFO, members, "%s: %u rules (%s) through %s (%s) in %u.%02u ms; %s and %s are let through",
-		    order->changed   ? "applied" :
-		    order->plan.same ? "unchanged, what is live means the same" :
-				       "unchanged, all was right already",
+		    order->changed && order->plan.respells ? "applied over Istio's own native tables, which meant the same" :
+		    order->changed                         ? "applied" :
+		    order->plan.same                       ? "unchanged, what is live means the same" :
+							     "unchanged, all was right already",
 		    rules, families_text(ctx), backend, order->choice.reason, ms, hundredths,
 		    owners_text(uids, "UID", &ctx->cfg->proxy_uids), owners_text(gids, "GID", &ctx->cfg->proxy_gids));
 }

@@ -131,6 +131,9 @@ static int diff(struct context *ctx, FILE *out, struct err *err)
 	}
 	if (plan.same)
 		log_info("what is live is written differently, but no packet is treated differently: an apply leaves it as it is");
+	else if (plan.respells)
+		log_info("what is live are Istio's own native tables, which mean the same: an apply replaces them, "
+			 "without --reconcile");
 	else if (plan.n)
 		warn_of_zones(ctx, &plan.want);
 	rc = is_equal(&plan) ? STATUS_DONE : STATUS_DIFFERENT;

@@ -1,35 +1,81 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "meaning.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "transfer.h"
 #include "util.h"
 
-enum { OP_BARE = OP_USER + 48 };
+enum { OP_BARE = OP_USER + 48, OP_FORGET };
 
 struct sides {
 	const struct ruleset *before, *after;
+	bool istios; /* @before: Istio's own native tables */
 	struct effects e;
 	struct guesses guesses;
 	bool loop, asleep;
 };
 
+static uint32_t forget_connmark(struct effects *e, uint32_t terminal, uint32_t unused)
+{
+	struct effect effect = *effect_at(e, terminal);
+
+	(void)unused;
+	effect.connmark = effect_none.connmark;
+	effect.connmark_of = false;
+	return effect_terminal(e, &effect);
+}
+
+static uint32_t is_over_lo(struct diagram *d, enum field field)
+{
+	return diagram_block(d, field, (const uint8_t[16]){ "lo" }, 128);
+}
+
+/* What is left to compare where our native layout differs from Istio's on purpose. */
+static uint32_t leave_out(struct effects *e, uint32_t node, enum table_id table, enum hook hook)
+{
+	struct diagram *d = &e->d;
+	uint32_t out = NOTHING, lo;
+
+	if (table == TABLE_NAT && hook == HOOK_OUTPUT) { /* no socket */
+		out = diagram_or(d, diagram_range(d, FIELD_UID, NO_SOCKET, NO_SOCKET),
+				 diagram_range(d, FIELD_GID, NO_SOCKET, NO_SOCKET));
+	} else if (table == TABLE_RAW && hook == HOOK_OUTPUT) { /* the answer of a DNS agent that is down */
+		out = diagram_or(d, diagram_range(d, FIELD_PROTO, IPPROTO_ICMP, IPPROTO_ICMP),
+				 diagram_range(d, FIELD_PROTO, IPPROTO_ICMPV6, IPPROTO_ICMPV6));
+		out = diagram_and(d, is_over_lo(d, FIELD_OIF), out);
+	} else if (table == TABLE_MANGLE && hook == HOOK_PREROUTING) { /* INVALID; whose mark is saved */
+		out = diagram_and(d, diagram_not(d, diagram_range(d, FIELD_PROTO, IPPROTO_TCP, IPPROTO_TCP)),
+				  diagram_range(d, FIELD_CTSTATE, 0, 0));
+		lo = is_over_lo(d, FIELD_IIF);
+		node = diagram_or(d, diagram_and(d, lo, node),
+				  diagram_and(d, diagram_not(d, lo),
+					      effect_map_ends(e, node, OP_FORGET, 0, forget_connmark)));
+	}
+	return diagram_and(d, diagram_not(d, out), node);
+}
+
 static uint32_t side(struct sides *s, const struct ruleset *rs, enum table_id table, enum hook hook, enum family family)
 {
 	uint32_t node = transfer_table(&s->e, rs, table, hook, family, &s->guesses, &s->loop, &s->asleep);
 
-	return effect_map_ends(&s->e, node, OP_BARE, 0, effect_without_reason);
+	node = effect_map_ends(&s->e, node, OP_BARE, 0, effect_without_reason);
+	return s->istios ? leave_out(&s->e, node, table, hook) : node;
 }
 
-static bool tables_are_the_same(struct sides *s)
+static bool tables_are_the_same(struct sides *s, unsigned families)
 {
 	for (enum table_id t = 0; t < TABLES; t++)
 		for (enum hook hook = HOOK_PREROUTING; hook <= HOOK_OUTPUT; hook++)
 			for (enum family f = 0; f < FAMILIES; f++) {
-				uint32_t before = side(s, s->before, t, hook, f), after = side(s, s->after, t, hook, f);
+				uint32_t before, after;
 
+				if (!(families & FAMILY_BIT(f)))
+					continue;
+				before = side(s, s->before, t, hook, f);
+				after = side(s, s->after, t, hook, f);
 				if (before != after || s->e.d.full || s->loop || s->asleep || s->guesses.n)
 					return false;
 			}
@@ -44,7 +90,7 @@ static bool is_beyond(const struct step *step, enum layout layout)
 {
 	static const char *const names[] = { "INPUT", "FORWARD", "POSTROUTING", "postrouting" };
 
-	if (step->kind == STEP_ROUTE || (layout == LAYOUT_NATIVE && step->table == TABLE_MANGLE))
+	if (layout == LAYOUT_NATIVE && step->table == TABLE_MANGLE)
 		return true;
 	for (unsigned i = 0; i < ARRAY_SIZE(names) && step->kind == STEP_RULES; i++)
 		if (!strcmp(step->chain->name, names[i]))
@@ -52,22 +98,78 @@ static bool is_beyond(const struct step *step, enum layout layout)
 	return false;
 }
 
-bool steps_mean_the_same(const struct step *steps, unsigned n, enum backend_index backend, const struct ruleset *live)
+static bool mean_the_same(const struct step *steps, unsigned n, enum backend_index backend, const struct ruleset *live,
+			  unsigned families, bool istios)
 {
-	struct sides s = { .before = live };
-	struct ruleset *after;
+	struct sides s = { .before = live, .istios = istios };
+	struct ruleset *after = steps_result(steps, n, backend, live);
 	bool same;
 
-	if (!live)
-		return false;
-	for (unsigned i = 0; i < n; i++)
-		if (steps[i].backend != backend || is_beyond(&steps[i], live->layout))
-			return false;
-	s.after = after = steps_result(steps, n, backend, live);
+	s.after = after;
 	effects_init(&s.e);
-	same = tables_are_the_same(&s);
+	same = tables_are_the_same(&s, families);
 	effects_free(&s.e);
 	free(s.guesses.items);
 	ruleset_free(after);
 	return same;
+}
+
+bool steps_mean_the_same(const struct step *steps, unsigned n, enum backend_index backend, const struct ruleset *live)
+{
+	if (!live)
+		return false;
+	for (unsigned i = 0; i < n; i++)
+		if (steps[i].backend != backend || steps[i].kind == STEP_ROUTE || is_beyond(&steps[i], live->layout))
+			return false;
+	return mean_the_same(steps, n, backend, live, FAMILY_BOTH, false);
+}
+
+/* What tells native tables of Istio's own program from ours. */
+struct signs {
+	bool ipv6;        /* a rule about IPv6 alone: ours have one, be it on or off */
+	bool foreign;     /* what no rule of ours has */
+	bool zones, icmp; /* a rule that sets a zone; one about ICMP, as ours have where zones are set */
+};
+
+static void look_for_signs(struct signs *signs, const struct rule *rule)
+{
+	bool any_if = true, tcp = false, invalid = false;
+
+	for (unsigned i = 0; i < rule->n_matches; i++) {
+		const struct match *m = &rule->matches[i];
+
+		any_if &= m->kind != MATCH_IIF;
+		tcp |= m->kind == MATCH_PROTO && m->proto == IPPROTO_TCP;
+		invalid |= m->kind == MATCH_CTSTATE && m->ctstates == CTSTATE_INVALID;
+		signs->icmp |= m->kind == MATCH_PROTO && m->proto == IPPROTO_ICMP;
+		signs->foreign |= m->invert && (m->kind == MATCH_UID || m->kind == MATCH_GID);
+	}
+	signs->ipv6 |= rule->families == FAMILY_BIT(IPV6);
+	signs->zones |= rule->target.kind == TARGET_CT_ZONE;
+	signs->foreign |= (invalid && tcp) || (any_if && rule->target.kind == TARGET_CONNMARK_SAVE);
+}
+
+static bool tables_are_istios(const struct ruleset *live, bool *ipv6)
+{
+	struct signs signs = { .ipv6 = false };
+
+	for (enum table_id t = 0; t < TABLES; t++)
+		for (unsigned c = 0; c < live->tables[t].n_chains; c++)
+			for (unsigned i = 0; i < live->tables[t].chains[c].n_rules; i++)
+				if (live->tables[t].chains[c].rules[i].owner == RULE_OURS)
+					look_for_signs(&signs, &live->tables[t].chains[c].rules[i]);
+	*ipv6 = signs.ipv6;
+	return signs.foreign || !signs.ipv6 || (signs.zones && !signs.icmp);
+}
+
+bool steps_respell_istios(const struct step *steps, unsigned n, const struct ruleset *live, unsigned families)
+{
+	bool ipv6;
+
+	if (!live || !tables_are_istios(live, &ipv6) || (ipv6 && !(families & FAMILY_BIT(IPV6))))
+		return false;
+	for (unsigned i = 0; i < n; i++)
+		if (steps[i].kind == STEP_ROUTE ? steps[i].action == STEP_DELETE : steps[i].backend != NFTABLES)
+			return false;
+	return mean_the_same(steps, n, NFTABLES, live, families, true);
 }

@@ -158,6 +158,19 @@ static void judge_ambient(struct plan *plan)
 	plan->ambient_stays = any && !plan->want.routes.ambient;
 }
 
+/* What is written differently is no refusal if it means the same. */
+static void judge_meaning(struct plan *plan)
+{
+	const struct plan_want *want = &plan->want;
+	const struct ruleset *live = plan->live->rules[want->backend];
+
+	plan->respells = want->backend == NFTABLES &&
+			 steps_respell_istios(plan->steps, plan->n, live, want->rules->families);
+	plan->same = !plan->respells && steps_mean_the_same(plan->steps, plan->n, want->backend, live);
+	if (plan->respells || plan->same)
+		plan->refusal = PLAN_FREE;
+}
+
 void plan_init(struct plan *plan, const struct live *live, const struct plan_want *want)
 {
 	*plan = (struct plan){ .live = live, .want = *want, .elsewhere = BACKENDS, .arena = arena_new() };
@@ -190,11 +203,8 @@ void plan_make(struct plan *plan, const struct live *live, const struct plan_wan
 		add_guard(plan, STEP_DELETE);
 	if (live->routes)
 		routes_compare(live->routes, routes, leave_route, remove_route, plan);
-	if (plan->refusal == PLAN_DIFFERENT && !want->spelling && !plan->blocked &&
-	    steps_mean_the_same(plan->steps, plan->n, want->backend, live->rules[want->backend])) {
-		plan->same = true;
-		plan->refusal = PLAN_FREE;
-	}
+	if (plan->refusal == PLAN_DIFFERENT && !want->spelling && !plan->blocked)
+		judge_meaning(plan);
 }
 
 void plan_free(struct plan *plan)

@@ -7,6 +7,7 @@ import random
 
 import configs
 import lib
+import native
 import pytest
 import test_oracle
 import upstream
@@ -119,3 +120,71 @@ def test_random_pairs(backend, seed, tmp_path):
         result = netns.istio_init("apply", *wanted, f"--backend={backend}", env=env)
         if SAME in result.stderr:
             assert netns.istio_init("diff", "--traffic", *wanted, f"--backend={backend}", env=env).returncode == 0, (live, wanted)
+
+
+def peer_natively(netns, config):
+    """What istio-iptables --native-nftables leaves."""
+    families = lib.FAMILIES[:1] if config.get("ipv6") == "off" else lib.FAMILIES
+    lib.checked(netns.run(["nft", "-f", "-"], input=native.script(config)))
+    netns.sh("; ".join(upstream.plumbing(config, families)) or ":")
+
+
+def check_replaced(netns, config, directory):
+    args, env = configs.command_line(config, directory)
+    args.append("--backend=nftables")
+    diff = netns.istio_init("diff", *args, env=env)
+    assert diff.returncode == 2 and "Istio's own native tables, which mean the same" in diff.stderr, diff
+    result = netns.istio_init("apply", *args, env=env)
+    assert result.returncode == 0 and "applied over Istio's own native tables" in result.stderr, result
+    result = netns.istio_init("apply", *args, env=env)
+    assert result.returncode == 0 and "unchanged, all was right already" in result.stderr, result
+    with lib.Netns() as other:
+        lib.checked(other.istio_init("apply", *args, env=env))
+        assert other.istio_init("show").stdout == netns.istio_init("show").stdout
+
+
+NATIVE = pytest.mark.backends("nftables")
+PEERS = [name for name, config in configs.NAMED.items()
+         if config.keys() <= {*native.OPTIONS} and not upstream.has_loopback(config.get("istio-service-cidr", ""))]
+
+
+@NATIVE
+@pytest.mark.parametrize("ipv6", ["on", "off"])
+@pytest.mark.parametrize("name", PEERS)
+def test_native_tables_of_the_peer(netns, name, ipv6, tmp_path):
+    config = {**configs.NAMED[name], "ipv6": ipv6}
+    peer_natively(netns, config)
+    check_replaced(netns, config, tmp_path)
+
+
+@NATIVE
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_native_tables_of_the_peer(netns, seed, tmp_path):
+    rng = random.Random(seed)
+    wanted = test_oracle.random_config(rng)
+    config = {option: value for option, value in wanted.items() if option in native.OPTIONS}
+    config.setdefault("ipv6", rng.choice(["on", "off"]))
+    if upstream.has_loopback(config.get("istio-service-cidr", "")):
+        del config["istio-service-cidr"]  # then nothing need be different, and nothing is written
+    peer_natively(netns, config)
+    check_replaced(netns, config, tmp_path)
+
+
+@NATIVE
+@pytest.mark.parametrize("live, wanted, tamper", [
+    ({}, {"drop-invalid": True}, ":"),
+    ({}, {"istio-inbound-interception-mode": "TPROXY"}, ":"),
+    ({"ipv6": "on"}, {"ipv6": "off"}, ":"),
+    ({"ipv6": "off"}, {"ipv6": "on"}, ":"),
+    ({}, {}, "nft insert rule inet istio-proxy-nat istio-output tcp dport 9 counter return"),
+    ({}, {}, "nft insert rule inet istio-proxy-nat istio-output meta length 9 counter return"),
+    (configs.DNS, {}, "nft insert rule inet istio-proxy-raw istio-output-dns udp dport 54 ct zone set 3"),
+    (configs.TPROXY, {}, "nft add rule inet istio-proxy-mangle output meta mark set 7")])
+def test_native_tables_that_mean_something_else(netns, live, wanted, tamper, tmp_path):
+    config = {**configs.SIDECAR, "ipv6": "off", "resolv.conf": configs.DNS_V4, **live}
+    peer_natively(netns, config)
+    netns.sh(tamper)
+    args, env = configs.command_line({**config, **wanted}, tmp_path)
+    before = netns.snapshot()
+    result = netns.istio_init("apply", *args, "--backend=nftables", env=env)
+    assert result.returncode == 1 and "--reconcile" in result.stderr and netns.snapshot() == before
