@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../../src/model/diagram.h"
+#include "../../src/traffic/diagram.h"
 #include "util.h"
 
 Suite *suite_diagram(void);

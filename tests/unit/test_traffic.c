@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../../src/model/transfer.h"
+#include "../../src/traffic/transfer.h"
 #include "build_rules.h"
 #include "capture.h"
 #include "random_config.h"
