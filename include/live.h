@@ -12,6 +12,9 @@
  */
 enum backend_index { NFTABLES, IPTABLES_NFT, IPTABLES_LEGACY, AMBIENT, BACKENDS };
 
+/* As --backend spells it. */
+const char *backend_name(enum backend_index index);
+
 /* A base chain of nf_tables that is none of those that are read: another table's, or one hooked in where it should not be. */
 struct other_chain {
 	uint8_t families;

@@ -4,14 +4,14 @@
 #define ISTIO_INIT_SAVED_RULES_H
 
 #include "err.h"
-#include "routes.h"
-#include "ruleset.h"
+#include "live.h"
 
 struct saved_rules {
-	struct ruleset *rules; /* as iptables' backends read it from the kernel: foreign rules, policies and all */
-	struct routes *routes; /* of the comment lines that our text has; NULL: the text says nothing of them */
-	unsigned families;     /* mask: of which it has a part, be it empty */
-	bool has_others;       /* rules of other tables than the model has, which nobody has read */
+	struct ruleset *rules;      /* as iptables' backends read it from the kernel: foreign rules, policies and all */
+	struct routes *routes;      /* of the comment lines that our text has; NULL: the text says nothing of them */
+	enum backend_index backend; /* of the comment line that show has; BACKENDS: the text says nothing of it */
+	unsigned families;          /* mask: of which it has a part, be it empty */
+	bool has_others;            /* rules of other tables than the model has, which nobody has read */
 	struct route_object inbound6; /* what @routes points to */
 };
 

@@ -276,6 +276,13 @@ def plumbing_of(text):
     return re.findall(r"(?m)^# (ip .*)\n", text)
 
 
+def shown(netns, backend, *args):
+    """What show prints of the only backend that holds rules."""
+    text = checked(netns.istio_init("show", *args))
+    assert text.startswith(f"# {backend}\n"), text
+    return text.removeprefix(f"# {backend}\n")
+
+
 def without_plumbing(text):
     return re.sub(r"(?m)^# ip .*\n", "", text)
 

@@ -8,21 +8,15 @@
 #include "ownership.h"
 
 static const struct {
-	const char *name;
 	enum layout layout;
 	enum engine_index engine;
 } backends[BACKENDS + 1] = {
-	[NFTABLES] = { "nftables", LAYOUT_NATIVE, ENGINE_NF_TABLES },
-	[IPTABLES_NFT] = { "iptables-nft", LAYOUT_IPTABLES, ENGINE_NF_TABLES },
-	[IPTABLES_LEGACY] = { "iptables-legacy", LAYOUT_IPTABLES, ENGINE_X_TABLES },
-	[AMBIENT] = { "nftables (ambient mode)", LAYOUT_NATIVE, ENGINE_NF_TABLES },
-	[BACKENDS] = { "routes", LAYOUT_IPTABLES, ENGINE_ROUTES },
+	[NFTABLES] = { LAYOUT_NATIVE, ENGINE_NF_TABLES },
+	[IPTABLES_NFT] = { LAYOUT_IPTABLES, ENGINE_NF_TABLES },
+	[IPTABLES_LEGACY] = { LAYOUT_IPTABLES, ENGINE_X_TABLES },
+	[AMBIENT] = { LAYOUT_NATIVE, ENGINE_NF_TABLES },
+	[BACKENDS] = { LAYOUT_IPTABLES, ENGINE_ROUTES },
 };
-
-const char *backend_name(enum backend_index index)
-{
-	return backends[index].name;
-}
 
 enum layout backend_layout(enum backend_index index)
 {

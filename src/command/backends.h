@@ -5,7 +5,6 @@
 
 #include "context.h"
 
-const char *backend_name(enum backend_index index); /* as --backend spells it */
 enum layout backend_layout(enum backend_index index);
 enum engine_index backend_engine(enum backend_index index); /* BACKENDS: routes */
 

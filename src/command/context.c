@@ -313,11 +313,14 @@ static void find_saved_families(struct context *ctx)
 
 static int read_saved(struct context *ctx, struct err *err)
 {
-	enum backend_index index = ctx->cfg->backend == BACKEND_IPTABLES_NFT ? IPTABLES_NFT : IPTABLES_LEGACY;
+	enum backend_index index = IPTABLES_LEGACY;
 	int rc = saved_rules_read(&ctx->saved, ctx->cfg->rules, err);
 
 	if (rc)
 		return rc;
+	if (ctx->cfg->backend == BACKEND_IPTABLES_NFT ||
+	    (ctx->cfg->backend == BACKEND_AUTO && ctx->saved.backend == IPTABLES_NFT))
+		index = IPTABLES_NFT;
 	ctx->live.rules[index] = ctx->saved.rules;
 	if (ctx->cfg->backend == BACKEND_NFTABLES)
 		ctx->live.rules[NFTABLES] = ctx->none = ruleset_new(LAYOUT_NATIVE, 0);

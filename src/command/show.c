@@ -21,10 +21,8 @@ static void show_backend(const struct context *ctx, enum backend_index index, st
 		text_json_backend(document, backend_name(index), ctx->live.rules[index], &options);
 		return;
 	}
-	if (*ctx->cfg->rules)
-		log_info("Istio rules of the file:");
-	else
-		log_info("Istio rules of backend %s:", backend_name(index));
+	if (!*ctx->cfg->rules || ctx->saved.backend != BACKENDS)
+		printf("# %s\n", backend_name(*ctx->cfg->rules ? ctx->saved.backend : index));
 	text_print_ruleset(stdout, ctx->live.rules[index], &options);
 }
 

@@ -203,6 +203,15 @@ def test_both_outputs_tell_the_same_plumbing(nobody, public, name):
         assert [one["text"] for one in found] == lib.plumbing_of(GOLDEN[name])
 
 
+@pytest.mark.parametrize("name", ["iptables-nft", "iptables-legacy"])
+def test_what_show_prints_is_read_with_its_backend(nobody, name):
+    text = f"# {name}\n" + SIDECAR
+    assert nobody("show", "--rules=-", text=text).stdout == text
+    for words in [], ["--backend=iptables-legacy"]:
+        found = nobody("diff", "--sidecar", "--rules=-", "--output=json", *words, text=text)
+        assert lib.document(found.stdout)["backend"] == (words[0][10:] if words else name)
+
+
 def test_show_of_a_file_without_plumbing(nobody):
     text = lib.without_plumbing(SIDECAR)
     assert nobody("show", "--rules=-", text=text).stdout == text

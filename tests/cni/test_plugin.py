@@ -73,7 +73,7 @@ def test_options_are_those_of_an_init_container(netns, annotations, capture, arg
 def test_every_backend(netns, backend, by):
     choice = {"annotations": {"istio-init/backend": backend}} if by == "annotation" else {"capture": {"backend": backend}}
     succeeded(add(netns, **choice), PREVIOUS + "\n")
-    assert f"backend {backend}:" in netns.istio_init("show").stderr
+    assert lib.shown(netns, backend)
     succeeded(call(netns, "CHECK", config(**choice)))
 
 

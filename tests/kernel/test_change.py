@@ -141,9 +141,8 @@ def test_diff_of_nothing(pod):
 
 @pytest.mark.backends("iptables-legacy", "iptables-nft")
 @pytest.mark.parametrize("name", VARIED)
-def test_show_prints_what_the_dry_run_promised(pod, name):
+def test_show_prints_what_the_dry_run_promised(pod, backend, name):
     lib.checked(pod.apply(name))
     before = pod.snapshot()
-    shown = pod.istio_init("show")
-    assert lib.checked(shown) == lib.checked(pod.apply(name, "--dry-run"))
+    assert lib.shown(pod, backend) == lib.checked(pod.apply(name, "--dry-run"))
     assert pod.snapshot() == before
