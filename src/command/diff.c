@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "all_traffic.h"
 #include "backends.h"
 #include "beside.h"
 #include "command.h"
@@ -91,21 +92,6 @@ static void warn_of_zones(const struct context *ctx, const struct plan_want *wan
 			 "compare with --dns-zones=off");
 	plan_free(&plan);
 	ruleset_free(rules);
-}
-
-int diff_plan(struct plan *plan, struct ruleset **rules, struct context *ctx, bool spelling, struct err *err)
-{
-	struct plan_want want = { .routes = context_wanted_routes(ctx), .known = ctx->known, .spelling = spelling };
-	struct choice choice;
-	int rc;
-
-	backends_choose(&choice, ctx);
-	rc = backends_first(&want.backend, ctx, &choice, err);
-	if (rc)
-		return rc;
-	want.rules = *rules = context_wanted(ctx, want.backend, ctx->families, true);
-	plan_make(plan, &ctx->live, &want);
-	return 0;
 }
 
 static int diff(struct context *ctx, FILE *out, struct err *err)

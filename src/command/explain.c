@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "all_traffic.h"
 #include "backends.h"
 #include "capture.h"
 #include "command.h"
@@ -95,16 +96,6 @@ static void print_explanation(const struct explanation *e, const struct packet *
 	emit_finish(&document);
 }
 
-/* What auto would find out on the machine is taken as there, as in a dry run. */
-struct ruleset *explain_wanted_rules(const struct config *cfg)
-{
-	return capture_build(cfg, &(struct capture_options){
-					  .layout = cfg->backend == BACKEND_NFTABLES ? LAYOUT_NATIVE : LAYOUT_IPTABLES,
-					  .families = cfg->ipv6 == OFF ? FAMILY_BIT(IPV4) : FAMILY_BOTH,
-					  .zones = true,
-				  });
-}
-
 static int explain_wanted(const struct config *cfg, struct err *err)
 {
 	struct ruleset *rs = explain_wanted_rules(cfg);
@@ -120,23 +111,6 @@ static int explain_wanted(const struct config *cfg, struct err *err)
 	explanation_free(&e);
 	ruleset_free(rs);
 	return rc;
-}
-
-int explain_choose_backend(enum backend_index *index, bool *holds, struct context *ctx, struct err *err)
-{
-	struct choice choice;
-	int rc;
-
-	backends_choose(&choice, ctx);
-	rc = backends_first(index, ctx, &choice, err);
-	if (rc)
-		return rc;
-	*holds = ownership_has_ours(ctx->live.rules[*index]);
-	for (enum backend_index b = 0; b < BACKENDS && !*holds && ctx->cfg->backend == BACKEND_AUTO; b++)
-		if (ruleset_is_empty(ctx->live.rules[*index]) && ctx->live.rules[b] &&
-		    !ruleset_is_empty(ctx->live.rules[b]))
-			*index = b;
-	return 0;
 }
 
 /* Rules of the other backends see the packet, too, before or behind: nobody can tell. */
@@ -182,14 +156,6 @@ static bool meets(const struct other_chain *other, const struct packet *packet, 
 			       (hooks[i].nat || strcmp(other->type, "nat") != 0) &&
 			       ((hooks[i].in && in) || (hooks[i].out && packet->hook == HOOK_OUTPUT));
 	return false;
-}
-
-void explain_print_unread(FILE *out, const struct context *ctx)
-{
-	if (ctx->live.has_others)
-		fprintf(out,
-			"  unless it is decided otherwise by table filter or security of %s, which istio-init does not read\n",
-			*ctx->cfg->rules ? "the file" : "iptables-legacy");
 }
 
 static void print_other_chains(FILE *out, const struct context *ctx, const struct packet *packet,

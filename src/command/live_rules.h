@@ -22,8 +22,4 @@ void explain_print_unread(FILE *out, const struct context *ctx);
  */
 int diff_plan(struct plan *plan, struct ruleset **rules, struct context *ctx, bool spelling, struct err *err);
 
-/* explain traffic, and diff --traffic. */
-int traffic_explained(const struct config *cfg, struct err *err);
-int traffic_compared(const struct config *cfg, struct err *err);
-
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What rules do with all packets at once. */
-#include "traffic.h"
+#include "all_traffic.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include "live_rules.h"
 #include "log.h"
 #include "text.h"
+#include "traffic.h"
 #include "util.h"
 
 /* Whether a rule decides, or changes what another rule set then decides: to let a packet go leaves it to the others. */
