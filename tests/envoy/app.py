@@ -27,13 +27,20 @@ import h2.events
 
 # What is at which port, of the pod's application and of its peer alike.  HTTP is 1.1 or 2, as the client speaks.
 HTTP, EXCLUDED, SINK, BANNER, TLS, GOODBYE, DNS = 8080, 8081, 7000, 7001, 8443, 7002, 53
+# That of rpc.py
+GRPC = 9000
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 WEBSOCKET = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 KINDS = {"A": 1, "TXT": 16, "AAAA": 28}
-BLOCK = bytes(range(256)) * 256
+FILLING = bytes(range(256)) * 256
 TIMEOUT = 30
 # A request under load that takes longer is lost.
 LOST = 10
+
+
+def blocks(count):
+    """So many blocks of 64 KiB, no two of them alike."""
+    return (struct.pack("!Q", number) + FILLING[8:] for number in range(count))
 
 
 def together(fields):
@@ -119,9 +126,9 @@ class Server:
             left -= len(block)
         if path.startswith("/bytes/"):
             count = int(path[7:])
-            writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {count * len(BLOCK)}\r\n\r\n".encode())
-            for _ in range(count):
-                writer.write(BLOCK)
+            writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {count * len(FILLING)}\r\n\r\n".encode())
+            for block in blocks(count):
+                writer.write(block)
                 await writer.drain()
             return True
         more = {"goodbyes": self.goodbyes} if path == "/goodbyes" else {}

@@ -79,14 +79,14 @@ def bootstrap(mode, dns):
         bits = 32 if family == "ipv4" else 128
         outbound["filter_chains"].append(chain(http("outbound", own["name"]), destination_port=app.HTTP,
                                                prefix_ranges=[{"address_prefix": address, "prefix_len": bits}]))
-        for port in app.HTTP, app.EXCLUDED:
+        for port in app.HTTP, app.EXCLUDED, app.GRPC:
             inbound["filter_chains"].append(chain(http("inbound", f"inbound_{family}"), destination_port=port,
                                                   prefix_ranges=[EVERYWHERE[family]]))
         inbound["filter_chains"].append(chain(tcp("inbound_tls", f"inbound_{family}"), destination_port=app.TLS,
                                               prefix_ranges=[EVERYWHERE[family]], server_names=[NAME]))
     outbound["filter_chains"].append(chain(tcp("outbound_tls", "outbound"), destination_port=app.TLS,
                                            server_names=[NAME]))
-    for port in app.HTTP, app.EXCLUDED:
+    for port in app.HTTP, app.EXCLUDED, app.GRPC:
         outbound["filter_chains"].append(chain(http("outbound", "outbound"), destination_port=port))
     if mode == "TPROXY":
         transparent(inbound, clusters)

@@ -26,7 +26,7 @@ import bootstrap
 import lib
 import pod as traffic
 
-APP = pathlib.Path(__file__).resolve().parent / "app.py"
+APP, RPC = (pathlib.Path(__file__).resolve().parent / name for name in ("app.py", "rpc.py"))
 ENVOY = lib.ROOT / "build/envoy/envoy/_bin/envoy"
 USER, PROXY = 1000, 1337
 # An application of its own that the rules let pass
@@ -56,8 +56,9 @@ class Mesh:
             self.wire()
             certificate = self.certificate()
             for name, netns in ("application", self.pod), ("peer", self.peer):
-                server = self.start(netns, "serve", name, *certificate)
-                assert server.stdout.readline() == "ready\n", server.stderr.read()
+                for words in (APP, "serve", name, *certificate), (RPC, "serve", name):
+                    server = self.start(netns, *words)
+                    assert server.stdout.readline() == "ready\n", server.stderr.read()
             self.start_envoy()
         except BaseException:
             self.stack.close()
@@ -90,9 +91,9 @@ class Mesh:
         self.trust = directory / "crt"
         return directory / "crt", directory / "key"
 
-    def start(self, netns, *argv):
-        """A program of app.py, as the applications' user."""
-        process = netns.start([*as_user(USER), sys.executable, APP, *argv])
+    def start(self, netns, program, *argv):
+        """One in Python, as the applications' user."""
+        process = netns.start([*as_user(USER), sys.executable, program, *argv])
         self.stack.callback(end, process)
         return process
 
@@ -181,28 +182,33 @@ class Mesh:
             raise
         return client
 
-    def ask(self, netns, address, port, path="/", method="GET", uid=USER, body=None):
-        """The body of an answer to a request over HTTP/1.1."""
+    @contextlib.contextmanager
+    def response(self, netns, address, port, path="/", method="GET", uid=USER, body=None, headers=()):
+        """A good one over HTTP/1.1, its body not yet read."""
         with contextlib.closing(http.client.HTTPConnection("test")) as connection:
             connection.sock = self.connect(netns, address, port, uid)
-            connection.request(method, path, body=body)
+            connection.request(method, path, body=body, headers=dict(headers))
             response = connection.getresponse()
-            text = response.read()
-            assert response.status == 200, (response.status, text)
-            return text
+            assert response.status == 200, (response.status, response.read())
+            yield response
+
+    def ask(self, *args, **kwargs):
+        """The body of one."""
+        with self.response(*args, **kwargs) as response:
+            return response.read()
 
     def get(self, netns, address, port=app.HTTP, **kwargs):
         return json.loads(self.ask(netns, address, port, **kwargs))
 
-    def client(self, netns, *words, timeout=120):
-        """What a client program of app.py prints."""
-        result = netns.run([*as_user(USER), sys.executable, APP, *words], timeout=timeout)
+    def client(self, netns, program, *words, timeout=120):
+        """What a client in Python prints."""
+        result = netns.run([*as_user(USER), sys.executable, program, *words], timeout=timeout)
         return json.loads(lib.checked(result))
 
     @contextlib.contextmanager
     def load(self, netns, address, limit=60):
         """Requests all the time inside the block; the dictionary is filled when it is over."""
-        process = self.start(netns, "load", address, app.HTTP, WORKERS, limit)
+        process = self.start(netns, APP, "load", address, app.HTTP, WORKERS, limit)
         assert process.stdout.readline() == "ready\n"
         result = {}
         try:
@@ -264,9 +270,8 @@ def read_all(client):
     return data
 
 
-def blocks(count):
-    """@count blocks' digest, as the server gives them."""
-    digest = hashlib.sha256()
-    for _ in range(count):
-        digest.update(app.BLOCK)
-    return digest.hexdigest()
+def digest(blocks):
+    result = hashlib.sha256()
+    for block in blocks:
+        result.update(block)
+    return result.hexdigest()

@@ -2,6 +2,7 @@
 """What applications speak arrives whole, through Envoy, each direction counted."""
 
 import base64
+import functools
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ import h2.events
 import pytest
 
 import app
+import lib
 import mesh as parts
 from bootstrap import OWN
 
@@ -63,6 +65,16 @@ def test_http2(mesh, path):
         {"name": name, "peer": seen, "version": "2", "passes": direction}] * 5
 
 
+def test_grpc(mesh, path):
+    """A call, a refused one, and a stream whose ends take turns: the status and what else trails come through."""
+    client, address, direction, name, _ = path
+    with mesh.counts(**{f"{direction}_http": 3}):
+        assert mesh.client(client, parts.RPC, "ask", address, "one", "two", "three") == {
+            "unary": {"answer": f"question, {name}, {direction}", "status": "OK", "details": "", "trailer": "unary"},
+            "refused": {"status": "RESOURCE_EXHAUSTED", "details": "enough", "trailer": "refuse"},
+            "stream": {"answer": ["ONE", "TWO", "THREE", "3"], "status": "OK", "details": "", "trailer": "stream"}}
+
+
 def test_websocket(mesh, path):
     client, address, direction, _, _ = path
     key = base64.b64encode(os.urandom(16)).decode()
@@ -106,11 +118,11 @@ def test_client_closes_its_half(mesh, path):
     client, address, direction, name, seen = path
     with mesh.counts(**{direction: 1}):
         with mesh.connect(client, address, app.SINK) as sock:
-            for _ in range(256):
-                sock.sendall(app.BLOCK)
+            for block in app.blocks(256):
+                sock.sendall(block)
             sock.shutdown(socket.SHUT_WR)
-            assert json.loads(parts.read_all(sock)) == {"name": name, "peer": seen, "count": 256 * len(app.BLOCK),
-                                                        "sha256": parts.blocks(256)}
+            assert json.loads(parts.read_all(sock)) == {"name": name, "peer": seen, "count": 1 << 24,
+                                                        "sha256": digest_of(256)}
 
 
 def test_server_closes_its_half(mesh, path):
@@ -127,20 +139,39 @@ def test_server_closes_its_half(mesh, path):
         time.sleep(0.05)
 
 
-def test_large_transfers(mesh, path):
-    """64 MiB each way."""
+@functools.cache
+def digest_of(count):
+    return parts.digest(app.blocks(count))
+
+
+def transfer(mesh, path, count):
+    """So many blocks each way, held nowhere as a whole."""
     client, address, direction, _, _ = path
     with mesh.counts(**{f"{direction}_http": 2}):
-        body = app.BLOCK * 1024
-        assert mesh.get(client, address, method="POST", body=body)["sha256"] == parts.blocks(1024)
-        answer = mesh.ask(client, address, app.HTTP, path="/bytes/1024")
-        assert hashlib.sha256(answer).hexdigest() == parts.blocks(1024)
+        answer = mesh.get(client, address, method="POST", body=app.blocks(count),
+                          headers={"Content-Length": str(count << 16)})
+        assert answer["sha256"] == digest_of(count)
+        with mesh.response(client, address, app.HTTP, path=f"/bytes/{count}") as response:
+            assert parts.digest(iter(lambda: response.read(1 << 16), b"")) == digest_of(count)
+
+
+def test_large_transfers(mesh, path):
+    """64 MiB each way."""
+    transfer(mesh, path, 1 << 10)
+
+
+# For each mode once, each direction in a family of its own
+@pytest.mark.parametrize("backend", lib.BACKENDS[:1], indirect=True)
+@pytest.mark.parametrize("path, family", [("outbound", "ipv6"), ("inbound", "ipv4")], indirect=True)
+def test_huge_transfers(mesh, path):
+    """1 GiB each way."""
+    transfer(mesh, path, 1 << 14)
 
 
 def test_a_thousand_connections(mesh, path):
     client, address, direction, _, _ = path
     with mesh.counts(**{f"{direction}_http": 1000}):
-        assert mesh.client(client, "many", address, app.HTTP, 1000) == {"answers": 1000, "passes": [direction]}
+        assert mesh.client(client, parts.APP, "many", address, app.HTTP, 1000) == {"answers": 1000, "passes": [direction]}
 
 
 def test_hairpin(mesh, family):
