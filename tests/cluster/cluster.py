@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A cluster of one node: API server, kubelet and containerd of today, istio-inject as a pod, its images made here.
 
-    node 192.0.2.1 ──ptp── pods 10.89.0.0/16
+    node 192.0.2.1 ──ptp── pods 10.89.0.0/16, fd89::/64
 
 There is no scheduler (pods name their node), no controller (a Deployment's pod is made of its template) and no
 kube-proxy (installation.py's rule for the webhook's service).  All of it is in the namespaces of tests/cluster/run.
@@ -33,7 +33,7 @@ ENVOY = lib.ROOT / "build/envoy/envoy/_bin/envoy"
 APP, PROXY, INIT, INJECT = (f"localhost/{name}:test" for name in ("app", "envoy", "istio-init", "istio-inject"))
 USER, PROXY_USER = 1000, 1337
 # Addresses of the node that are no pod's: a service outside the mesh, and one in the CIDR that is excluded
-OUTSIDE, EXCLUDED = "192.0.2.15", "198.51.100.7"
+OUTSIDE, EXCLUDED, OUTSIDE6 = "192.0.2.15", "198.51.100.7", "2001:db8::15"
 # The kubelet wants these of the whole machine: it finds files that already say so.
 SETTINGS = {"vm/overcommit_memory": 1, "vm/panic_on_oom": 0, "kernel/panic": 10, "kernel/panic_on_oops": 1,
             "kernel/keys/root_maxkeys": 1000000, "kernel/keys/root_maxbytes": 25000000}
@@ -45,17 +45,28 @@ RESTRICTED = {"runAsNonRoot": True, "runAsUser": USER, "seccompProfile": {"type"
 
 def configuration(**more):
     """deploy/inject/envoy.yaml, with our images, the bootstrap that counts, and @more keys."""
-    config = yaml.safe_load((DEPLOY / "inject/envoy.yaml").read_text(encoding="utf-8"))
+    config = yaml.safe_load(bootstrap.FILE.read_text(encoding="utf-8"))
     config["initContainer"]["image"] = INIT
     container, = config["overlays"]["envoy"]["spec"]["containers"]
     container["image"] = PROXY
-    args = container["args"]
-    args[args.index("--config-yaml") + 1] = bootstrap.bootstrap("REDIRECT", dns=True)
+    container["args"] = bootstrap.arguments(container["args"], dns=True)
     return json.dumps(config | more)
 
 
 class Node(nodes.Node):
     """With a network of ptp alone, until somebody puts the plugin in."""
+
+    def __init__(self, directory, families):
+        self.families = families
+        super().__init__(directory, "current")
+
+    def base(self):
+        network = super().base()
+        if "ipv6" in self.families:
+            ipam = network["plugins"][0]["ipam"]
+            ipam["ranges"].append([{"subnet": "fd89::/64"}])
+            ipam["routes"].append({"dst": "::/0"})
+        return network
 
     def configure(self, **_):
         self.list.write_text(json.dumps(self.base()))
@@ -69,12 +80,12 @@ class Plugin:
     def __init__(self, cluster):
         self.cluster, self.node, self.pod = cluster, cluster.node, None
 
-    def daemon(self, file):
-        """The objects of a file, with our images and this node's folders; its pod."""
+    def daemon(self, file, *changes):
+        """The objects of a file, with our images, this node's folders and these changes; its pod."""
         text = (DEPLOY / "cni" / file).read_text(encoding="utf-8")
         for name, here in (("example.org/istio-init:0.1.0", INIT), ("example.org/pause:3.9", nodes.PAUSE),
                            ("{path: /etc/cni/net.d", f"{{path: {self.node.conf}"),
-                           ("{path: /opt/cni/bin", f"{{path: {self.node.bin}")):
+                           ("{path: /opt/cni/bin", f"{{path: {self.node.bin}"), *changes):
             assert name in text or here == nodes.PAUSE
             text = text.replace(name, here)
         *others, daemon = yaml.safe_load_all(text)
@@ -92,7 +103,8 @@ class Plugin:
 
     def install(self):
         if not self.pod:
-            self.pod = self.daemon("daemonset.yaml")
+            # As deploy/inject/envoy.yaml has it: the plugin sees no more of that than annotations.
+            self.pod = self.daemon("daemonset.yaml", ('"capture": {}', '"capture": {"dual-stack": true}'))
         self.pod.wait()
         # That of the ConfigMap: another may have come with the list.
         until(lambda: "logFile" in (self.entry() or {}))
@@ -162,7 +174,12 @@ class Pod:
 
     @property
     def address(self):
-        return self.object()["status"]["podIP"]
+        return self.addresses["ipv4"]
+
+    @property
+    def addresses(self):
+        """By family, as the kubelet has them."""
+        return {"ipv6" if ":" in one["ip"] else "ipv4": one["ip"] for one in self.object()["status"]["podIPs"]}
 
     def containers(self):
         """Names, those of init containers first."""
@@ -183,7 +200,8 @@ class Pod:
     def request(self, host, port, path, uid):
         """The status and the text of an answer to what a program of a user in the pod would ask."""
         connection = http.client.HTTPConnection(host)
-        with self.netns.socket(socket.AF_INET, socket.SOCK_STREAM, uid, uid) as connection.sock:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with self.netns.socket(family, socket.SOCK_STREAM, uid, uid) as connection.sock:
             connection.sock.settimeout(10)
             connection.sock.connect((host, port))
             connection.request("GET", path, headers={"Connection": "close"})
@@ -228,8 +246,8 @@ class Pod:
 
 
 class Cluster:
-    def __init__(self, directory):
-        self.stack, self.dir = contextlib.ExitStack(), pathlib.Path(directory)
+    def __init__(self, directory, families=lib.FAMILIES):
+        self.stack, self.dir, self.families = contextlib.ExitStack(), pathlib.Path(directory), families
         self.kubelet = None
         try:
             self.start()
@@ -244,7 +262,7 @@ class Cluster:
         self.server = apiserver.ApiServer(self.dir / "api", 6443, more=more)
         self.stack.callback(self.server.close)
         self.api = self.server.api
-        self.node = Node(self.dir / "node", "current")
+        self.node = Node(self.dir / "node", self.families)
         self.stack.callback(self.node.close)
         self.images()
         self.stack.callback(self.kill_kubelet)
@@ -259,8 +277,8 @@ class Cluster:
 
     def prepare(self):
         """Addresses, and what the kubelet finds set."""
-        for words in ("link set lo up", *(f"addr add {address}/32 dev lo" for address in
-                                          (apiserver.ADDRESS, OUTSIDE, EXCLUDED)),
+        for words in ("link set lo up", f"addr add {OUTSIDE6}/128 dev lo",
+                      *(f"addr add {address}/32 dev lo" for address in (apiserver.ADDRESS, OUTSIDE, EXCLUDED)),
                       f"route add 10.96.0.0/16 dev lo src {apiserver.ADDRESS}"):
             lib.checked(lib.run(["ip", *words.split()]))
         for name, value in SETTINGS.items():

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A labelled namespace, istio-init as an init container, Envoy as native sidecar: the default of deploy/inject/envoy.yaml."""
 
-import contextlib
 import json
 import os
 import re
@@ -12,7 +11,7 @@ import app
 import cluster as parts
 import lib
 from apiserver import until
-from shop import ANNOTATIONS, TWICE
+from shop import ANNOTATIONS, TWICE, grown
 
 # What becomes of a connection while Envoy dies, is dead, or comes up
 BROKEN = ("ConnectionRefusedError", "ConnectionResetError", "RemoteDisconnected")
@@ -30,19 +29,6 @@ def test_rules(shop):
     live = shop.web.netns.sh("nft list ruleset")
     assert all(f"redirect to :{port}" in live for port in (15001, 15006, 15053))
     assert shop.plain.netns.sh("nft list ruleset") == "" and not shop.plain.netns.has_istio("ipv4")
-
-
-def grown(pods, action, expected):
-    """Asserts by how much the counters of the pods' Envoys grow; what the action gives."""
-    before = [pod.counters() for pod in pods]
-    result = action()
-
-    def now():
-        return [[b - a for a, b in zip(old, pod.counters())] for old, pod in zip(before, pods)]
-    with contextlib.suppress(AssertionError):
-        until(lambda: now() == expected, 5)
-    assert now() == expected
-    return result
 
 
 def test_request_from_pod_to_pod(shop):
@@ -105,7 +91,7 @@ def test_explain_in_a_debug_container(shop):
 
 def test_logs_of_istio_init(shop):
     """One line: how it was made, of how many rules, for whom, in which time."""
-    assert re.fullmatch(r"istio-init: applied: \d+ rules \(ipv4\) through nftables \(.*\) in [\d.]+ ms; "
+    assert re.fullmatch(r"istio-init: applied: \d+ rules \(ipv4 and ipv6\) through nftables \(.*\) in [\d.]+ ms; "
                         r"UID 1337 and GID 1337 are let through\n", shop.web.logs("istio-init"))
 
 

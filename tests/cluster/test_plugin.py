@@ -11,7 +11,7 @@ import cluster as parts
 import node as nodes
 import pytest
 from apiserver import names, until
-from shop import ANNOTATIONS, T, TWICE
+from shop import ANNOTATIONS, MODE, OWN, T, TWICE, transparent
 
 LEVEL = "pod-security.kubernetes.io/enforce"
 CONTAINERS = ["istio-validation", "istio-proxy", "app"]
@@ -65,10 +65,26 @@ def test_under_the_restricted_level(cluster, start, plugin):
     assert web.containers() == CONTAINERS
     for container in spec["initContainers"] + spec["containers"]:
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-    assert client.get(web.address) == {"name": "web", "port": app.HTTP, "peer": "127.0.0.6", "passes": TWICE}
+    for family, own in OWN.items():
+        answer = client.get(web.addresses[family])
+        assert answer == {"name": "web", "port": app.HTTP, "peer": own, "passes": TWICE}
     assert client.get(web.address, app.EXCLUDED)["passes"] == client.get(parts.EXCLUDED)["passes"] == ""
     assert client.get("agent.test.")["passes"] == "outbound"
     assert "redirect to :15053" in client.netns.sh("nft list ruleset")
+
+
+def test_tproxy(cluster, injector, plugin):
+    """The plugin makes its rules, too; what Envoy needs for it, the restricted level refuses."""
+    plugin.install()
+    refused = cluster.api.create("strict", {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "annotations": MODE},
+                                            "spec": {"containers": [{"name": "app", "image": parts.APP}]}})
+    assert refused.status == 403 and '"istio-proxy" must not include "NET_ADMIN"' in refused.message
+    cluster.api.namespace("roomy", {"istio.io/rev": "cni"})
+    with transparent(cluster, "roomy") as (web, client):
+        assert web.containers() == CONTAINERS
+        for family, address in web.addresses.items():
+            answer = client.get(address)
+            assert answer == {"name": web.name, "port": app.HTTP, "peer": client.addresses[family], "passes": TWICE}
 
 
 def test_taken_out_and_put_in_again(start, plugin):

@@ -94,10 +94,17 @@ def values(value, key):
     return found + [each for part in parts for each in values(part, key)]
 
 
-def test_envoy():
-    pod = run("envoy.yaml", POD, "json")
+@pytest.mark.parametrize("mode", ["REDIRECT", "TPROXY"])
+def test_envoy(mode):
+    pod = run("envoy.yaml", noted({"sidecar.istio.io/interceptionMode": mode}), "json")
     proxy = container(pod, "istio-proxy")
-    bootstrap = yaml.safe_load(proxy["args"][proxy["args"].index("--config-yaml") + 1])["static_resources"]
+    text = proxy["args"][proxy["args"].index("--config-yaml") + 1]
+    for variable in proxy["env"]:
+        # As the kubelet does it
+        assert f"$({variable['name']})" in text
+        text = text.replace(f"$({variable['name']})", variable["value"])
+    assert "$(" not in text
+    bootstrap = yaml.safe_load(text)["static_resources"]
     listeners = {each["name"]: each for each in bootstrap["listeners"]}
     ports = {name: each["address"]["socket_address"]["port_value"] for name, each in listeners.items()}
     assert ports == {"virtualOutbound": 15001, "virtualInbound": 15006, "health": 15021}
@@ -111,6 +118,14 @@ def test_envoy():
         refused = [chain["filter_chain_match"]["destination_port"] for chain in listeners[name]["filter_chains"]
                    if "destination_port" in chain.get("filter_chain_match", {})]
         assert refused == [15001, 15006]
+    inbound, transparent = listeners["virtualInbound"], mode == "TPROXY"
+    [source] = [each for each in inbound["listener_filters"] if each["name"] == "original_src"]
+    assert inbound["transparent"] is transparent
+    assert (source["typed_config"]["mark"], source["filter_disabled"]) == (1337, None if transparent else {"any_match": True})
+    assert "--dual-stack" in container(pod, "istio-init")["args"]
+    context = proxy["securityContext"]
+    assert (context["runAsUser"], context["runAsGroup"], context["runAsNonRoot"], context["capabilities"].get("add")) == (
+        (0, 1337, False, ["NET_ADMIN"]) if transparent else (1337, 1337, True, None))
     assert proxy["readinessProbe"]["httpGet"]["port"] == proxy["startupProbe"]["httpGet"]["port"] == 15021
 
 

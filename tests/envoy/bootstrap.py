@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Envoy's bootstrap: that of deploy/inject/envoy.yaml, with what the tests look at.
+"""Envoy's container: that of deploy/inject/envoy.yaml, its bootstrap with what the tests look at.
 
 HTTP ports get a filter that speaks HTTP (every pass adds a header and is counted apart), one port looks for the name
 that a TLS client asks for, and a service address stands for the pod's own application.  All else is as users get it.
@@ -7,6 +7,8 @@ that a TLS client asks for, and a service address stands for the pod's own appli
 
 import copy
 import json
+import os
+import re
 
 import yaml
 
@@ -19,12 +21,25 @@ EVERYWHERE = {"ipv4": {"address_prefix": "0.0.0.0", "prefix_len": 0}, "ipv6": {"
 # Service addresses whose only endpoint is the pod itself
 OWN = {"ipv4": "10.96.0.20", "ipv6": "fd96::20"}
 NAME = "secret.test"
+FILE = lib.ROOT / "deploy/inject/envoy.yaml"
+INJECT = os.environ.get("ISTIO_INJECT", lib.ROOT / "build/istio-inject")
+MODE = "sidecar.istio.io/interceptionMode"
 
 
-def of_deploy():
-    text = (lib.ROOT / "deploy/inject/envoy.yaml").read_text(encoding="utf-8")
-    container, = yaml.safe_load(text)["overlays"]["envoy"]["spec"]["containers"]
-    return yaml.safe_load(container["args"][container["args"].index("--config-yaml") + 1])
+def injected(mode):
+    """What istio-inject puts into a pod of a mode."""
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "annotations": {MODE: mode}},
+           "spec": {"containers": [{"name": "app", "image": "a"}]}}
+    text = lib.checked(lib.run([INJECT, "-c", FILE, "-o", "json"], input=json.dumps(pod)))
+    container, = (one for one in json.loads(text)["spec"]["initContainers"] if one["name"] == "istio-proxy")
+    return container
+
+
+def expanded(text, env):
+    """With a container's variables in it, as the kubelet does it."""
+    for each in env:
+        text = text.replace(f"$({each['name']})", each["value"])
+    return text
 
 
 def http(direction, cluster):
@@ -54,9 +69,11 @@ def by_name(items):
     return {item["name"]: item for item in items}
 
 
-def bootstrap(mode, dns):
-    """Envoy's configuration as JSON."""
-    config = of_deploy()
+def arguments(args, dns):
+    """Those of the container, with more in the bootstrap; the kubelet's variables are still variables."""
+    before, text = args[:-1], args[-1]
+    assert before[-1] == "--config-yaml"
+    config = yaml.safe_load(text)
     listeners = by_name(config["static_resources"]["listeners"])
     clusters = config["static_resources"]["clusters"]
     outbound, inbound = listeners["virtualOutbound"], listeners["virtualInbound"]
@@ -88,21 +105,9 @@ def bootstrap(mode, dns):
                                            server_names=[NAME]))
     for port in app.HTTP, app.EXCLUDED, app.GRPC:
         outbound["filter_chains"].append(chain(http("outbound", "outbound"), destination_port=port))
-    if mode == "TPROXY":
-        transparent(inbound, clusters)
     if dns:
         config["static_resources"]["listeners"] += dns_listeners()
-    return json.dumps(config)
-
-
-def transparent(inbound, clusters):
-    """Inbound for TPROXY: the packets come as they are, and go on from their own source."""
-    inbound["transparent"] = True
-    inbound["listener_filters"].append({"name": "original_src", "typed_config": {
-        "@type": TYPES + "filters.listener.original_src.v3.OriginalSrc", "mark": 1337}})
-    for cluster in clusters:
-        if cluster["name"].startswith("inbound_"):
-            del cluster["upstream_bind_config"]
+    return [*before, re.sub(r'"(\$\(\w+\))"', r"\1", json.dumps(config))]
 
 
 def dns_listeners():

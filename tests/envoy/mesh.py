@@ -100,17 +100,21 @@ class Mesh:
     # Envoy
 
     def start_envoy(self):
-        """As deploy/inject/envoy.yaml starts it, and as root of group 1337 with NET_ADMIN alone for TPROXY."""
+        """As deploy/inject/envoy.yaml starts it."""
         assert not self.envoy
-        options = ["--log-level", "warning", "--concurrency", "2", "--use-dynamic-base-id"]
+        container = bootstrap.injected(self.mode)
+        args = [bootstrap.expanded(one, container["env"]) for one in bootstrap.arguments(container["args"], self.dns)]
+        context = container["securityContext"]
+        assert context["capabilities"]["drop"] == ["ALL"]
+        capabilities = [name.lower() for name in context["capabilities"].get("add", [])]
+        as_proxy = as_user(context["runAsUser"], context["runAsGroup"], *capabilities)
         program = os.open(ENVOY, os.O_RDONLY)
-        as_proxy = as_user(0, PROXY, "net_admin") if self.mode == "TPROXY" else as_user(PROXY)
         log = self.pod.dir / "envoy.log"
         with open(log, "ab") as output:
             # By its descriptor: the proxy's user may not enter the folder that it is in.
             self.envoy = subprocess.Popen(
-                self.pod.command([*as_proxy, f"/proc/self/fd/{program}", *options, "--config-yaml",
-                                  bootstrap.bootstrap(self.mode, self.dns)]),
+                self.pod.command([*as_proxy, f"/proc/self/fd/{program}", *args, "--concurrency", "2",
+                                  "--use-dynamic-base-id"]),
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, pass_fds=[program], env={"PATH": lib.PATH})
         os.close(program)
         self.stack.callback(self.kill_envoy)
@@ -250,9 +254,9 @@ class Mesh:
             return json.loads(read_all(client))
 
 
-def as_user(uid, gid=None, capability=None):
+def as_user(uid, gid=None, *capabilities):
     """The words before a program that run it so, with no more capabilities."""
-    kept = "-all" + (f",+{capability}" if capability else "")
+    kept = "-all" + "".join(f",+{name}" for name in capabilities)
     return ["setpriv", f"--reuid={uid}", f"--regid={gid or uid}", "--clear-groups", f"--inh-caps={kept}",
             f"--bounding-set={kept}", "--no-new-privs", "--"]
 

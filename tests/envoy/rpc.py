@@ -52,7 +52,7 @@ class Server:
 
 
 async def outcome(call):
-    """(status, its text, what the trailers hold)"""
+    """A call's status, the text of that, and what its trailers hold."""
     trailers = {key: value for key, value in await call.trailing_metadata()}
     return {"status": (await call.code()).name, "details": await call.details(), "trailer": trailers.get(TRAILER)}
 
