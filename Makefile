@@ -85,7 +85,9 @@ bin     = $(patsubst build/musl/%,build/%,build/$(variant:%-musl=%)/istio-init)
 inject  = $(dir $(bin))istio-inject
 doc     = $(dir $(bin))doc
 unit    = $(patsubst build/unit-san/%,build/unit/%,build/unit-$(variant)/run-unit)
-obj     = build/obj/$(variant)
+# What dyn and glibc compile is the same.
+obj     = build/obj/$(subst dyn,glibc,$(variant))
+linked  = build/obj/$(variant)
 lib     = build/lib/$(ARCH:%=%-)$(libc)
 
 sources      = $(filter-out src/cli/completion/% src/inject/completion/%,$(wildcard src/*.c src/*/*.c src/*/*/*.c))
@@ -148,39 +150,39 @@ run-unit: $(unit) ; @:
 fuzzers: $(fuzzers) ; @:
 
 # What a file is made of besides the files that it needs: written anew only where that has changed, so that
-# a source that is gone or renamed makes the programs anew, and other flags make all.
-$(obj)/sources: export words = $(objects) $(unit_objects) $(fuzz_objects)
-$(obj)/flags: export words = $(compiler) $(cflags) $(CPPFLAGS) $(CFLAGS) | $(link) $(ldflags) $(LDFLAGS)
-$(obj)/sources $(obj)/flags: FORCE
+# a source that is gone or renamed or another way to link makes the programs anew, and other flags make all.
+$(linked)/sources: export words = $(objects) $(unit_objects) $(fuzz_objects) | $(link) $(CFLAGS) $(ldflags) $(LDFLAGS)
+$(obj)/flags: export words = $(compiler) $(cflags) $(CPPFLAGS) $(CFLAGS)
+$(linked)/sources $(obj)/flags: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' "$$words" | cmp -s - $@ || printf '%s\n' "$$words" >$@
 FORCE:
 
 # Installed from where ld wrote it: written in one go, a file lies in large folios of the page cache, and
 # starts and runs 5 % faster than in the small ones that ld's many writes leave.
-$(bin): $(init_objects) $(obj)/sources Makefile
+$(bin): $(init_objects) $(linked)/sources Makefile
 	@mkdir -p $(@D)
-	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(ldstrict) $(LDFLAGS) -Wl,-Map=$(obj)/istio-init.map -o $(obj)/istio-init $(init_objects) $(libs) $(crtn)
-	@install $(obj)/istio-init $@
+	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(ldstrict) $(LDFLAGS) -Wl,-Map=$(linked)/istio-init.map -o $(linked)/istio-init $(init_objects) $(libs) $(crtn)
+	@install $(linked)/istio-init $@
 	@ln -sfn $(@F) $(@D)/istio-iptables
 	@ln -sfn $(@F) $(@D)/istio-init-cni
 
 # It asks for addresses, which glibc cannot do in a static program.
-$(inject): $(inject_objects) $(obj)/sources Makefile
+$(inject): $(inject_objects) $(linked)/sources Makefile
 	@mkdir -p $(@D)
-	$(call say,LD)$(link:-static-pie=-pie) $(CFLAGS) $(ldflags) $(ldstrict) $(LDFLAGS) -Wl,-Map=$(obj)/istio-inject.map -o $(obj)/istio-inject $(inject_objects) $(inject_libs) $(crtn)
-	@install $(obj)/istio-inject $@
+	$(call say,LD)$(link:-static-pie=-pie) $(CFLAGS) $(ldflags) $(ldstrict) $(LDFLAGS) -Wl,-Map=$(linked)/istio-inject.map -o $(linked)/istio-inject $(inject_objects) $(inject_libs) $(crtn)
+	@install $(linked)/istio-inject $@
 
 # Static with glibc (a cross build) it may say what such a program cannot do: no test does it.
-$(unit): $(unit_objects) $(obj)/sources Makefile
+$(unit): $(unit_objects) $(linked)/sources Makefile
 	@mkdir -p $(@D)
 	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(if $(filter -static -static-pie,$(link)),,$(ldstrict)) $(LDFLAGS) -o $@ $(unit_objects) $(libs) $(crtn) $(checklibs)
 
-build/bench/review: $(obj)/tests/bench/review.o $(filter-out $(obj)/src/inject/main.o,$(inject_objects)) $(obj)/sources Makefile
+build/bench/review: $(obj)/tests/bench/review.o $(filter-out $(obj)/src/inject/main.o,$(inject_objects)) $(linked)/sources Makefile
 	@mkdir -p $(@D)
 	$(call say,LD)$(link) $(CFLAGS) $(ldflags) $(LDFLAGS) -o $@ $(filter %.o,$^) $(inject_libs) $(crtn)
 
-$(fuzzers): build/fuzz/%: $(obj)/tests/fuzz/fuzz_%.o $(fuzz_shared) $(obj)/sources Makefile
+$(fuzzers): build/fuzz/%: $(obj)/tests/fuzz/fuzz_%.o $(fuzz_shared) $(linked)/sources Makefile
 	@mkdir -p $(@D)
 	$(call say,LD)$(link) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(libs)
 build/fuzz/nftables build/fuzz/iptables_nft build/fuzz/rtnl: $(obj)/tests/fuzz/mutator.o
@@ -367,8 +369,8 @@ install: all completions
 
 sbom: all
 	@.ci/libs hashes
-	@VERSION=$(VERSION) .ci/sbom istio-init $(obj)/istio-init.map $(doc)/istio-init
-	@VERSION=$(VERSION) .ci/sbom istio-inject $(obj)/istio-inject.map $(doc)/istio-inject
+	@VERSION=$(VERSION) .ci/sbom istio-init $(linked)/istio-init.map $(doc)/istio-init
+	@VERSION=$(VERSION) .ci/sbom istio-inject $(linked)/istio-inject.map $(doc)/istio-inject
 
 deb: sbom
 	@rm -rf build/deb
