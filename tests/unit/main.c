@@ -14,6 +14,12 @@ const char *__lsan_default_suppressions(void)
 	return "leak:cli_parse\nleak:parse_line\n";
 }
 
+const char *__lsan_default_options(void);
+const char *__lsan_default_options(void)
+{
+	return "print_suppressions=0";
+}
+
 /* Each test runs in a fork, whose search for leaks walks all that the runner ever freed: four of five minutes. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "rounds.h"
 #include "util.h"
 
 Suite *suite_addr(void);
@@ -117,7 +118,7 @@ START_TEST(addresses_as_glibc_writes_them)
 	uint8_t addr[16];
 
 	srand(1);
-	for (int round = 0; round < 20000; round++) {
+	for (unsigned round = 0; round < rounds(20000); round++) {
 		for (unsigned i = 0; i < sizeof(addr); i++)
 			addr[i] = bytes[(unsigned)rand() % ARRAY_SIZE(bytes)];
 		if (round % 3 == 0)

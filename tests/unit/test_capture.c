@@ -8,6 +8,7 @@
 #include "build_rules.h"
 #include "capture.h"
 #include "explain.h"
+#include "rounds.h"
 #include "tree.h"
 #include "util.h"
 
@@ -126,7 +127,7 @@ static void expect_same_fate(const struct ruleset *a, const struct ruleset *b, c
 	struct err err;
 	char dst[ADDR_TEXT_MAX];
 
-	for (int i = 0; i < 400; i++) {
+	for (unsigned i = 0; i < rounds(400); i++) {
 		random_packet(&packet);
 		ck_assert_int_eq(explain_packet(&ea, a, &packet, &err), 0);
 		ck_assert_int_eq(explain_packet(&eb, b, &packet, &err), 0);

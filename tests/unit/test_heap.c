@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "heap.h"
+#include "rounds.h"
 
 Suite *suite_heap(void);
 
@@ -75,7 +76,7 @@ START_TEST(blocks_keep_what_they_hold)
 	struct held blocks[BLOCKS] = { 0 };
 
 	srand((unsigned)_i);
-	for (unsigned step = 0; step < STEPS; step++) {
+	for (unsigned step = 0; step < rounds(STEPS); step++) {
 		struct held *block = &blocks[rand() % BLOCKS];
 
 		/* The last one taken is the one that can be given back and grown in place. */

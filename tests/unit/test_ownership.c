@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ownership.h"
+#include "rounds.h"
 #include "rule_words.h"
 #include "util.h"
 
@@ -157,7 +158,7 @@ START_TEST(random_chains_come_right)
 	char live[16], want[16], ours[RULES_MAX], before[RULES_MAX], after[RULES_MAX];
 
 	srand((unsigned)_i + 1);
-	for (unsigned round = 0; round < 500; round++) {
+	for (unsigned round = 0; round < rounds(500); round++) {
 		char *word;
 
 		random_word(live, 12, "abcdXYZ1");

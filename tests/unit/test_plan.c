@@ -15,6 +15,7 @@
 #include "plan.h"
 #include "plan_cases.h"
 #include "plan_model.h"
+#include "rounds.h"
 #include "rule_words.h"
 #include "util.h"
 
@@ -369,7 +370,7 @@ static bool is_cut(const struct plan *plan, unsigned i)
 START_TEST(any_plan_comes_right)
 {
 	srand((unsigned)_i + 1);
-	for (unsigned round = 0; round < 50; round++) {
+	for (unsigned round = 0; round < rounds(50); round++) {
 		struct given given = { .backend = chance(BACKENDS), .force = !chance(5), .ambient = chance(2) };
 		char *texts[BACKENDS + 1];
 		struct planned p;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rounds.h"
 #include "sequence.h"
 #include "util.h"
 
@@ -96,7 +97,7 @@ static unsigned longest(const char *a, const char *b)
 START_TEST(nothing_longer_is_in_common)
 {
 	srand(1);
-	for (unsigned round = 0; round < 5000; round++) {
+	for (unsigned round = 0; round < rounds(5000); round++) {
 		char a[16], b[16], common[LENGTH_MAX];
 		unsigned n = (unsigned)rand() % 15, m = (unsigned)rand() % 15, letters = 1 + (unsigned)rand() % 5;
 		struct words w = { .a = a, .b = b };

@@ -11,6 +11,7 @@
 #include "build_rules.h"
 #include "capture.h"
 #include "random_config.h"
+#include "rounds.h"
 #include "traffic.h"
 #include "traffic_holds.h"
 #include "util.h"
@@ -76,7 +77,7 @@ static void check_config(const char *line, enum layout layout)
 	rs = capture_build(&cfg, &options);
 	ck_assert_msg(!traffic_explain(&traffic, &(struct traffic_rules){ rs, NULL }, &err), "%s: %s", line, err.what);
 	ck_assert(traffic.exact);
-	for (unsigned i = 0; i < PACKETS; i++) {
+	for (unsigned i = 0; i < rounds(PACKETS); i++) {
 		random_packet(&packet, &traffic);
 		check_packet(&traffic, rs, &packet, line);
 	}
