@@ -7,6 +7,7 @@ test says so and the program runs as nobody.
 
 import contextlib
 import ctypes
+import fcntl
 import functools
 import json
 import os
@@ -14,6 +15,7 @@ import pathlib
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -34,6 +36,7 @@ PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 WRITES = re.compile(r"setsockopt\(\d+, SOL_IPV?6?, |send(msg|to)\(.*(RTM_NEW|RTM_DEL|NFT_MSG_NEW|NFT_MSG_DEL)|SIOCS")
 
 CLONE_NEWNET = 0x40000000
+SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -133,7 +136,8 @@ class Netns:
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="istio-init-test-"))
         self.lock = self.dir / "xtables.lock"
         if lo_up:
-            self.ip("link set lo up")
+            with self.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                fcntl.ioctl(sock, SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", IFF_UP))
 
     def close(self):
         os.close(self.fd)
@@ -154,7 +158,8 @@ class Netns:
         return {"XTABLES_LOCKFILE": str(self.lock), **(env or {})}
 
     def run(self, argv, *, env=None, **kwargs):
-        return run(self.command(argv), env=self.env(env), **kwargs)
+        with self.entered():  # a process that nsenter would cost
+            return run(argv, env=self.env(env), **kwargs)
 
     def sh(self, script):
         return checked(self.run(["sh", "-ec", script]))
@@ -168,13 +173,15 @@ class Netns:
 
     def start(self, argv, *, env=None, **kwargs):
         """Starts a program here and does not wait for it."""
-        return subprocess.Popen([str(word) for word in self.command(argv)], env={"PATH": PATH, **self.env(env)},
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                **kwargs)
+        with self.entered():
+            return subprocess.Popen([str(word) for word in argv], env={"PATH": PATH, **self.env(env)},
+                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                    **kwargs)
 
     @contextlib.contextmanager
     def entered(self):
-        """The calling thread is in this namespace inside the with block."""
+        """The calling thread, and what it starts, is in this namespace inside the with block."""
+        assert netns_id(self.path) != HOME
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
             _call(_libc.setns, self.fd, CLONE_NEWNET)
