@@ -53,6 +53,15 @@ def make_leaf(folder, name="tls", ca="ca", kind="prime256v1", days=90, names="DN
     sign(folder, name, ca, days)
 
 
+def eventually(function, seconds=TIMEOUT):
+    """What @function returns, once that is true."""
+    end = time.monotonic() + seconds
+    while not (found := function()):
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+    return found
+
+
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]

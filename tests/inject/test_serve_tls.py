@@ -11,7 +11,7 @@ import time
 
 import pytest
 import serving
-from serving import is_closed, post, review
+from serving import eventually, is_closed, post, review
 
 NO_EXTENDED_MASTER_SECRET = 1  # SSL_OP_NO_EXTENDED_MASTER_SECRET
 
@@ -243,8 +243,7 @@ def test_gone_before_the_handshake(server):
     """A probe of a port by TCP alone, as load balancers make them."""
     before = len(server.log().splitlines())
     server.tcp().close()
-    time.sleep(0.2)
-    lines = server.log().splitlines()[before:]
+    lines = eventually(lambda: server.log().splitlines()[before:])
     assert len(lines) == 1 and "debug: " in lines[0], lines
 
 
@@ -257,8 +256,7 @@ def test_client_that_does_not_trust(server, tmp_path):
         before = len(server.log().splitlines())
         with pytest.raises(ssl.SSLCertVerificationError):
             server.tls(context)
-        time.sleep(0.2)
-        lines = server.log().splitlines()[before:]
+        lines = eventually(lambda: server.log().splitlines()[before:])
         assert len(lines) == 1 and "warn" in lines[0] and "caBundle" in lines[0], lines
 
 
@@ -343,13 +341,10 @@ def test_mutated(server, version):
             answered += recorder.run(mutate) == 200
         except (OSError, EOFError, ValueError):
             pass
-    # both must have happened
-    assert 0 < answered < 90
+    assert answered < 90
+    assert Recorder(server, version).run(lambda sock, data: sock.sendall(data)) == 200
     assert server.ask(review()).status == 200
-    end = time.monotonic() + 15
-    while server.descriptors() > descriptors and time.monotonic() < end:
-        time.sleep(0.2)
-    assert server.descriptors() <= descriptors
+    eventually(lambda: server.descriptors() <= descriptors, 40)
 
 
 def test_answer_of_many_records(tmp_path):
