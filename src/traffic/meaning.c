@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sets.h"
 #include "transfer.h"
 #include "util.h"
 
@@ -33,11 +34,38 @@ static uint32_t is_over_lo(struct diagram *d, enum field field)
 	return diagram_block(d, field, (const uint8_t[16]){ "lo" }, 128);
 }
 
-/* What is left to compare where our native layout differs from Istio's on purpose. */
-static uint32_t leave_out(struct effects *e, uint32_t node, enum table_id table, enum hook hook)
+/* Packets that our rules of mangle PREROUTING drop as INVALID, and those of which they save the mark, were they all of lo. */
+static void find_ours(struct sides *s, enum family family, uint32_t *invalid, uint32_t *saved)
 {
+	const struct chain *chain = ruleset_find(s->after, TABLE_MANGLE, hook_name(HOOK_PREROUTING));
+	struct diagram *d = &s->e.d;
+
+	*invalid = *saved = NOTHING;
+	for (unsigned i = 0; chain && i < chain->n_rules; i++) {
+		const struct rule *rule = &chain->rules[i];
+		uint32_t set = EVERYTHING;
+		bool drops = false;
+
+		for (unsigned k = 0; k < rule->n_matches; k++) {
+			const struct match *m = &rule->matches[k];
+
+			drops |= m->kind == MATCH_CTSTATE && m->ctstates == CTSTATE_INVALID;
+			if (m->kind != MATCH_IIF)
+				set = diagram_and(d, set, match_set(d, m, family, s->after->layout));
+		}
+		if (drops)
+			*invalid = diagram_or(d, *invalid, set);
+		else if (rule->target.kind == TARGET_CONNMARK_SAVE)
+			*saved = diagram_or(d, *saved, set);
+	}
+}
+
+/* What is left to compare where our native layout differs from Istio's on purpose. */
+static uint32_t leave_out(struct sides *s, uint32_t node, enum table_id table, enum hook hook, enum family family)
+{
+	struct effects *e = &s->e;
 	struct diagram *d = &e->d;
-	uint32_t out = NOTHING, lo;
+	uint32_t out = NOTHING, saved;
 
 	if (table == TABLE_NAT && hook == HOOK_OUTPUT) { /* no socket */
 		out = diagram_or(d, diagram_range(d, FIELD_UID, NO_SOCKET, NO_SOCKET),
@@ -47,12 +75,11 @@ static uint32_t leave_out(struct effects *e, uint32_t node, enum table_id table,
 				 diagram_range(d, FIELD_PROTO, IPPROTO_ICMPV6, IPPROTO_ICMPV6));
 		out = diagram_and(d, is_over_lo(d, FIELD_OIF), out);
 	} else if (table == TABLE_MANGLE && hook == HOOK_PREROUTING) { /* INVALID; whose mark is saved */
-		out = diagram_and(d, diagram_not(d, diagram_range(d, FIELD_PROTO, IPPROTO_TCP, IPPROTO_TCP)),
-				  diagram_range(d, FIELD_CTSTATE, 0, 0));
-		lo = is_over_lo(d, FIELD_IIF);
-		node = diagram_or(d, diagram_and(d, lo, node),
-				  diagram_and(d, diagram_not(d, lo),
-					      effect_map_ends(e, node, OP_FORGET, 0, forget_connmark)));
+		find_ours(s, family, &out, &saved);
+		out = diagram_and(d, diagram_not(d, diagram_range(d, FIELD_PROTO, IPPROTO_TCP, IPPROTO_TCP)), out);
+		saved = diagram_and(d, saved, diagram_not(d, is_over_lo(d, FIELD_IIF)));
+		node = diagram_or(d, diagram_and(d, diagram_not(d, saved), node),
+				  diagram_and(d, saved, effect_map_ends(e, node, OP_FORGET, 0, forget_connmark)));
 	}
 	return diagram_and(d, diagram_not(d, out), node);
 }
@@ -62,7 +89,7 @@ static uint32_t side(struct sides *s, const struct ruleset *rs, enum table_id ta
 	uint32_t node = transfer_table(&s->e, rs, table, hook, family, &s->guesses, &s->loop, &s->asleep);
 
 	node = effect_map_ends(&s->e, node, OP_BARE, 0, effect_without_reason);
-	return s->istios ? leave_out(&s->e, node, table, hook) : node;
+	return s->istios ? leave_out(s, node, table, hook, family) : node;
 }
 
 static bool tables_are_the_same(struct sides *s, unsigned families)
@@ -98,14 +125,26 @@ static bool is_beyond(const struct step *step, enum layout layout)
 	return false;
 }
 
+/* Native tables are Istio's whole: a chain of somebody's in them goes, whatever it is hooked in to. */
+static bool has_chains_elsewhere(const struct ruleset *live)
+{
+	for (enum table_id t = 0; t < TABLES; t++)
+		for (unsigned c = 0; c < live->tables[t].n_chains; c++)
+			if (live->tables[t].chains[c].misplaced)
+				return true;
+	return false;
+}
+
 static bool mean_the_same(const struct step *steps, unsigned n, enum backend_index backend, const struct ruleset *live,
 			  unsigned families, bool istios)
 {
 	struct sides s = { .before = live, .istios = istios };
-	struct ruleset *after = steps_result(steps, n, backend, live);
+	struct ruleset *after;
 	bool same;
 
-	s.after = after;
+	if (live->layout == LAYOUT_NATIVE && has_chains_elsewhere(live))
+		return false;
+	s.after = after = steps_result(steps, n, backend, live);
 	effects_init(&s.e);
 	same = tables_are_the_same(&s, families);
 	effects_free(&s.e);
@@ -141,6 +180,7 @@ static void look_for_signs(struct signs *signs, const struct rule *rule)
 		any_if &= m->kind != MATCH_IIF;
 		tcp |= m->kind == MATCH_PROTO && m->proto == IPPROTO_TCP;
 		invalid |= m->kind == MATCH_CTSTATE && m->ctstates == CTSTATE_INVALID;
+		signs->ipv6 |= m->kind == MATCH_NFPROTO;
 		signs->icmp |= m->kind == MATCH_PROTO && m->proto == IPPROTO_ICMP;
 		signs->foreign |= m->invert && (m->kind == MATCH_UID || m->kind == MATCH_GID);
 	}

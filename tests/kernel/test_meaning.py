@@ -170,6 +170,10 @@ def test_random_native_tables_of_the_peer(netns, seed, tmp_path):
     check_replaced(netns, config, tmp_path)
 
 
+# A chain of somebody's in a table of ours, where we follow no packet.
+ELSEWHERE = "nft 'add chain inet istio-proxy-nat other { type filter hook input priority 0; policy drop; }'"
+
+
 @NATIVE
 @pytest.mark.parametrize("live, wanted, tamper", [
     ({}, {"drop-invalid": True}, ":"),
@@ -179,7 +183,10 @@ def test_random_native_tables_of_the_peer(netns, seed, tmp_path):
     ({}, {}, "nft insert rule inet istio-proxy-nat istio-output tcp dport 9 counter return"),
     ({}, {}, "nft insert rule inet istio-proxy-nat istio-output meta length 9 counter return"),
     (configs.DNS, {}, "nft insert rule inet istio-proxy-raw istio-output-dns udp dport 54 ct zone set 3"),
-    (configs.TPROXY, {}, "nft add rule inet istio-proxy-mangle output meta mark set 7")])
+    (configs.TPROXY, {}, "nft add rule inet istio-proxy-mangle output meta mark set 7"),
+    (configs.TPROXY, {}, "nft insert rule inet istio-proxy-mangle prerouting iifname eth0 ct mark set meta mark"),
+    (configs.TPROXY, {}, "nft insert rule inet istio-proxy-mangle prerouting meta l4proto udp ct state invalid drop"),
+    ({}, {}, ELSEWHERE)])
 def test_native_tables_that_mean_something_else(netns, live, wanted, tamper, tmp_path):
     config = {**configs.SIDECAR, "ipv6": "off", "resolv.conf": configs.DNS_V4, **live}
     peer_natively(netns, config)
@@ -187,4 +194,18 @@ def test_native_tables_that_mean_something_else(netns, live, wanted, tamper, tmp
     args, env = configs.command_line({**config, **wanted}, tmp_path)
     before = netns.snapshot()
     result = netns.istio_init("apply", *args, "--backend=nftables", env=env)
+    assert result.returncode == 1 and "--reconcile" in result.stderr and netns.snapshot() == before
+
+
+@NATIVE
+@pytest.mark.parametrize("ipv6", ["on", "off"])
+def test_native_tables_of_ours(netns, backend, ipv6):
+    """They are never taken for Istio's own: what means the same stays, and what does not is refused."""
+    words = ["--sidecar", f"--ipv6={ipv6}"]
+    lib.checked(netns.istio_init("apply", *words, f"--backend={backend}"))
+    netns.sh("nft add rule inet istio-proxy-nat istio-output return")
+    check_same(netns, backend, *words)
+    netns.sh(ELSEWHERE)
+    before = netns.snapshot()
+    result = netns.istio_init("apply", *words, f"--backend={backend}")
     assert result.returncode == 1 and "--reconcile" in result.stderr and netns.snapshot() == before
