@@ -33,10 +33,11 @@ struct err {
 	enum err_cause cause;
 	char what[512]; /* one line: what failed */
 	char hint[512]; /* one line: what to do; empty if there is nothing to say */
+	char *diff;     /* the difference that is the reason, where the log is to have it; main frees it; NULL: none */
 };
 
 /*
- * Fills @err with @status and the formatted line and clears the hint and the cause (CAUSE_OTHER).
+ * Fills @err with @status and the formatted line and clears the hint, the diff and the cause (CAUSE_OTHER).
  * @error is an errno value that the caller may act upon (0 counts as EINVAL).
  * Returns -@error.
  */

@@ -40,6 +40,9 @@ void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(
  */
 void log_members(enum log_level level, const char *members, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* An error of which @diff is the reason: a member of the object that a line of JSON is, cut if it is very long. */
+void log_difference(const char *what, const char *diff);
+
 /*
  * From log_hold to log_release lines are kept in memory instead of being written: who reads them could keep a lock from
  * others.  If they become too many, lines below a warning are left out first; how many is said.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -36,7 +37,8 @@ int main(int argc, char **argv)
 		rc = err_set(&err, STATUS_FAILED, 0, "cannot write to standard output: %m");
 	if (rc >= 0)
 		return rc;
-	log_error("%s", err.what);
+	log_difference(err.what, err.diff);
+	free(err.diff);
 	if (err.hint[0])
 		log_error("%s", err.hint);
 	return err.status;

@@ -12,6 +12,7 @@ int err_set(struct err *err, enum status status, int error, const char *fmt, ...
 	err->status = status;
 	err->cause = CAUSE_OTHER;
 	err->hint[0] = '\0';
+	err->diff = NULL;
 	va_start(args, fmt);
 	vsnprintf(err->what, sizeof(err->what), fmt, args);
 	va_end(args);

@@ -15,6 +15,8 @@ static const char *program = "istio-init";
 
 /* Bytes of the finished line; what is longer is cut. */
 #define LINE_MAX_LEN 4096
+/* With a diff in it. */
+#define LINE_WITH_DIFF (8 * LINE_MAX_LEN)
 /* The kernel refuses a record of more than 1024 bytes (PRINTKRB_RECORD_MAX, kernel/printk/printk_ringbuffer.h). */
 #define KERNEL_LINE_MAX 1000
 
@@ -31,8 +33,8 @@ static struct {
 } held;
 
 struct line {
-	size_t len;
-	char text[LINE_MAX_LEN];
+	size_t len, max;
+	char text[LINE_WITH_DIFF];
 };
 
 static const char *const level_names[] = {
@@ -58,7 +60,7 @@ bool log_enabled(enum log_level level)
 static void line_put(struct line *line, const char *s, size_t n)
 {
 	/* Room stays for what closes the line. */
-	size_t room = sizeof(line->text) - 8 - line->len;
+	size_t room = line->max - 8 - line->len;
 
 	if (n > room)
 		return;
@@ -136,21 +138,27 @@ static size_t put_head(struct line *line, enum log_level level)
 	return (size_t)snprintf(line->text, sizeof(line->text), "%s ", stamp);
 }
 
-__attribute__((format(printf, 3, 0))) static void write_line(enum log_level level, const char *members, const char *fmt,
-							     va_list args)
+__attribute__((format(printf, 4, 0))) static void write_line(enum log_level level, const char *members,
+							     const char *diff, const char *fmt, va_list args)
 {
 	char text[LINE_MAX_LEN / 2], stamp[96];
-	struct line line; /* not zeroed: it is two pages */
+	struct line line; /* not zeroed: it is pages */
 
 	if (!log_enabled(level))
 		return;
 	vsnprintf(text, sizeof(text), fmt, args);
+	line.max = LINE_MAX_LEN;
 	if (options.json) {
 		print_time(stamp, sizeof(stamp));
 		line.len = (size_t)snprintf(line.text, sizeof(line.text),
 					    "{\"level\":\"%s\",\"time\":\"%s\",\"scope\":\"%s\",%s\"msg\":\"",
 					    level_names[level], stamp, program, members);
 		line_put_escaped(&line, text);
+		if (diff) {
+			line.max = LINE_WITH_DIFF;
+			line_put(&line, "\",\"diff\":\"", 10);
+			line_put_escaped(&line, diff);
+		}
 		memcpy(line.text + line.len, "\"}", 2);
 		line.len += 2;
 	} else {
@@ -173,7 +181,7 @@ void log_line(enum log_level level, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	write_line(level, "", fmt, args);
+	write_line(level, "", NULL, fmt, args);
 	va_end(args);
 }
 
@@ -182,8 +190,22 @@ void log_members(enum log_level level, const char *members, const char *fmt, ...
 	va_list args;
 
 	va_start(args, fmt);
-	write_line(level, members, fmt, args);
+	write_line(level, members, NULL, fmt, args);
 	va_end(args);
+}
+
+__attribute__((format(printf, 2, 3))) static void log_with_diff(const char *diff, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	write_line(LOG_ERROR, "", diff, fmt, args);
+	va_end(args);
+}
+
+void log_difference(const char *what, const char *diff)
+{
+	log_with_diff(diff, "%s", what);
 }
 
 void log_hold(void)

@@ -49,15 +49,53 @@ static enum backend_index next_candidate(const struct order *order)
 	return BACKENDS;
 }
 
+/* Lines of a refusal's diff: what it says itself stands behind. */
+#define DIFF_SHOWN 40
+
+/* The first lines, and how many there are beyond; free it. */
+static char *difference(const struct context *ctx, const struct plan *plan)
+{
+	auto_free char *text = NULL;
+	char *shown = NULL;
+	size_t len = 0;
+	unsigned more = 0;
+	FILE *out = xchecked(open_memstream(&text, &len));
+	const char *end;
+
+	print_rules_diff(out, ctx, plan, false);
+	fclose(out);
+	end = text;
+	for (unsigned i = 0; i < DIFF_SHOWN && *end; i++)
+		end = strchr(end, '\n') + 1;
+	for (const char *line = end; *line; line = strchr(line, '\n') + 1)
+		more++;
+	out = xchecked(open_memstream(&shown, &len));
+	fwrite(text, 1, (size_t)(end - text), out);
+	if (more)
+		fprintf(out, "... and %u more line%s, which istio-init diff prints\n", more, more > 1 ? "s" : "");
+	fclose(out);
+	return shown;
+}
+
 /* Under no lock: who reads what is printed may take his time. */
 static int report_refusal(struct context *ctx, void *data, struct err *err)
 {
 	const struct order *order = data;
+	auto_free char *text = NULL;
+	int rc;
 
 	warn_of_left_rules(ctx);
-	if (order->plan.refusal == PLAN_DIFFERENT)
-		print_rules_diff(stdout, ctx, &order->plan, false);
-	return refusal_set(ctx, &order->plan, err);
+	rc = refusal_set(ctx, &order->plan, err);
+	if (order->plan.refusal != PLAN_DIFFERENT)
+		return rc;
+	text = difference(ctx, &order->plan);
+	if (ctx->cfg->log.json) {
+		err->diff = text;
+		text = NULL;
+	} else {
+		fputs(text, stdout);
+	}
+	return rc;
 }
 
 static void make_plan(struct context *ctx, struct order *order)

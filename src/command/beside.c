@@ -122,13 +122,13 @@ void warn_of_dns_in_front(const struct context *ctx)
 	}
 }
 
-static void print_line(char sign, const char *chain, const struct rule *rule, enum family family, bool color)
+static void print_line(FILE *out, char sign, const char *chain, const struct rule *rule, enum family family, bool color)
 {
 	const char *on = !color || sign == ' ' ? "" : sign == '-' ? "\033[31m" : "\033[32m";
 
-	printf("%s%c", on, sign);
-	text_print_iptables_rule(stdout, chain, rule, family);
-	printf("%s\n", *on ? "\033[m" : "");
+	fprintf(out, "%s%c", on, sign);
+	text_print_iptables_rule(out, chain, rule, family);
+	fprintf(out, "%s\n", *on ? "\033[m" : "");
 }
 
 /* Whether the plan adds the live rule once more, further to the front. */
@@ -151,8 +151,8 @@ static bool is_moved(const struct plan *plan, const struct chain *live, const st
 	return false;
 }
 
-static void print_moves_of(const struct plan *plan, const struct chain *live, enum table_id table, enum family family,
-			   bool color)
+static void print_moves_of(FILE *out, const struct plan *plan, const struct chain *live, enum table_id table,
+			   enum family family, bool color)
 {
 	const struct rule *first = NULL;
 
@@ -164,14 +164,14 @@ static void print_moves_of(const struct plan *plan, const struct chain *live, en
 		first = first || !rule->ends ? first : rule;
 		if (rule->owner == RULE_FOREIGN || !first || !is_moved(plan, live, rule, table, family))
 			continue;
-		printf("@@ %s %s @@\n", family_nft(family), table_name(table));
-		print_line('+', live->name, rule, family, color);
-		print_line(' ', live->name, first, family, color);
-		print_line('-', live->name, rule, family, color);
+		fprintf(out, "@@ %s %s @@\n", family_nft(family), table_name(table));
+		print_line(out, '+', live->name, rule, family, color);
+		print_line(out, ' ', live->name, first, family, color);
+		print_line(out, '-', live->name, rule, family, color);
 	}
 }
 
-void print_moves(const struct plan *plan, bool color)
+void print_moves(FILE *out, const struct plan *plan, bool color)
 {
 	const struct ruleset *live = plan->want.backend == BACKENDS ? NULL : plan->live->rules[plan->want.backend];
 
@@ -183,6 +183,6 @@ void print_moves(const struct plan *plan, bool color)
 				const struct chain *chain = ruleset_find(live, t, hook_name(h));
 
 				if (chain)
-					print_moves_of(plan, chain, t, f, color);
+					print_moves_of(out, plan, chain, t, f, color);
 			}
 }

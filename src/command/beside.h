@@ -3,6 +3,8 @@
 #ifndef ISTIO_INIT_BESIDE_H
 #define ISTIO_INIT_BESIDE_H
 
+#include <stdio.h>
+
 #include "context.h"
 
 /*
@@ -21,6 +23,6 @@ void warn_of_translated_dns(const struct context *ctx);
 void warn_of_dns_in_front(const struct context *ctx);
 
 /* Rules of ours that the plan moves in front of others', as hunks of a unified diff; nothing if there are none. */
-void print_moves(const struct plan *plan, bool color);
+void print_moves(FILE *out, const struct plan *plan, bool color);
 
 #endif

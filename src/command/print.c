@@ -48,7 +48,7 @@ void print_rules_diff(FILE *out, const struct context *ctx, const struct plan *p
 		text_print_diff(out, live, wanted ? plan->want.rules : nothing, color);
 		ruleset_free(nothing);
 	}
-	print_moves(plan, color);
+	print_moves(out, plan, color);
 }
 
 /* Rules of the two families often have one text. */

@@ -250,3 +250,20 @@ def test_the_summary_line_of_a_json_log(netns, backend):
     for changed in True, False:
         entry = json.loads(netns.istio_init("clean", "--log_as_json").stderr)
         assert (entry["changed"], entry["rules"] > 0, entry["left"]) == (changed, changed, 0)
+
+
+MANY = ["--sidecar", "-o", ",".join(map(str, range(100, 160, 2)))]
+
+
+def test_a_refusal_carries_its_diff(netns, backend):
+    lib.checked(netns.istio_init("--sidecar", f"--backend={backend}"))
+    whole = netns.istio_init("diff", *MANY).stdout
+    plain, logged = (netns.istio_init(*MANY, *words) for words in ([], ["--log_as_json"]))
+    error, remedy = map(json.loads, logged.stderr.splitlines())
+    assert (logged.returncode, logged.stdout, error["diff"]) == (1, "", plain.stdout)
+    assert error["msg"].startswith("the live Istio rules are not those") and "diff" not in remedy
+    if backend == "nftables":
+        assert plain.stdout == whole
+        return
+    lines, shown = whole.splitlines(), plain.stdout.splitlines()
+    assert len(lines) > 41 and shown == [*lines[:40], f"... and {len(lines) - 40} more lines, which istio-init diff prints"]
