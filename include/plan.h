@@ -36,6 +36,8 @@ struct plan_want {
 	bool ambient;  /* what ambient mode wrote goes, too; else it is left alone, unless it is in the way */
 	bool force;    /* also what is equal already is written anew */
 	bool spelling; /* Istio's rules that do the same, but are written differently, are a difference */
+	/* NULL, or tells the bytes that there are: what cannot be compared in them is different. */
+	uint64_t (*memory)(void);
 };
 
 /* The steps point into @live and @want's rulesets, which must outlive the plan. */

@@ -11,6 +11,7 @@
 #include "print.h"
 #include "proof.h"
 #include "refusal.h"
+#include "system.h"
 #include "tell.h"
 #include "transaction.h"
 #include "util.h"
@@ -108,6 +109,7 @@ static void make_plan(struct context *ctx, struct order *order)
 		.ambient = ctx->cfg->reconcile,
 		.force = ctx->cfg->force_apply,
 		.spelling = ctx->cfg->reconcile || ctx->cfg->force_apply,
+		.memory = memory_limit,
 	};
 
 	want.rules = order->want = context_wanted(ctx, order->index, ctx->families, !order->no_zones);

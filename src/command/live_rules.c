@@ -4,6 +4,7 @@
 #include "backends.h"
 #include "capture.h"
 #include "ownership.h"
+#include "system.h"
 
 /* What auto would find out on the machine is taken as there, as in a dry run. */
 struct ruleset *explain_wanted_rules(const struct config *cfg)
@@ -42,7 +43,9 @@ void explain_print_unread(FILE *out, const struct context *ctx)
 
 int diff_plan(struct plan *plan, struct ruleset **rules, struct context *ctx, bool spelling, struct err *err)
 {
-	struct plan_want want = { .routes = context_wanted_routes(ctx), .known = ctx->known, .spelling = spelling };
+	struct plan_want want = {
+		.routes = context_wanted_routes(ctx), .known = ctx->known, .spelling = spelling, .memory = memory_limit
+	};
 	struct choice choice;
 	int rc;
 

@@ -163,10 +163,11 @@ static void judge_meaning(struct plan *plan)
 {
 	const struct plan_want *want = &plan->want;
 	const struct ruleset *live = plan->live->rules[want->backend];
+	uint64_t memory = want->memory ? want->memory() : 0;
 
 	plan->respells = want->backend == NFTABLES &&
-			 steps_respell_istios(plan->steps, plan->n, live, want->rules->families);
-	plan->same = !plan->respells && steps_mean_the_same(plan->steps, plan->n, want->backend, live);
+			 steps_respell_istios(plan->steps, plan->n, live, want->rules->families, memory);
+	plan->same = !plan->respells && steps_mean_the_same(plan->steps, plan->n, want->backend, live, memory);
 	if (plan->respells || plan->same)
 		plan->refusal = PLAN_FREE;
 }

@@ -62,10 +62,22 @@ static void grow_nodes(struct diagram *d)
 	d->memo_mask = d->nodes_room - 1;
 }
 
+/* A half is left for the rules, and for what the diagram is made of. */
+static bool fits_memory(const struct diagram *d, uint64_t nodes, uint64_t cuts)
+{
+	uint64_t bytes = nodes * (sizeof(*d->nodes) + 2 * sizeof(*d->index) + sizeof(*d->memos)) + cuts * sizeof(*d->cuts);
+
+	return !d->memory || bytes <= d->memory / 2;
+}
+
 /* Whether there is room for another node of @n cuts. */
 static bool has_room(struct diagram *d, uint32_t n)
 {
+	bool more_nodes = d->n_nodes == d->nodes_room, more_cuts = n > d->cuts_room - d->n_cuts;
+
 	d->full |= d->n_nodes == NODES_MAX || n > CUTS_MAX - d->n_cuts;
+	if (more_nodes || more_cuts)
+		d->full |= !fits_memory(d, (uint64_t)d->nodes_room << more_nodes, (uint64_t)d->cuts_room << more_cuts);
 	if (d->full)
 		return false;
 	if (d->n_nodes == d->nodes_room)

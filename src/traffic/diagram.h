@@ -33,7 +33,8 @@ struct diagram {
 	uint32_t n_nodes, n_cuts, n_open, nodes_room, cuts_room, open_room;
 	struct diagram_memo *memos;
 	uint32_t memo_mask;
-	bool full; /* over the budget: results mean nothing any more */
+	uint64_t memory; /* bytes that there are for all that is done with it; 0: it is not known */
+	bool full;       /* over the budget: results mean nothing any more */
 };
 
 void diagram_init(struct diagram *d);

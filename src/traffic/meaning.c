@@ -136,7 +136,7 @@ static bool has_chains_elsewhere(const struct ruleset *live)
 }
 
 static bool mean_the_same(const struct step *steps, unsigned n, enum backend_index backend, const struct ruleset *live,
-			  unsigned families, bool istios)
+			  unsigned families, bool istios, uint64_t memory)
 {
 	struct sides s = { .before = live, .istios = istios };
 	struct ruleset *after;
@@ -146,6 +146,7 @@ static bool mean_the_same(const struct step *steps, unsigned n, enum backend_ind
 		return false;
 	s.after = after = steps_result(steps, n, backend, live);
 	effects_init(&s.e);
+	s.e.d.memory = memory;
 	same = tables_are_the_same(&s, families);
 	effects_free(&s.e);
 	free(s.guesses.items);
@@ -153,14 +154,15 @@ static bool mean_the_same(const struct step *steps, unsigned n, enum backend_ind
 	return same;
 }
 
-bool steps_mean_the_same(const struct step *steps, unsigned n, enum backend_index backend, const struct ruleset *live)
+bool steps_mean_the_same(const struct step *steps, unsigned n, enum backend_index backend, const struct ruleset *live,
+			 uint64_t memory)
 {
 	if (!live)
 		return false;
 	for (unsigned i = 0; i < n; i++)
 		if (steps[i].backend != backend || steps[i].kind == STEP_ROUTE || is_beyond(&steps[i], live->layout))
 			return false;
-	return mean_the_same(steps, n, backend, live, FAMILY_BOTH, false);
+	return mean_the_same(steps, n, backend, live, FAMILY_BOTH, false, memory);
 }
 
 /* What tells native tables of Istio's own program from ours. */
@@ -202,7 +204,8 @@ static bool tables_are_istios(const struct ruleset *live, bool *ipv6)
 	return signs.foreign || !signs.ipv6 || (signs.zones && !signs.icmp);
 }
 
-bool steps_respell_istios(const struct step *steps, unsigned n, const struct ruleset *live, unsigned families)
+bool steps_respell_istios(const struct step *steps, unsigned n, const struct ruleset *live, unsigned families,
+			  uint64_t memory)
 {
 	bool ipv6;
 
@@ -211,5 +214,5 @@ bool steps_respell_istios(const struct step *steps, unsigned n, const struct rul
 	for (unsigned i = 0; i < n; i++)
 		if (steps[i].kind == STEP_ROUTE ? steps[i].action == STEP_DELETE : steps[i].backend != NFTABLES)
 			return false;
-	return mean_the_same(steps, n, NFTABLES, live, families, true);
+	return mean_the_same(steps, n, NFTABLES, live, families, true, memory);
 }

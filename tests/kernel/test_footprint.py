@@ -34,16 +34,30 @@ def test_the_programs_part(netns, backend):
         assert int(lib.checked(netns.istio_init(*args, prefix=PEAK))) / 1024 < limit[backend]
 
 
-def limited(netns, n, limit, *args, file="memory.max", prefix=()):
-    """What an apply warns of in a container whose cgroup has that limit."""
+def with_limit(netns, limit, *args, file="memory.max", prefix=()):
+    """An apply in a container whose cgroup has that limit."""
     cgroup = netns.dir / "cgroup"
     (cgroup / file).parent.mkdir(parents=True, exist_ok=True)
     (cgroup / file).write_text(f"{limit}\n")
-    path = scattered(netns.dir / "cidrs", n)
     script = f'mount --bind {cgroup} /sys/fs/cgroup; exec "$@"'
-    result = netns.istio_init(*SIDECAR, f"-x@{path}", *args, prefix=["unshare", "-m", "sh", "-ec", script, "sh", *prefix])
+    return netns.istio_init(*SIDECAR, *args, prefix=["unshare", "-m", "sh", "-ec", script, "sh", *prefix])
+
+
+def limited(netns, n, limit, *args, **kwargs):
+    """What it warns of."""
+    result = with_limit(netns, limit, f"-x@{scattered(netns.dir / 'cidrs', n)}", *args, **kwargs)
     assert result.returncode == 0, result.stderr
     return [line for line in result.stderr.splitlines() if ": warn: " in line]
+
+
+@pytest.mark.backends("iptables-legacy", "iptables-nft")
+def test_what_takes_too_much_to_compare_is_different(netns, backend):
+    """Rather than that the kernel kills what asks whether linear rules mean the same as a tree."""
+    words = [f"-x@{scattered(netns.dir / 'cidrs', 4000)}", f"--backend={backend}"]
+    lib.checked(netns.istio_init(*SIDECAR, *words, "--long-lists=linear"))
+    small = with_limit(netns, 16 * MIB, *words, prefix=PEAK)
+    assert small.returncode == 1 and "--reconcile" in small.stderr and int(small.stdout.splitlines()[-1]) < 16 << 10
+    assert "what is live means the same" in with_limit(netns, 64 * MIB, *words).stderr
 
 
 @pytest.mark.parametrize("file", ["memory.max", "memory/memory.limit_in_bytes"])
