@@ -8,6 +8,8 @@ Sockets are made in each namespace by this one process, with the owner that a ca
 """
 
 import contextlib
+import errno
+import itertools
 import select
 import socket
 import struct
@@ -87,6 +89,7 @@ class Pod:
         self.stack = contextlib.ExitStack()
         self.netns, self.peer, self.vm = (self.stack.enter_context(lib.Netns()) for _ in range(3))
         self.listeners = {}
+        self.ports = itertools.cycle(range(50000, 60000))
         wire(self.netns, "eth0", self.peer, [(POD, PEER), (POD6, PEER6)])
         wire(self.netns, "eth1", self.vm, [(POD_VM, VM), (POD_VM6, VM6)])
         self.netns.sh(f"ip route add default via {PEER}; ip -6 route add default via {PEER6}")
@@ -129,7 +132,9 @@ class Pod:
             client.setblocking(False)
             if mark is not None:
                 client.setsockopt(socket.SOL_SOCKET, SO_MARK, mark)
-            if src is not None:
+            if kind == socket.SOCK_DGRAM:
+                self.bind(client, src or "")
+            elif src is not None:
                 client.bind((src, 0))
             error = client.connect_ex((addr, port))
             if kind == socket.SOCK_DGRAM:
@@ -138,6 +143,15 @@ class Pod:
             elif error not in (0, 115):
                 return f"errno {error}"
             return self.follow(client)
+
+    def bind(self, client, src):
+        """A source port of its own: conntrack would send another's datagram from the same one where it sent the first."""
+        for port in self.ports:
+            try:
+                return client.bind((src, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
 
     def follow(self, client):
         """Waits for the listener that gets the connection, and for its answer."""
