@@ -29,11 +29,6 @@ static uint32_t forget_connmark(struct effects *e, uint32_t terminal, uint32_t u
 	return effect_terminal(e, &effect);
 }
 
-static uint32_t is_over_lo(struct diagram *d, enum field field)
-{
-	return diagram_block(d, field, (const uint8_t[16]){ "lo" }, 128);
-}
-
 /* Packets that our rules of mangle PREROUTING drop as INVALID, and those of which they save the mark, were they all of lo. */
 static void find_ours(struct sides *s, enum family family, uint32_t *invalid, uint32_t *saved)
 {
@@ -73,11 +68,11 @@ static uint32_t leave_out(struct sides *s, uint32_t node, enum table_id table, e
 	} else if (table == TABLE_RAW && hook == HOOK_OUTPUT) { /* the answer of a DNS agent that is down */
 		out = diagram_or(d, diagram_range(d, FIELD_PROTO, IPPROTO_ICMP, IPPROTO_ICMP),
 				 diagram_range(d, FIELD_PROTO, IPPROTO_ICMPV6, IPPROTO_ICMPV6));
-		out = diagram_and(d, is_over_lo(d, FIELD_OIF), out);
+		out = diagram_and(d, lo_set(d, FIELD_OIF), out);
 	} else if (table == TABLE_MANGLE && hook == HOOK_PREROUTING) { /* INVALID; whose mark is saved */
 		find_ours(s, family, &out, &saved);
 		out = diagram_and(d, diagram_not(d, diagram_range(d, FIELD_PROTO, IPPROTO_TCP, IPPROTO_TCP)), out);
-		saved = diagram_and(d, saved, diagram_not(d, is_over_lo(d, FIELD_IIF)));
+		saved = diagram_and(d, saved, diagram_not(d, lo_set(d, FIELD_IIF)));
 		node = diagram_or(d, diagram_and(d, diagram_not(d, saved), node),
 				  diagram_and(d, saved, effect_map_ends(e, node, OP_FORGET, 0, forget_connmark)));
 	}

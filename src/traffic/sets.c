@@ -157,3 +157,8 @@ uint32_t match_set(struct diagram *d, const struct match *m, enum family family,
 		return diagram_or(d, set, none);
 	return diagram_and(d, diagram_not(d, none), set);
 }
+
+uint32_t lo_set(struct diagram *d, enum field field)
+{
+	return diagram_block(d, field, (const uint8_t[16]){ "lo" }, 128);
+}

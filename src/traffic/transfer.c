@@ -312,11 +312,6 @@ static uint32_t read_table(struct transfer *t, enum table_id table)
 	return effect_map_ends(t->e, node, OP_BASE, drops, end_base);
 }
 
-static uint32_t lo_set(struct diagram *d, enum field field)
-{
-	return diagram_block(d, field, (const uint8_t[16]){ "lo" }, 128);
-}
-
 static uint32_t read_hook(struct transfer *t, enum hook hook)
 {
 	struct diagram *d = &t->e->d;
